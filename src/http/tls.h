@@ -1,0 +1,91 @@
+#pragma once
+
+#include "base/result.h"
+#include "http/message.h"
+
+#include <any>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace skerry::http {
+
+struct Credentials {
+    std::string chain_pem; ///< own certificate first, then the intermediates; the root too where clients pin it
+    std::string key_pem;
+};
+
+/// Judges a peer's chain during the handshake; what it returns travels with the connection (PeerIdentity::identity). An error ends the
+/// handshake with an alert. Runs on the loop's thread; must not block. Replaces all of OpenSSL's own checks of the chain (the proof that
+/// the peer has the key stays), so a cell that must ignore its clock decides here (rules T2, T3).
+using Verify = std::function<Result<std::any>(const Chain&)>;
+
+enum class Validity { checked, ignored };
+
+/// The chain leads from its first certificate to one of `ca_pem`. `ignored` passes over every notBefore and notAfter (rule T3: a child whose
+/// clock is wrong). Not a check of names.
+Result<void> verify_chain(const Chain&, const std::string& ca_pem, Validity);
+
+/// A Verify that does no more than `verify_chain`; its identity is empty.
+Verify pinned_authorities(std::string ca_pem, Validity);
+
+/// Lower-case hexadecimal SHA-256 of a certificate's DER: what `openssl x509 -fingerprint -sha256` prints, without colons.
+Result<std::string> fingerprint(const std::string& certificate_pem);
+
+enum class ClientCertificate { unasked, optional, required };
+
+struct ServerTlsOptions {
+    Credentials credentials;
+    /// Named in the request for a certificate, and the trust anchors where no `verify` is given.
+    std::string ca_pem;
+    Verify verify;
+    ClientCertificate client_certificate = ClientCertificate::optional;
+    bool allow_tls12 = true; ///< for old API clients; links refuse anything below 1.3 themselves
+};
+
+/// What a Server shows and demands. No session tickets: every connection is judged afresh, so that a revoked key is out at once.
+class ServerTls {
+public:
+    static Result<std::shared_ptr<ServerTls>> create(ServerTlsOptions);
+    ~ServerTls();
+
+    /// New connections get these; open ones keep what they have. On error everything stays as it was.
+    Result<void> replace(Credentials);
+    Result<void> replace_authorities(std::string ca_pem);
+
+    struct State;
+    State& state() { return *state_; }
+
+private:
+    explicit ServerTls(std::unique_ptr<State>);
+    std::unique_ptr<State> state_;
+};
+
+/// What a client shows and demands. With `verify` it alone judges; otherwise with `pin`, otherwise with `ca_pem`, otherwise with the
+/// system's authorities; the last three also check the host's name (a pin only where `server_name` is set) and validity.
+struct ClientTlsOptions {
+    Credentials credentials; ///< empty: none
+    std::string ca_pem;
+    /// SHA-256 fingerprint of an authority's certificate that the server must send; the chain must lead to it. For joins: the authority's
+    /// certificate is not here yet, its fingerprint is in the token.
+    std::string pin;
+    Verify verify;
+    bool insecure = false;   ///< any certificate will do
+    std::string server_name; ///< replaces the address' host for SNI and the check of the name
+    bool allow_tls12 = true;
+};
+
+class ClientTls {
+public:
+    static Result<std::shared_ptr<ClientTls>> create(ClientTlsOptions);
+    ~ClientTls();
+
+    struct State;
+    State& state() { return *state_; }
+
+private:
+    explicit ClientTls(std::unique_ptr<State>);
+    std::unique_ptr<State> state_;
+};
+
+} // namespace skerry::http

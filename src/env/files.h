@@ -33,11 +33,13 @@ public:
     /// `read` and `write` want an existing file, `create` makes one where none is.
     virtual Result<std::unique_ptr<File>> open(const std::string& path, Mode) = 0;
     virtual Result<bool> exists(const std::string& path) = 0;
-    /// `not_found` if there is none.
+    /// A file or an empty folder; `not_found` if there is none.
     virtual Result<void> remove(const std::string& path) = 0;
     /// Replaces `to` in one step.
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+    /// One level: the parent must exist. A folder that is there already is fine.
     virtual Result<void> make_folder(const std::string& path) = 0;
+    /// Names, without the folder before them, in no particular order.
     virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;
     virtual Result<void> sync_folder(const std::string& path) = 0;
     /// Free bytes of the file system.

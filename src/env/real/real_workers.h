@@ -1,0 +1,26 @@
+#pragma once
+
+#include "env/env.h"
+#include "env/real/loop.h"
+
+#include <memory>
+
+namespace skerry::env {
+
+/// A fixed number of threads. Its queue has no bound of its own: whoever submits keeps at most a few jobs of each object under way.
+///
+/// Destruction waits for the jobs that run and drops those that wait; no `then` runs after it.
+class RealWorkers final : public Workers {
+public:
+    RealWorkers(Loop&, unsigned threads);
+    ~RealWorkers() override;
+
+    void run(std::string lane, std::function<void()> job, std::function<void()> then) override;
+
+    struct Pool;
+
+private:
+    std::shared_ptr<Pool> pool_;
+};
+
+} // namespace skerry::env

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "env/env.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skerry::cell {
+
+/// What a cell knows of one neighbour by link, from memory.
+struct PeerView {
+    env::Peer peer;
+    bool in_touch = false;
+    std::optional<Instant> heard; ///< last frame; none since this process started
+    std::uint64_t sent = 0;       ///< bytes on control wires since this process started
+    std::uint64_t received = 0;
+    bool in_agreement = false;    ///< holds all it should, as of the last beat or batch
+    /// Number in this cell's history up to which the child has everything (rule A5).
+    std::uint64_t acknowledged = 0;
+    std::string trouble;          ///< why there is no agreement or no touch, as a sentence
+};
+
+class Peers {
+public:
+    virtual ~Peers() = default;
+    /// Children seen since the start, by name. A child that has not called since this process started is absent.
+    virtual std::vector<PeerView> children() const = 0;
+    virtual std::optional<PeerView> child(std::string_view name) const = 0;
+    virtual std::optional<PeerView> parent() const = 0;
+    /// When this cell began to listen: silence is only meaningful after it.
+    virtual Instant listening_since() const = 0;
+};
+
+} // namespace skerry::cell

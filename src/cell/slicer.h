@@ -1,0 +1,52 @@
+#pragma once
+
+#include "env/env.h"
+#include "store/store.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skerry::cell {
+
+/// One part of one object, as a member of a slice.
+struct Member {
+    store::Key key;
+    store::Part part = store::Part::wish;
+    bool operator==(const Member&) const = default;
+};
+
+enum class SliceLane : std::uint8_t { desired, status };
+
+/// Says which objects one neighbour should hold (rule A2: a closure over references), and what it may send us. Given by a role; asked by
+/// the cell. Pure: answers depend on the arguments alone.
+class Slicer {
+public:
+    virtual ~Slicer() = default;
+
+    virtual SliceLane lane(const Member&) const = 0;
+    /// Whom this object is for by itself: names of children (down), or anything (up: non-empty means it goes up). Which parts of it go.
+    struct Root {
+        std::string peer;
+        std::vector<store::Part> parts;
+    };
+    virtual std::vector<Root> roots(const store::Object&) const = 0;
+    /// What must travel along with an object that is in a slice; their wish parts only.
+    virtual std::vector<store::Key> references(const store::Object&) const = 0;
+
+    /// Whether a peer may send us this part: what a site's or node's identity owns. `before` is what we hold now, null where nothing.
+    virtual bool accepts(const env::Peer& from, const Member&, CellId home, const google::protobuf::Message& content, const store::Object* before) const = 0;
+};
+
+/// The core's or region's slices for its sites: Site, its Allocations, their Revisions, pins and Projects; accepts status of those, and the
+/// site's own Nodes, Instances and Events.
+std::unique_ptr<Slicer> slices_for_sites();
+/// A site's slices for its nodes: Node, its Instances, their Revisions, pins, Site and Projects.
+std::unique_ptr<Slicer> slices_for_nodes();
+/// What a site sends up: found of its Site and Allocations; Nodes, Instances and Events whole. Accepts any wish from its parent.
+std::unique_ptr<Slicer> slice_of_site(std::string site);
+/// What a node sends up: found of its Node and Instances, its Events.
+std::unique_ptr<Slicer> slice_of_node(std::string node);
+
+} // namespace skerry::cell

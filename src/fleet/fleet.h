@@ -1,0 +1,34 @@
+#pragma once
+
+#include "cell/cell.h"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Many places: apps become revisions, revisions become allocations over sites, wave by wave; what sites report becomes the apps' status.
+namespace skerry::fleet {
+
+struct Options {
+    std::string own_site; ///< the site whose loops run in this cell, always in touch; empty: none
+};
+
+/// Adds the loops "revisions", "rollouts", "apps" (status), "sites" (who is in touch) and "gc". Before Cell::start.
+void add_loops(cell::Cell&, Options);
+
+struct SiteWish {
+    std::string name;
+    std::map<std::string, std::string> labels;
+    std::map<std::string, std::string> values;
+    std::vector<std::string> parents;
+    std::optional<std::string> jurisdiction;
+    std::optional<std::string> profile; ///< of its only uplink, "wan": lan, dsl, cellular, satellite
+};
+
+/// Makes the Site object where there is none (home: this cell) and calls `then` with its key once it is durable. A Site that exists keeps
+/// everything it has, also where the wish differs. For tokens and for `skerry up`; may be repeated.
+void ensure_site(cell::Cell&, SiteWish, std::function<void(Result<store::Key>)> then);
+
+} // namespace skerry::fleet

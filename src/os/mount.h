@@ -31,7 +31,7 @@ Result<bool> is_mount_point(const std::string& path);
 /// mount(2); flags are MS_*.
 Result<void> mount(const std::string& source, const std::string& target, const std::string& filesystem, unsigned long flags,
                    const std::string& options = {});
-Result<void> bind(const std::string& source, const std::string& target, bool read_only = false);
+Result<void> bind_mount(const std::string& source, const std::string& target, bool read_only = false);
 /// Not mounted, or no such path, is fine. `lazy` detaches now what is still in use.
 Result<void> umount(const std::string& target, bool lazy = false);
 /// Unmounts everything at `folder` and below, last mounted first, repeating for stacked ones; what is busy is detached.

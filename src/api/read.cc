@@ -1,0 +1,107 @@
+#include "api/read.h"
+
+#include "api/filter.h"
+#include "api/status.h"
+#include "api/table.h"
+#include "base/bytes.h"
+
+#include <charconv>
+
+namespace skerry::api {
+
+namespace {
+
+/// Where a continued list goes on: behind this (project, name).
+struct Place {
+    std::string project, name;
+};
+
+std::string write_place(const store::Object& last) {
+    return base64(write_json(Json::object({{"project", last.key.project}, {"name", last.key.name}})));
+}
+
+Result<Place> parse_place(std::string_view token) {
+    auto json = unbase64(token);
+    Result<Json> place = json ? parse_json(*json, {.bytes = 2048, .depth = 2, .values = 8}) : std::unexpected(json.error());
+    if (!place || !place->find("name")) return fail(Code::gone, "continue: this token is not one of ours; start the list anew without it");
+    return Place{std::string(place->text("project")), std::string(place->text("name"))};
+}
+
+Result<std::size_t> parse_limit(std::string_view text) {
+    std::size_t limit = 0;
+    if (text.empty()) return limit;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+    if (error != std::errc() || end != text.data() + text.size())
+        return fail(Code::invalid, "limit: \"" + std::string(text.substr(0, 40)) + "\" is not a count (try 500)");
+    return limit;
+}
+
+struct Page {
+    std::vector<store::ObjectPtr> objects;
+    std::string next;
+    std::int64_t remaining = 0;
+};
+
+Result<Page> read_page(const store::Store& store, const Resource& resource, const http::Query& query) {
+    Filter filter = TRY(Filter::parse(resource, query));
+    std::size_t limit = TRY(parse_limit(query.get("limit")));
+    std::optional<Place> behind;
+    if (auto token = query.get("continue"); !token.empty()) behind = TRY(parse_place(token));
+    Page page;
+    std::optional<std::string_view> project;
+    if (!resource.project.empty()) project = resource.project;
+    for (store::ObjectPtr& object : store.list(resource.kind, project)) {
+        if (behind && std::tie(object->key.project, object->key.name) <= std::tie(behind->project, behind->name)) continue;
+        if (!filter.matches(*object)) continue;
+        if (limit && page.objects.size() == limit)
+            ++page.remaining;
+        else
+            page.objects.push_back(std::move(object));
+    }
+    if (page.remaining) page.next = write_place(*page.objects.back());
+    if (filter.selects_by_content()) page.remaining = 0;
+    return page;
+}
+
+} // namespace
+
+http::Response get(const store::Store& store, const Resource& resource, const http::Request& request, WallTime now) {
+    store::ObjectPtr object = store.get(resource.key());
+    if (!object) {
+        ViewFacts view = facts(resource.view, resource.kind);
+        return refusal({Code::not_found, std::string(view.plural) + (view.view == View::own ? ".skerry" : "") + " \"" + resource.name + "\" not found"}, &resource);
+    }
+    if (!wants_table(request.headers.get("Accept"))) return json_response(200, write(resource.view, *object));
+    Json table = empty_table(resource.view, resource.kind, std::to_string(object->number()));
+    table.find("rows")->push(table_row(resource.view, *object, parse_include(request.query.get("includeObject")), now));
+    return json_response(200, table);
+}
+
+http::Response list(const store::Store& store, const Resource& resource, const http::Request& request, WallTime now) {
+    auto page = read_page(store, resource, request.query);
+    if (!page) return refusal(page.error(), &resource);
+    std::string version = std::to_string(store.cursor().number);
+    Json metadata = Json::object({{"resourceVersion", version}});
+    if (!page->next.empty()) {
+        metadata.set("continue", page->next);
+        if (page->remaining) metadata.set("remainingItemCount", page->remaining);
+    }
+    if (wants_table(request.headers.get("Accept"))) {
+        Json table = empty_table(resource.view, resource.kind, version);
+        table.set("metadata", std::move(metadata));
+        Include include = parse_include(request.query.get("includeObject"));
+        Json rows = Json::array();
+        for (auto& object : page->objects) rows.push(table_row(resource.view, *object, include, now));
+        table.set("rows", std::move(rows));
+        return json_response(200, table);
+    }
+    ViewFacts view = facts(resource.view, resource.kind);
+    Json items = Json::array();
+    for (auto& object : page->objects) items.push(write(resource.view, *object));
+    return json_response(200, Json::object({{"kind", std::string(view.name) + "List"},
+                                            {"apiVersion", view.api_version},
+                                            {"metadata", std::move(metadata)},
+                                            {"items", std::move(items)}}));
+}
+
+} // namespace skerry::api

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "api/resource.h"
+#include "base/time.h"
+#include "http/message.h"
+#include "store/store.h"
+
+namespace skerry::api {
+
+/// GET of one object, as itself or as a Table of one row.
+http::Response get(const store::Store&, const Resource&, const http::Request&, WallTime now);
+
+/// GET of a collection: labelSelector, fieldSelector, limit and continue, as a List or a Table. A continued list goes on behind the last
+/// name, over the objects as they are then.
+http::Response list(const store::Store&, const Resource&, const http::Request&, WallTime now);
+
+} // namespace skerry::api

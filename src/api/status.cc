@@ -1,0 +1,75 @@
+#include "api/status.h"
+
+#include "http/status.h"
+#include "model/problems.h"
+
+namespace skerry::api {
+
+namespace {
+
+/// The reasons of metav1.StatusReason, by which clients tell refusals apart.
+std::string_view reason_of(Code code) {
+    switch (code) {
+    case Code::invalid: return "Invalid";
+    case Code::not_found: return "NotFound";
+    case Code::exists: return "AlreadyExists";
+    case Code::conflict: return "Conflict";
+    case Code::gone: return "Expired";
+    case Code::forbidden: return "Forbidden";
+    case Code::unauthenticated: return "Unauthorized";
+    case Code::unavailable: return "ServiceUnavailable";
+    case Code::exhausted: return "RequestEntityTooLarge";
+    case Code::timeout: return "Timeout";
+    case Code::unsupported: return "MethodNotAllowed";
+    default: return "InternalError";
+    }
+}
+
+Json details(const Resource& about) {
+    ViewFacts view = facts(about.view, about.kind);
+    Json details = Json::object({{"kind", view.plural}});
+    if (view.view == View::own) details.set("group", "skerry");
+    if (!about.name.empty()) details.set("name", about.name);
+    return details;
+}
+
+} // namespace
+
+http::Response json_response(int status, const Json& json) { return http::Response::json(status, write_json(json) + "\n"); }
+
+Json status_json(const Error& error, const Resource* about) {
+    Json status = Json::object({{"kind", "Status"},
+                                {"apiVersion", "v1"},
+                                {"metadata", Json::object()},
+                                {"status", "Failure"},
+                                {"message", error.message},
+                                {"reason", reason_of(error.code)}});
+    if (about) status.set("details", details(*about));
+    status.set("code", http::status_of(error.code));
+    return status;
+}
+
+http::Response refusal(const Error& error, const Resource* about) {
+    http::Response response = json_response(http::status_of(error.code), status_json(error, about));
+    if (error.code == Code::unavailable || error.code == Code::exhausted) response.headers.set("Retry-After", "1");
+    return response;
+}
+
+http::Response refusal(const cell::Refusal& refused, const Resource& about) {
+    Json status = status_json(refused.error, &about);
+    if (!refused.problems.empty()) {
+        Json causes = Json::array();
+        for (const model::Problem& problem : refused.problems)
+            causes.push(Json::object({{"reason", "FieldValueInvalid"}, {"message", problem.message}, {"field", problem.field}}));
+        status.find("details")->set("causes", std::move(causes));
+    }
+    return json_response(http::status_of(refused.error.code), status);
+}
+
+Json deleted_json(const Resource& resource, std::string_view uid) {
+    Json about = details(resource);
+    about.set("uid", uid);
+    return Json::object({{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", Json::object()}, {"status", "Success"}, {"details", std::move(about)}});
+}
+
+} // namespace skerry::api

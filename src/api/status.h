@@ -1,0 +1,21 @@
+#pragma once
+
+#include "api/resource.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "cell/admission.h"
+#include "http/message.h"
+
+namespace skerry::api {
+
+/// Kubernetes' Status object: the one form of refusal that its clients print well.
+http::Response refusal(const Error&, const Resource* about = nullptr);
+http::Response refusal(const cell::Refusal&, const Resource& about);
+/// As a value, for watches (`{"type": "ERROR", "object": …}`).
+Json status_json(const Error&, const Resource* about);
+/// Status "Success" for a delete.
+Json deleted_json(const Resource&, std::string_view uid);
+
+http::Response json_response(int status, const Json&);
+
+} // namespace skerry::api

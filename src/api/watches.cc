@@ -1,0 +1,166 @@
+#include "api/watches.h"
+
+#include "api/filter.h"
+#include "api/status.h"
+#include "api/table.h"
+#include "model/mapping.h"
+
+#include <charconv>
+
+namespace skerry::api {
+
+namespace {
+
+constexpr std::size_t unsent_limit = 4 << 20;
+constexpr Duration bookmark_period = 60s;
+
+enum class Happened { added, modified, deleted };
+
+std::string_view name(Happened happened) {
+    return happened == Happened::added ? "ADDED" : happened == Happened::modified ? "MODIFIED" : "DELETED";
+}
+
+Result<store::Number> parse_version(std::string_view text) {
+    store::Number number = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size())
+        return fail(Code::invalid, "resourceVersion: \"" + std::string(text.substr(0, 40)) + "\" is not one of ours (take it from a list)");
+    return number;
+}
+
+} // namespace
+
+/// The bytes of one event differ only by these.
+struct Watches::Form {
+    View view;
+    bool table = false;
+    bool columns = false;
+    Include include = Include::object;
+    Happened happened = Happened::added;
+    auto operator<=>(const Form&) const = default;
+};
+
+struct Watches::Watcher {
+    Resource resource;
+    Filter filter;
+    bool table = false;
+    bool bookmarks = false;
+    bool columns_sent = false;
+    Include include = Include::metadata;
+    std::shared_ptr<http::BodyStream> stream;
+    std::unique_ptr<env::Timer> bookmark;
+    std::unique_ptr<env::Timer> end;
+};
+
+Watches::Watches(env::Env env, store::Store& store) : env_(env), store_(store) {
+    watch_ = store_.watch([this](const store::Change& change) { changed(change); });
+}
+
+Watches::~Watches() {
+    for (auto& watcher : watchers_)
+        if (watcher->stream) watcher->stream->end();
+}
+
+std::size_t Watches::count() const { return watchers_.size(); }
+
+void Watches::close(Watcher& watcher) {
+    std::erase_if(watchers_, [&](auto& each) { return each.get() == &watcher; });
+}
+
+void Watches::open(const Resource& resource, const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+    auto filter = Filter::parse(resource, request.query);
+    if (!filter) return responder->respond(refusal(filter.error(), &resource));
+    auto watcher = std::make_shared<Watcher>(Watcher{.resource = resource, .filter = std::move(*filter)});
+    watcher->table = wants_table(request.headers.get("Accept"));
+    watcher->bookmarks = request.query.get("allowWatchBookmarks") == "true";
+    watcher->include = parse_include(request.query.get("includeObject"));
+
+    auto since = request.query.get("resourceVersion");
+    bool from_start = since.empty() || since == "0";
+    std::vector<store::Change> missed;
+    if (!from_start) {
+        auto number = parse_version(since);
+        if (!number) return responder->respond(refusal(number.error(), &resource));
+        auto changes = store_.since(*number);
+        if (!changes)
+            return responder->respond(refusal({Code::gone, "resourceVersion " + std::string(since) + " is too old or from another life of this store; list again"}, &resource));
+        missed = std::move(*changes);
+    }
+
+    watcher->stream = responder->stream(200, {{"Content-Type", "application/json"}});
+    watcher->stream->on_closed([this, raw = watcher.get()] { close(*raw); });
+    watchers_.push_back(watcher);
+    if (long seconds = std::atol(std::string(request.query.get("timeoutSeconds")).c_str()); seconds > 0 && seconds < 1'000'000)
+        watcher->end = env_.timers.after(std::chrono::seconds(seconds), [this, raw = watcher.get()] {
+            raw->stream->end();
+            close(*raw);
+        });
+
+    std::map<Form, std::string> written;
+    if (from_start) {
+        std::optional<std::string_view> project;
+        if (!resource.project.empty()) project = resource.project;
+        for (auto& object : store_.list(resource.kind, project)) {
+            written.clear();
+            tell(*watcher, {object->key, nullptr, object, object->number()}, written);
+        }
+    }
+    for (const store::Change& change : missed) {
+        written.clear();
+        tell(*watcher, change, written);
+    }
+    if (!watcher->bookmarks) return;
+    auto arm = std::make_shared<std::function<void()>>();
+    *arm = [this, raw = watcher.get(), arm = std::weak_ptr(arm)] {
+        ViewFacts view = facts(raw->resource.view, raw->resource.kind);
+        Json mark = Json::object({{"kind", view.name},
+                                  {"apiVersion", view.api_version},
+                                  {"metadata", Json::object({{"resourceVersion", std::to_string(store_.cursor().number)}})}});
+        if (raw->table) mark = empty_table(raw->resource.view, raw->resource.kind, std::to_string(store_.cursor().number), false);
+        raw->stream->write(write_json(Json::object({{"type", "BOOKMARK"}, {"object", std::move(mark)}})) + "\n");
+        if (auto again = arm.lock()) raw->bookmark = env_.timers.after(bookmark_period, [again] { (*again)(); });
+    };
+    watcher->bookmark = env_.timers.after(bookmark_period, [arm] { (*arm)(); });
+}
+
+void Watches::changed(const store::Change& change) {
+    std::map<Form, std::string> written;
+    // Copies: telling one may find it gone, which takes it out of the list.
+    std::vector<std::shared_ptr<Watcher>> watchers;
+    for (auto& watcher : watchers_)
+        if (watcher->filter.covers(change.key)) watchers.push_back(watcher);
+    for (auto& watcher : watchers) tell(*watcher, change, written);
+}
+
+void Watches::tell(Watcher& watcher, const store::Change& change, std::map<Form, std::string>& written) {
+    if (!watcher.filter.covers(change.key)) return;
+    bool before = change.before && change.before->wish.bytes && watcher.filter.matches(*change.before);
+    bool after = change.after && watcher.filter.matches(*change.after);
+    // A deletion of which only the key is left concerns everyone whom the key could concern.
+    if (change.before && !change.before->wish.bytes && !change.after) before = true;
+    if (!before && !after) return;
+    Happened happened = !after ? Happened::deleted : before ? Happened::modified : Happened::added;
+
+    Form form{watcher.resource.view, watcher.table, watcher.table && !watcher.columns_sent, watcher.include, happened};
+    std::string& bytes = written[form];
+    if (bytes.empty()) {
+        store::Object object = after ? *change.after : *change.before;
+        if (!after) object.wish.number = change.number;
+        Json shown;
+        if (watcher.table) {
+            shown = empty_table(form.view, object.key.kind, std::to_string(change.number), form.columns);
+            shown.find("rows")->push(table_row(form.view, object, form.include, env_.clock.wall()));
+        } else
+            shown = write(form.view, object);
+        bytes = write_json(Json::object({{"type", name(happened)}, {"object", std::move(shown)}})) + "\n";
+    }
+    watcher.columns_sent = true;
+    watcher.stream->write(bytes);
+    if (watcher.stream->unsent() > unsent_limit) {
+        watcher.stream->write(write_json(Json::object({{"type", "ERROR"}, {"object", status_json({Code::gone, "this watch reads too slowly; list and watch again"}, nullptr)}})) + "\n");
+        watcher.stream->end();
+        close(watcher);
+    }
+}
+
+} // namespace skerry::api

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "api/resource.h"
+#include "env/env.h"
+#include "http/message.h"
+#include "http/server.h"
+#include "store/store.h"
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace skerry::api {
+
+/// All open watches. Each change is written as JSON once per form (view × Table or not × how much of the object), however many watch it.
+///
+/// A watch that starts at a resourceVersion gets what changed since, `410 Expired` where that is no longer known, and without one all that
+/// exists. A watcher that reads too slowly (more than 4 MiB unsent) is cut off and comes back with its last version: no queue grows for it.
+class Watches {
+public:
+    Watches(env::Env, store::Store&);
+    ~Watches();
+
+    void open(const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&);
+    std::size_t count() const;
+
+private:
+    struct Watcher;
+    struct Form;
+    void changed(const store::Change&);
+    void close(Watcher&);
+    Result<void> begin(Watcher&, const http::Request&);
+    void tell(Watcher&, const store::Change&, std::map<Form, std::string>& written);
+
+    env::Env env_;
+    store::Store& store_;
+    std::list<std::shared_ptr<Watcher>> watchers_;
+    std::unique_ptr<store::Watch> watch_;
+};
+
+} // namespace skerry::api

@@ -35,9 +35,10 @@ struct RuntimeWish {
     std::string netns;                            ///< path; empty: the machine's own network
     std::string cgroup_path;                      ///< "/skerry/<name>", below every hierarchy's root
     std::int64_t cpu_millis = 0;                  ///< thousandths of a core; 0: no limit
-    std::int64_t memory_bytes = 0;                ///< memory and swap together; 0: no limit
+    std::int64_t memory_bytes = 0;                ///< with `limit_swap` memory and swap together; 0: no limit
     std::int64_t pids = 4096;                     ///< 0: no limit
-    bool cgroup2 = false;                         ///< only the unified hierarchy: a cgroup namespace is made, no swap sum is set
+    bool cgroup2 = false;                         ///< only the unified hierarchy: the container gets a cgroup namespace
+    bool limit_swap = false;                      ///< the machine accounts swap, so that memory and swap together can be limited
     int oom_score_adjust = 0;
 };
 

@@ -83,7 +83,8 @@ std::optional<http::Response> discover(std::string_view path, std::string_view v
     if (path == "/api/v1") return json_response(200, core_resources());
     if (path == "/apis/skerry") {
         Json one = Json::object({{"kind", "APIGroup"}, {"apiVersion", "v1"}});
-        for (auto& [name, value] : *group().members()) one.set(name, value);
+        Json ours = group();
+        for (auto& [name, value] : *ours.members()) one.set(name, value);
         return json_response(200, one);
     }
     if (path == "/apis/skerry/v1") return json_response(200, own_resources());

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "model/problems.h"
+
+/// Rules of single kinds, beyond what the schema's options say. Called by validate(); each adds what it finds.
+namespace skerry::model {
+
+class App;
+class Config;
+class Node;
+class Secret;
+class Site;
+
+void check(const App&, Problems&);
+void check(const Site&, Problems&);
+void check(const Node&, Problems&);
+void check(const Secret&, Problems&);
+void check(const Config&, Problems&);
+
+} // namespace skerry::model

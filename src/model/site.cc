@@ -1,0 +1,35 @@
+#include "model/site.pb.h"
+#include "model/format.h"
+#include "model/kind_rules.h"
+#include "model/node.pb.h"
+#include "model/rule.h"
+#include "model/validate.h"
+
+#include <set>
+
+namespace skerry::model {
+
+void check(const Site& site, Problems& problems) {
+    const std::string& name = site.metadata().name();
+    if (is_name(name) && !is_label(name)) problems.add("metadata.name", quoted(name) + " " + format_problem("label", name));
+    std::set<std::string> seen;
+    for (int i = 0; i < site.spec().parents_size(); ++i) {
+        const std::string& parent = site.spec().parents(i);
+        std::string at = join("spec.parents", static_cast<std::size_t>(i));
+        if (parent == name) problems.add(at, quoted(parent) + " is the site itself (remove it)");
+        if (!seen.insert(parent).second) problems.add(at, quoted(parent) + " is there twice (remove one)");
+    }
+    const Location& place = site.spec().location();
+    if (place.has_latitude() != place.has_longitude())
+        problems.add("spec.location", place.has_latitude() ? "has a latitude without a longitude (write both)" : "has a longitude without a latitude (write both)");
+}
+
+void check(const Node& node, Problems& problems) {
+    const std::string& name = node.metadata().name();
+    const std::string& site = node.spec().site();
+    if (name.empty() || site.empty() || name == site) return;
+    if (!name.starts_with(site + ".") || !is_label(std::string_view(name).substr(site.size() + 1)))
+        problems.add("metadata.name", quoted(name) + " does not name a node of site " + site + " (use " + site + " or " + site + ".NODE)");
+}
+
+} // namespace skerry::model

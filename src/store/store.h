@@ -57,6 +57,7 @@ public:
 
 private:
     friend class Store;
+    friend class Ahead;
     struct Write {
         Key key;
         Uid uid;
@@ -101,6 +102,9 @@ public:
         std::size_t tombstones_kept = 10'000;
         /// Transactions waiting for the disk beyond this are refused with `exhausted`.
         std::size_t queue = 4'096;
+        /// Called when the disk has refused a write, after everybody who waited was told `unavailable`: the cell must end, and be opened
+        /// again. Nothing more is written; commits and reports answer `unavailable`. Must not destroy the store. Null: abort.
+        std::function<void(const Error&)> failed = {};
     };
 
     /// Loads everything, closes the last incarnation at its durable head and opens a new one, durable before this returns (rule S2).
@@ -123,6 +127,9 @@ public:
 
     /// Checks every Expect against what is durable and what is on its way, then makes it durable together with others (group commit), makes
     /// it visible, tells watchers, and calls `then` with the number of its last write. `then` may be null. Never calls back before it returns.
+    /// A conflict with something on its way is told once that is visible, so that who reads again sees it. A put or report of a part with
+    /// the bytes and origin it has takes no number. `exhausted` beyond the bounds of a transaction or of the queue.
+    /// If the disk refuses a write, see `Options::failed`.
     void commit(Transaction, std::function<void(Result<Number>)> then);
     /// Replaces a soft part, visible at once (or right behind the batch being written), on disk within `soft_flush`. Equal bytes change
     /// nothing and take no number. `not_found` without the object or with another uid.
@@ -138,12 +145,17 @@ public:
     Cursor cursor() const;
     /// Rule S3: listed incarnation, at or below its durable head, above the tombstone floor. For the current incarnation soft numbers count too.
     bool knows(const Cursor&) const;
+    /// The same for a number alone, as API clients keep it (resourceVersion): it lies within a listed incarnation's known numbers.
+    bool knows(Number) const;
     /// Every object changed after `number`, latest state only, in order of their numbers; deleted ones have `after` null and a `before` of
     /// key, uid and home only. `gone` below the tombstone floor.
     Result<std::vector<Change>> since(Number number) const;
     std::vector<IncarnationId> incarnations() const;
+    /// What was found damaged at opening, and is missing since (rule S5): "App retail/till".
+    const std::vector<std::string>& damaged() const;
 
-    /// Writes soft status and waits for everything on its way; for a clean end. Blocks.
+    /// Writes soft status and waits for everything on its way; for a clean end. Blocks. Watchers and `then`s are called from within; not
+    /// to be called from a watcher.
     Result<void> flush();
 
 private:

@@ -1,0 +1,60 @@
+#include "store/memory/memory_backend.h"
+
+namespace skerry::store {
+
+MemoryDisk::Fate MemoryDisk::fate_of(const Backend::Batch& batch) {
+    if (crash_in_ > 0 && --crash_in_ == 0) return crash_fate_;
+    return hook_ ? hook_(batch) : Fate::written;
+}
+
+void MemoryDisk::apply(const Backend::Batch& batch) {
+    writes_++;
+    made_ = true;
+    for (const auto& tombstone : batch.erased) {
+        objects_.erase(tombstone.key);
+        damaged_.erase(tombstone.key);
+        tombstones_[tombstone.key] = tombstone;
+    }
+    for (const ObjectPtr& object : batch.put) {
+        tombstones_.erase(object->key);
+        damaged_.erase(object->key);
+        objects_[object->key] = object;
+    }
+    for (const auto& note : batch.notes) {
+        if (note.bytes) notes_[{note.space, note.key}] = *note.bytes;
+        else notes_.erase({note.space, note.key});
+    }
+    if (batch.open) incarnations_.push_back(*batch.open);
+    if (!incarnations_.empty()) incarnations_.back().head = batch.head;
+    if (batch.floor > floor_) {
+        floor_ = batch.floor;
+        std::erase_if(tombstones_, [this](const auto& entry) { return entry.second.number <= floor_; });
+    }
+}
+
+Result<Backend::Loaded> MemoryBackend::load() {
+    user_ = ++disk_->user_;
+    dead_ = false;
+    Loaded loaded;
+    loaded.format = disk_->made_ ? format : 0;
+    for (const auto& [key, object] : disk_->objects_) {
+        if (disk_->damaged_.contains(key)) loaded.damaged.push_back(key.text());
+        else loaded.objects.push_back(object);
+    }
+    for (const auto& [key, tombstone] : disk_->tombstones_) loaded.tombstones.push_back(tombstone);
+    for (const auto& [name, bytes] : disk_->notes_) loaded.notes.push_back({name.first, name.second, bytes});
+    loaded.incarnations = disk_->incarnations_;
+    loaded.floor = disk_->floor_;
+    return loaded;
+}
+
+Result<void> MemoryBackend::write(const Batch& batch) {
+    if (dead_ || user_ != disk_->user_) return fail(Code::unavailable, "the disk in memory is dead for this cell: open the store again");
+    MemoryDisk::Fate fate = disk_->fate_of(batch);
+    if (fate != MemoryDisk::Fate::lost) disk_->apply(batch);
+    if (fate == MemoryDisk::Fate::written) return {};
+    dead_ = true;
+    return fail(Code::unavailable, "the disk in memory died");
+}
+
+} // namespace skerry::store

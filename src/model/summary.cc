@@ -1,0 +1,33 @@
+#include "model/summary.h"
+
+#include "model/meta.pb.h"
+#include "model/parts.h"
+
+namespace skerry::model {
+
+namespace {
+
+bool is_fault(std::string_view type) { return type == "NameTaken" || type == "Removing" || type == "Halted" || type == "Revoked"; }
+
+std::string word(const Condition& condition) {
+    if (!condition.reason().empty()) return condition.reason();
+    return (condition.status() == "True" ? "" : condition.status() == "False" ? "Not" : "Unknown") + condition.type();
+}
+
+} // namespace
+
+std::string summary(const google::protobuf::Message& message, std::string_view good) {
+    const auto* all = conditions(message);
+    if (!all || all->empty()) return "Pending";
+    const Condition* ready = nullptr;
+    for (const Condition& condition : *all) {
+        if (condition.type() == "Ready")
+            ready = &condition;
+        else if ((condition.status() == "True") == is_fault(condition.type()))
+            return word(condition);
+    }
+    if (ready && ready->status() != "True") return word(*ready);
+    return std::string(good);
+}
+
+} // namespace skerry::model

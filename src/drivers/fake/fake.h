@@ -22,7 +22,7 @@ struct Behaviour {
     double fail = 0;    ///< of start, stop, remove, connect: an error without effect
     double half = 0;    ///< of the same: the effect, and an error all the same
     double stall = 0;   ///< takes `stalled` instead of `usual`
-    double forget = 0;  ///< of look: `not_found`, once
+    double forget = 0;  ///< of look: `unavailable`, once
     Duration usual = 20ms;
     Duration stalled = 90s;
     /// Told how long a call takes; the simulator's workers answer that much later. Null: no time passes.
@@ -67,7 +67,7 @@ public:
     Count count(const InstanceName&) const;
     std::map<InstanceName, Count> counts() const;
     std::map<InstanceName, network::Wish> connections() const;
-    /// Of all starts and of all calls.
+    /// Of all instances together.
     std::uint64_t starts() const;
 
 private:
@@ -75,7 +75,7 @@ private:
     friend class FakeNetwork;
     enum class Luck : std::uint8_t { good, fail, half };
     Luck draw();
-    void changed(const InstanceName&);
+    bool end(const InstanceName&, int exit_code, bool out_of_memory);
 
     mutable std::mutex mutex_;
     std::map<InstanceName, Process> processes_;
@@ -86,6 +86,7 @@ private:
     std::set<std::uint16_t> occupied_;
     std::int64_t next_pid_ = 1000;
     std::uint64_t starts_ = 0;
+    const void* driver_ = nullptr; ///< whose watcher it is
     std::function<void(InstanceName)> watcher_;
 };
 

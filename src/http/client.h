@@ -38,7 +38,6 @@ using BodyReader = std::function<void(std::size_t limit, std::function<void(Resu
 struct ClientOptions {
     std::string base;                ///< "https://core.example:7443" or "http://127.0.0.1:8080"; a path in it is a prefix
     ClientTlsOptions tls;
-    std::string unix_path;           ///< connect to this socket instead of the base's host and port
     std::string authorization;       ///< value of that header: "Bearer …"
     Duration connect_timeout = 10s;  ///< per address, TLS handshake included
     Duration head_timeout = 60s;     ///< from the request's last byte to the response's head

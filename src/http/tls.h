@@ -61,8 +61,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// What a client shows and demands. With `verify` it alone judges; otherwise with `pin`, otherwise with `ca_pem`, otherwise with the
-/// system's authorities; the last three also check the host's name (a pin only where `server_name` is set) and validity.
+/// What a client shows and demands. With `verify` it alone judges; otherwise with `pin` the pinned authority, whatever the clock says;
+/// otherwise `ca_pem` or, where that is empty, the system's authorities, with validity and the host's name checked.
 struct ClientTlsOptions {
     Credentials credentials; ///< empty: none
     std::string ca_pem;

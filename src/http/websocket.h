@@ -56,6 +56,7 @@ public:
     virtual Traffic payload() const = 0;
     /// Bytes at the TCP socket since it was connected: TLS with its handshake, HTTP, framing and payload; not TCP/IP headers.
     virtual Traffic traffic() const = 0;
+    /// Without the chain, which would be some kilobytes for as long as the link lives: only what Verify made of it.
     virtual std::shared_ptr<const PeerIdentity> peer() const = 0;
     /// "TLSv1.3"; "" without TLS.
     virtual std::string_view tls_version() const = 0;

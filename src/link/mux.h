@@ -1,7 +1,6 @@
 #pragma once
 
 #include "base/result.h"
-#include "env/env.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -29,7 +28,7 @@ struct Target {
 ///
 /// Each direction ends on its own (`end`); `reset` ends both at once. A stream lives in its Mux until both directions ended, or one side
 /// reset it, or the wire closed (which counts as a reset). Callbacks hold no strong reference to their own stream, or they keep it for ever.
-class Stream {
+class Stream : public std::enable_shared_from_this<Stream> {
 public:
     /// Takes as much as fits into the outgoing buffer (`buffer`) and returns how many bytes; 0 after `end` or a reset.
     std::size_t write(std::string_view bytes);
@@ -62,8 +61,9 @@ private:
     Stream(Mux& mux, std::uint32_t id, Target target) : mux_(&mux), id_(id), target_(std::move(target)) {}
     void deliver();
     void finish(std::string why);
+    void drop_calls();
 
-    Mux* mux_;
+    Mux* mux_; // none once over
     std::uint32_t id_;
     Target target_;
     std::string out_;            // not yet framed
@@ -149,7 +149,10 @@ private:
     void frame(char type, std::uint32_t id, std::string_view rest);
     void want_turn(Stream&);
     void pump();
+    std::shared_ptr<Stream> add(std::uint32_t id, Target target);
+    void widen(std::uint32_t id);
     void forget_if_over(std::uint32_t id);
+    void forget(std::uint32_t id);
     bool is_ours(std::uint32_t id) const { return (id % 2 == 1) == (options_.side == Side::dialler); }
 
     MuxOptions options_;
@@ -165,29 +168,6 @@ private:
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::function<void(std::shared_ptr<Stream>)> on_open_;
     std::function<void(std::string)> on_broken_;
-};
-
-/// A Mux on a bulk wire that it owns.
-class Trunk final : private env::Wire::Listener {
-public:
-    /// `closed` is called once, when the wire went down or the peer broke the protocol; the Trunk may be destroyed in it.
-    Trunk(std::unique_ptr<env::Wire> wire, MuxOptions options, std::function<void(std::shared_ptr<Stream>)> on_open,
-          std::function<void(std::string why)> closed);
-    ~Trunk() override;
-
-    Mux& mux() { return *mux_; }
-    const env::Peer& peer() const { return wire_->peer(); }
-    env::Wire::Traffic traffic() const { return wire_->traffic(); }
-
-private:
-    void arrived(std::string message) override;
-    void closed(std::string why) override;
-    void drained() override;
-
-    std::unique_ptr<env::Wire> wire_;
-    std::unique_ptr<Mux> mux_;
-    std::function<void(std::string)> closed_;
-    std::string broken_;
 };
 
 } // namespace skerry::link

@@ -1,0 +1,164 @@
+#include "http/server.h"
+
+#include "base/log.h"
+#include "http/connection.h"
+
+#include <boost/asio/ip/v6_only.hpp>
+
+namespace skerry::http {
+
+namespace {
+
+Result<asio::ip::tcp::endpoint> parse_address(const std::string& address) {
+    auto wrong = [&] { return fail(Code::invalid, "listen address \"" + address + "\" is not ADDRESS:PORT (try 0.0.0.0:7443 or [::]:7443)"); };
+    auto colon = address.rfind(':');
+    if (colon == std::string::npos || colon + 1 == address.size() || address.size() - colon > 6) return wrong();
+    auto host = address.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    unsigned port = 0;
+    for (char digit : address.substr(colon + 1)) {
+        if (digit < '0' || digit > '9') return wrong();
+        port = port * 10 + static_cast<unsigned>(digit - '0');
+    }
+    error_code code;
+    auto ip = asio::ip::make_address(host, code);
+    if (code || port > 65535) return wrong();
+    return asio::ip::tcp::endpoint(ip, static_cast<std::uint16_t>(port));
+}
+
+using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
+
+/// One listening socket.
+struct Door : std::enable_shared_from_this<Door> {
+    Door(std::shared_ptr<ServerCore> core, asio::io_context& context) : core(std::move(core)), acceptor(context.get_executor()), pause(context) {}
+
+    Result<void> open(const std::string& address) {
+        auto endpoint = TRY(parse_address(address));
+        error_code code;
+        auto failed = [&] {
+            auto why = code == asio::error::address_in_use ? "the address is in use by another program" : code.message();
+            return fail(code == asio::error::address_in_use ? Code::exists : Code::unavailable, "listen on " + address + ": " + why);
+        };
+        if (acceptor.open(endpoint.protocol(), code)) return failed();
+        acceptor.set_option(asio::socket_base::reuse_address(true), code);
+        if (endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), code);
+        if (acceptor.bind(endpoint, code) || acceptor.listen(4096, code)) return failed();
+        local = acceptor.local_endpoint(code);
+        return {};
+    }
+
+    void accept() {
+        acceptor.async_accept([self = shared_from_this()](error_code code, Socket socket) {
+            if (!self->acceptor.is_open()) return;
+            if (code) {
+                // Out of descriptors, most likely: trying at once would only burn the processor.
+                log(Level::warning, "http", "accept: {}", code.message());
+                self->pause.expires_after(std::chrono::milliseconds(100));
+                self->pause.async_wait([self](error_code) {
+                    if (self->acceptor.is_open()) self->accept();
+                });
+                return;
+            }
+            if (!self->core->stopping && *self->core->places < self->core->options.max_connections) {
+                auto connection = std::make_shared<Connection>(self->core, std::move(socket));
+                self->core->connections.emplace(connection.get(), connection);
+                connection->begin();
+            }
+            self->accept();
+        });
+    }
+
+    void close() {
+        error_code ignored;
+        acceptor.close(ignored);
+        pause.cancel();
+    }
+
+    std::shared_ptr<ServerCore> core;
+    Acceptor acceptor;
+    asio::ip::tcp::endpoint local;
+    asio::steady_timer pause;
+};
+
+class OpenServer final : public Server {
+public:
+    OpenServer(asio::io_context& context, ServerOptions options)
+        : core_(std::make_shared<ServerCore>(context)), grace_(std::make_shared<asio::steady_timer>(context)) {
+        core_->options = std::move(options);
+    }
+
+    ~OpenServer() override {
+        for (auto& door : doors_) door->close();
+        grace_->cancel();
+        core_->on_empty = nullptr;
+        core_->on_request = nullptr;
+        core_->on_head = nullptr;
+        core_->upgrades.clear();
+        cut_all(Connection::Tell::no);
+    }
+
+    Result<void> listen() {
+        if (core_->options.listen.empty()) return fail(Code::invalid, "listen: no address given (try 0.0.0.0:7443)");
+        for (const auto& address : core_->options.listen) {
+            auto door = std::make_shared<Door>(core_, core_->context);
+            TRY_VOID(door->open(address));
+            doors_.push_back(door);
+        }
+        for (auto& door : doors_) door->accept();
+        return {};
+    }
+
+    void on_request(std::function<void(Request, std::shared_ptr<Responder>)> call) override { core_->on_request = std::move(call); }
+    void on_head(std::function<Reception(const Request&)> call) override { core_->on_head = std::move(call); }
+    void on_upgrade(std::string path, std::function<void(Request, std::shared_ptr<Upgrade>)> call) override {
+        core_->upgrades[std::move(path)] = std::move(call);
+    }
+
+    std::vector<std::string> addresses() const override {
+        std::vector<std::string> all;
+        for (const auto& door : doors_) all.push_back(text(door->local));
+        return all;
+    }
+    std::uint16_t port() const override { return doors_.front()->local.port(); }
+    std::size_t connections() const override { return *core_->places; }
+
+    void shutdown(Duration grace, std::function<void()> done) override {
+        for (auto& door : doors_) door->close();
+        core_->stopping = true;
+        core_->on_empty = [this, done = std::move(done)] {
+            grace_->cancel();
+            asio::post(core_->context, done);
+        };
+        auto all = core_->connections;
+        for (auto& [key, connection] : all) connection->wind_down();
+        if (core_->connections.empty() && core_->on_empty) return std::exchange(core_->on_empty, nullptr)();
+        grace_->expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(grace));
+        grace_->async_wait([weak = std::weak_ptr(core_)](error_code code) {
+            auto core = weak.lock();
+            if (code || !core) return;
+            auto rest = core->connections;
+            for (auto& [key, connection] : rest) connection->cut(Connection::Tell::yes);
+        });
+    }
+
+private:
+    void cut_all(Connection::Tell tell) {
+        auto all = core_->connections;
+        for (auto& [key, connection] : all) connection->cut(tell);
+    }
+
+    std::shared_ptr<ServerCore> core_;
+    std::vector<std::shared_ptr<Door>> doors_;
+    std::shared_ptr<asio::steady_timer> grace_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Server>> Server::open(asio::io_context& context, ServerOptions options) {
+    ignore_broken_pipes();
+    auto server = std::make_unique<OpenServer>(context, std::move(options));
+    TRY_VOID(server->listen());
+    return server;
+}
+
+} // namespace skerry::http

@@ -292,7 +292,7 @@ TEST(Mux, RandomInterleavingsDeliverEveryStreamIntact) {
             flow.to->on_bytes([&flow](std::string piece) {
                 flow.received += piece;
                 flow.owed += piece.size();
-                if (flow.by_hand) ASSERT_LE(flow.owed, std::size_t{300 << 10});
+                if (flow.by_hand) { ASSERT_LE(flow.owed, std::size_t{300 << 10}); }
             });
             flow.to->on_end([&flow] { flow.ended = true; });
         };

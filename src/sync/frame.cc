@@ -1,0 +1,231 @@
+#include "sync/frame.h"
+
+#include "sync/frames.pb.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace skerry::sync {
+
+namespace {
+
+constexpr std::size_t longest_name = 253;
+constexpr std::size_t longest_text = 1'024;
+
+template<class... F>
+struct Overload : F... {
+    using F::operator()...;
+};
+template<class... F>
+Overload(F...) -> Overload<F...>;
+
+std::unexpected<Error> bad(std::string what) {
+    return fail(Code::invalid, "bad frame: " + what);
+}
+
+Result<Lane> read_lane(std::uint32_t number) {
+    if (number >= lanes) return bad(fmt::format("lane {} does not exist", number));
+    return static_cast<Lane>(number);
+}
+
+template<class T>
+Result<T> read_id(std::string_view bytes, const char* what) {
+    auto id = Id::from_bytes(bytes);
+    if (!id || !*id) return bad(fmt::format("{} of {} bytes (an id has 16)", what, bytes.size()));
+    return T{*id};
+}
+
+Result<Digest> read_digest(std::string_view bytes) {
+    if (bytes.empty()) return Digest{};
+    return Digest::from_bytes(bytes);
+}
+
+std::string cut(std::string text) {
+    if (text.size() <= longest_text) return text;
+    std::size_t end = longest_text;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end; // not within a character
+    text.resize(end);
+    return text;
+}
+
+void write(wire::Frame& out, const Hello& in) {
+    auto& hello = *out.mutable_hello();
+    hello.set_format(in.format);
+    hello.set_version(cut(in.version));
+    hello.set_cell(in.cell.bytes());
+    hello.set_incarnation(in.incarnation.bytes());
+    hello.set_boot_id(cut(in.boot_id));
+    hello.set_role(in.role);
+    hello.set_name(cut(in.name));
+    hello.set_beat_ms(in.beat_ms);
+    for (const Held& held : in.held) {
+        auto& h = *hello.add_held();
+        h.set_lane(static_cast<std::uint32_t>(held.lane));
+        h.set_count(held.count);
+        if (held.digest != Digest{}) h.set_digest(held.digest.bytes());
+        if (held.cursor) {
+            h.set_incarnation(held.cursor->incarnation.bytes());
+            h.set_number(held.cursor->number);
+        }
+    }
+}
+
+void write(wire::Frame& out, const Beat& in) {
+    auto& beat = *out.mutable_beat();
+    beat.set_down_desired(in.down[0]);
+    beat.set_down_status(in.down[1]);
+    beat.set_up_desired(in.up[0]);
+    beat.set_up_status(in.up[1]);
+    beat.set_busy(in.busy);
+}
+
+void write(wire::Frame& out, const Batch& in) {
+    auto& batch = *out.mutable_batch();
+    batch.set_lane(static_cast<std::uint32_t>(in.lane));
+    for (const BatchItem& each : in.items) {
+        auto& item = *batch.add_items();
+        if (each.hash) {
+            item.set_hash(each.hash->bytes());
+        } else {
+            const ItemKey& key = each.item.key;
+            item.set_kind(key.kind);
+            item.set_project(key.project);
+            item.set_name(key.name);
+            item.set_uid(key.uid.bytes());
+            item.set_home(key.home.bytes());
+            item.set_part(key.part);
+        }
+        item.set_generation(each.item.generation);
+        item.set_content(*each.item.bytes);
+    }
+    std::string removed;
+    for (const Digest& hash : in.removed) removed += hash.bytes();
+    batch.set_removed(std::move(removed));
+    if (in.close) batch.set_close(*in.close);
+    if (in.digest != Digest{}) batch.set_digest(in.digest.bytes());
+    batch.set_compare(in.compare);
+}
+
+void write(wire::Frame& out, const Digests& in) {
+    auto& list = *out.mutable_digests();
+    list.set_lane(static_cast<std::uint32_t>(in.lane));
+    std::string entries;
+    entries.reserve(in.entries.size() * 32);
+    for (const Listed& entry : in.entries) entries += entry.hash.bytes() + entry.digest.bytes();
+    list.set_entries(std::move(entries));
+    list.set_last(in.last);
+}
+
+Result<Hello> read(const wire::Hello& in) {
+    Hello hello{.format = in.format(), .version = cut(in.version()), .boot_id = cut(in.boot_id()), .role = in.role(), .name = cut(in.name()),
+                .beat_ms = in.beat_ms()};
+    if (hello.format != frame_format) return hello; // the rest may mean anything
+    hello.cell = TRY(read_id<CellId>(in.cell(), "hello.cell"));
+    hello.incarnation = TRY(read_id<IncarnationId>(in.incarnation(), "hello.incarnation"));
+    if (in.held_size() > static_cast<int>(lanes)) return bad(fmt::format("hello.held has {} entries", in.held_size()));
+    for (const auto& h : in.held()) {
+        Held held{.lane = TRY(read_lane(h.lane())), .count = h.count(), .digest = TRY(read_digest(h.digest()))};
+        if (!h.incarnation().empty()) held.cursor = Cursor{TRY(read_id<IncarnationId>(h.incarnation(), "hello.held.incarnation")), h.number()};
+        hello.held.push_back(std::move(held));
+    }
+    return hello;
+}
+
+Result<BatchItem> read(wire::Item& in) {
+    BatchItem item;
+    if (in.content().size() > max_item_bytes) return bad(fmt::format("an item of {} bytes", in.content().size()));
+    if (!in.hash().empty()) {
+        item.hash = TRY(Digest::from_bytes(in.hash()));
+    } else {
+        if (in.kind() == 0 || in.kind() > 255 || in.part() > 2) return bad(fmt::format("an item of kind {}, part {}", in.kind(), in.part()));
+        if (in.name().empty() || in.name().size() > longest_name || in.project().size() > longest_name)
+            return bad("an item without a name, or with a longer one than names can be");
+        item.item.key = {.kind = in.kind(), .project = std::move(*in.mutable_project()), .name = std::move(*in.mutable_name()),
+                         .uid = TRY(read_id<Uid>(in.uid(), "item.uid")), .home = TRY(read_id<CellId>(in.home(), "item.home")),
+                         .part = static_cast<std::uint8_t>(in.part())};
+    }
+    item.item.generation = in.generation();
+    item.item.bytes = std::make_shared<const std::string>(std::move(*in.mutable_content()));
+    return item;
+}
+
+Result<Batch> read(wire::Batch& in) {
+    Batch batch{.lane = TRY(read_lane(in.lane())), .digest = TRY(read_digest(in.digest())), .compare = in.compare()};
+    const std::string& removed = in.removed();
+    if (removed.size() % 16 != 0) return bad(fmt::format("batch.removed of {} bytes", removed.size()));
+    if (static_cast<std::size_t>(in.items_size()) + removed.size() / 16 > max_frame_items)
+        return bad(fmt::format("a batch frame of {} items and {} removals (at most {})", in.items_size(), removed.size() / 16, max_frame_items));
+    for (auto& item : *in.mutable_items()) batch.items.push_back(TRY(read(item)));
+    for (std::size_t at = 0; at < removed.size(); at += 16) batch.removed.push_back(TRY(Digest::from_bytes(std::string_view(removed).substr(at, 16))));
+    if (in.has_close()) batch.close = in.close();
+    return batch;
+}
+
+Result<Digests> read(const wire::Digests& in) {
+    Digests list{.lane = TRY(read_lane(in.lane())), .last = in.last()};
+    std::string_view entries = in.entries();
+    if (entries.size() % 32 != 0 || entries.size() / 32 > max_listed) return bad(fmt::format("a list of {} bytes", entries.size()));
+    for (; !entries.empty(); entries.remove_prefix(32))
+        list.entries.push_back({TRY(Digest::from_bytes(entries.substr(0, 16))), TRY(Digest::from_bytes(entries.substr(16, 16)))});
+    return list;
+}
+
+} // namespace
+
+std::string encode(const Frame& frame) {
+    wire::Frame out;
+    std::visit(Overload{
+                   [&](const Hello& f) { write(out, f); },
+                   [&](const Beat& f) { write(out, f); },
+                   [&](const Batch& f) { write(out, f); },
+                   [&](const Digests& f) { write(out, f); },
+                   [&](const Ack& f) {
+                       auto& ack = *out.mutable_ack();
+                       ack.set_desired(f.frames[0]);
+                       ack.set_status(f.frames[1]);
+                       ack.set_desired_digests(f.digests[0]);
+                       ack.set_status_digests(f.digests[1]);
+                   },
+                   [&](const Verify& f) { out.mutable_verify()->set_lane(static_cast<std::uint32_t>(f.lane)); },
+                   [&](const Settings& f) { out.mutable_settings()->set_beat_ms(f.beat_ms); },
+                   [&](const Bye& f) { out.mutable_bye()->set_reason(cut(f.reason)); },
+                   [&](const Fragment& f) {
+                       auto& fragment = *out.mutable_fragment();
+                       fragment.set_lane(static_cast<std::uint32_t>(f.lane));
+                       fragment.set_content(f.content);
+                       fragment.set_last(f.last);
+                   },
+               },
+               frame);
+    return out.SerializeAsString();
+}
+
+Result<Frame> decode(std::string_view bytes, std::size_t longest) {
+    if (bytes.size() > longest) return bad(fmt::format("{} bytes long (at most {})", bytes.size(), longest));
+    wire::Frame in;
+    if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return bad("not a frame");
+    switch (in.body_case()) {
+    case wire::Frame::kHello: return TRY(read(in.hello()));
+    case wire::Frame::kBeat: {
+        const auto& b = in.beat();
+        return Beat{.down = {b.down_desired(), b.down_status()}, .up = {b.up_desired(), b.up_status()}, .busy = b.busy()};
+    }
+    case wire::Frame::kBatch: return TRY(read(*in.mutable_batch()));
+    case wire::Frame::kAck: {
+        const auto& a = in.ack();
+        return Ack{.frames = {a.desired(), a.status()}, .digests = {a.desired_digests(), a.status_digests()}};
+    }
+    case wire::Frame::kDigests: return TRY(read(in.digests()));
+    case wire::Frame::kVerify: return Verify{TRY(read_lane(in.verify().lane()))};
+    case wire::Frame::kSettings: return Settings{in.settings().beat_ms()};
+    case wire::Frame::kBye: return Bye{cut(in.bye().reason())};
+    case wire::Frame::kFragment:
+        return Fragment{.lane = TRY(read_lane(in.fragment().lane())), .content = std::move(*in.mutable_fragment()->mutable_content()),
+                        .last = in.fragment().last()};
+    case wire::Frame::BODY_NOT_SET: break;
+    }
+    return bad("of no known sort");
+}
+
+} // namespace skerry::sync

@@ -1,0 +1,112 @@
+#pragma once
+
+#include "base/result.h"
+#include "sync/item.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// Frames as values, and their bytes (frames.proto). Everything read is bounded; what breaks a bound is an error with a reason.
+namespace skerry::sync {
+
+/// Raised by a change that an older cell cannot skip.
+inline constexpr std::uint32_t frame_format = 1;
+/// Longest message on a wire; what a frame aims to stay below is a little less, for the bytes around items.
+inline constexpr std::size_t max_message = 64 << 10;
+inline constexpr std::size_t frame_target = max_message - (2 << 10);
+/// Items and removals of one frame: one transaction of the receiver (rule S4).
+inline constexpr std::size_t max_frame_items = 128;
+inline constexpr std::size_t max_frame_bytes = 1 << 20;
+/// Largest content of one item; below S4's bound with room for the rest.
+inline constexpr std::size_t max_item_bytes = 800 << 10;
+/// Batch frames of a lane that may be sent and not acknowledged: bounds the receiver's memory.
+inline constexpr std::size_t window = 4;
+/// Entries of one list frame.
+inline constexpr std::size_t max_listed = 1'900;
+/// Items of one slice.
+inline constexpr std::size_t max_slice_items = 400'000;
+
+/// What the writer of a hello holds of the other's slice.
+struct Held {
+    Lane lane = Lane::desired;
+    std::uint32_t count = 0;
+    Digest digest;
+    std::optional<Cursor> cursor;
+};
+
+struct Hello {
+    std::uint32_t format = frame_format;
+    std::string version;
+    CellId cell;
+    IncarnationId incarnation;
+    std::string boot_id;
+    std::uint32_t role = 0;
+    std::string name;
+    std::uint32_t beat_ms = 0; ///< 0: none given
+    std::vector<Held> held;
+};
+
+struct Beat {
+    std::uint64_t down[lanes] = {};
+    std::uint64_t up[lanes] = {};
+    bool busy = false;
+};
+
+struct BatchItem {
+    std::optional<Digest> hash; ///< instead of the key, where the receiver has it
+    Item item;
+};
+
+struct Batch {
+    Lane lane = Lane::desired;
+    std::vector<BatchItem> items;
+    std::vector<Digest> removed;
+    std::optional<Number> close;
+    Digest digest;
+    bool compare = false;
+};
+
+struct Ack {
+    std::uint32_t frames[lanes] = {};
+    bool digests[lanes] = {};
+};
+
+struct Listed {
+    Digest hash;
+    Digest digest;
+};
+
+struct Digests {
+    Lane lane = Lane::desired;
+    std::vector<Listed> entries;
+    bool last = false;
+};
+
+struct Verify {
+    Lane lane = Lane::desired;
+};
+
+struct Settings {
+    std::uint32_t beat_ms = 0;
+};
+
+struct Bye {
+    std::string reason;
+};
+
+struct Fragment {
+    Lane lane = Lane::desired;
+    std::string content;
+    bool last = false;
+};
+
+using Frame = std::variant<Hello, Beat, Batch, Ack, Digests, Verify, Settings, Bye, Fragment>;
+
+std::string encode(const Frame&);
+/// `longest` is `max_message`, or `max_frame_bytes` for what was put together from fragments.
+Result<Frame> decode(std::string_view bytes, std::size_t longest = max_message);
+
+} // namespace skerry::sync

@@ -1,0 +1,133 @@
+#pragma once
+
+#include "sync/frame.h"
+
+#include <deque>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace skerry::sync {
+
+/// The sending side of one slice: what the receiver should hold, what it does hold as far as we know, and the way from the second to the first.
+///
+/// There is no queue of changes. Each item knows the digest of its newest version (`current`) and of the version that the receiver holds
+/// (`sent`); those where the two differ are dirty. A thousand edits while a batch is open or the link is down make one dirty item, and what
+/// left the slice is an item without a current version.
+///
+///   put, drop ─► dirty ─(cut at r)─► queue ─► frames in flight (at most `window`) ─(ack)─► held
+///                  ▲                                     │ connection lost
+///                  └── not found in the receiver's digest ┘
+///
+/// The sum of all `sent` is kept, so the receiver's digest in its hello tells which of the frames in flight became durable: after a mere loss
+/// of connection nothing is sent twice. A sender that restarted knows no `sent` and goes by the receiver's cursor (rule S3), or by the full list
+/// of its digests (rule L3); the digest of the closing frame checks either (rule L2).
+class Outbound {
+public:
+    Outbound(Lane lane, std::uint64_t link_key) : lane_(lane), key_(link_key) {}
+
+    /// The newest version of an item of the slice. Equal to the one before: changes nothing.
+    void put(const ItemKey&, std::uint32_t generation, Blob, Number);
+    /// The item left the slice, at this number of our history.
+    void drop(const ItemKey&, Number);
+
+    /// How the receiver's cursor looks to our store.
+    enum class Place {
+        none,      ///< it showed none
+        known,     ///< rule S3
+        forgotten, ///< older than our tombstones
+        ahead,     ///< beyond our head, or of an incarnation that we never had: our history went back (rule H3)
+    };
+    /// A connection starts, and the receiver showed this. `erased`: what was deleted here since its cursor, if that is known.
+    /// With `keep_unknown`, what the receiver holds and we do not know stays there (rule H3: absence without a tombstone deletes nothing).
+    void resume(const Held&, Place, const std::optional<std::vector<ItemKey>>& erased, bool keep_unknown);
+
+    /// The next frame, or none for now: nothing to send, window full, waiting for a list. `may_cut`: whether a new batch may start.
+    std::optional<Batch> next(bool may_cut);
+    /// The receiver has made so many more frames durable. A count beyond those in flight is an error.
+    Result<void> acknowledged(std::uint32_t frames, bool list_follows);
+    /// Part of the list of what the receiver holds. Unasked for, or endless: an error.
+    Result<void> listed(const Digests&);
+    /// An empty batch with a digest goes out when the lane is quiet.
+    void verify() { verify_ = true; }
+
+    /// Something waits to be cut into a batch.
+    bool wants() const { return !dirty_.empty() || verify_; }
+    /// No batch open, nothing unacknowledged.
+    bool quiet() const { return state_ == State::idle && flights_.empty(); }
+    bool clean() const { return quiet() && !wants(); }
+
+    /// Of what the receiver holds, once all that is in flight is durable.
+    Digest held() const { return sent_sum_; }
+    /// Of what it should hold.
+    Digest wanted() const { return current_sum_; }
+    std::size_t size() const { return current_count_; }
+    /// Number up to which the receiver has everything: r of the last batch it closed, or the slice's newest number if that is in agreement.
+    Number acknowledged_number() const { return clean() ? newest_ : acknowledged_; }
+    Number newest() const { return newest_; }
+    /// Items that the receiver holds, that we do not know, and that stay there (rule H3).
+    std::size_t orphans() const { return orphans_; }
+
+private:
+    struct Entry {
+        ItemKey key;
+        std::uint32_t generation = 0;
+        bool key_known = true;
+        bool orphan = false;
+        Blob bytes;     ///< null: not in the slice
+        Number number = 0;
+        Digest current; ///< zero: not in the slice
+        Digest sent;    ///< zero: the receiver does not hold it
+    };
+    /// As of the cut.
+    struct Cut {
+        Digest hash;
+        Digest digest;
+        Blob bytes; ///< null: a removal
+        std::uint32_t kind = 0;
+        std::uint32_t generation = 0;
+        std::uint8_t part = 0;
+        Number number = 0;
+    };
+    struct Flight {
+        std::vector<Listed> before; ///< what `sent` was
+        std::optional<Number> close;
+    };
+    enum class State {
+        idle,
+        open,    ///< cut, not all frames sent
+        closing, ///< all sent, not all acknowledged
+        list,    ///< waiting for the list of the receiver's digests
+    };
+
+    void mark(const Digest& hash, const Entry&);
+    void set_sent(Entry&, const Digest&);
+    void roll_back(const Digest& receiver);
+    void assume_nothing_held();
+    void assume_all_held();
+    void assume_held_up_to(Number, const std::vector<ItemKey>& erased);
+    void mark_all();
+    void forget_departed();
+    void cut();
+
+    Lane lane_;
+    std::uint64_t key_;
+    std::unordered_map<Digest, Entry, DigestHash> entries_;
+    std::unordered_set<Digest, DigestHash> dirty_;
+    Digest current_sum_, sent_sum_;
+    std::size_t current_count_ = 0, orphans_ = 0;
+    Number newest_ = 0, acknowledged_ = 0;
+
+    State state_ = State::idle;
+    std::deque<Cut> queue_;
+    Number cut_ = 0;
+    std::deque<Flight> flights_;
+    bool verify_ = false;       ///< close an empty batch
+    bool compare_ = false;      ///< ask for the list
+    bool keep_unknown_ = false;
+    std::size_t unknown_ = 0;   ///< in the list so far
+};
+
+} // namespace skerry::sync

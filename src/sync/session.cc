@@ -1,0 +1,264 @@
+#include "sync/session.h"
+
+#include "base/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace skerry::sync {
+
+namespace {
+
+constexpr std::size_t desired = static_cast<std::size_t>(Lane::desired);
+constexpr std::size_t fragment_bytes = 60 << 10;
+constexpr Duration least_beat = 100ms;
+constexpr Duration longest_beat = 24h;
+
+std::uint32_t milliseconds(Duration duration) {
+    return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+Lane lane_of(std::size_t index) {
+    return static_cast<Lane>(index);
+}
+
+} // namespace
+
+Session::Session(Options options, Host& host)
+    : options_(std::move(options)), host_(host),
+      key_(options_.side == Side::parent ? link_key(options_.self, options_.peer) : link_key(options_.peer, options_.self)), beat_(options_.beat) {
+    CHECK(options_.self && options_.peer && options_.incarnation);
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        receiving_.push_back({.inbound = Inbound(lane_of(lane), key_)});
+        sending_.push_back({.outbound = Outbound(lane_of(lane), key_)});
+    }
+}
+
+void Session::put(Lane lane, const ItemKey& key, std::uint32_t generation, Blob bytes, Number number) {
+    sending_[static_cast<std::size_t>(lane)].outbound.put(key, generation, std::move(bytes), number);
+}
+
+void Session::drop(Lane lane, const ItemKey& key, Number number) {
+    sending_[static_cast<std::size_t>(lane)].outbound.drop(key, number);
+}
+
+void Session::connected(Instant now) {
+    if (phase_ != Phase::down) disconnected(now);
+    over_.reset();
+    connected_ = now;
+    last_sent_ = now;
+    phase_ = Phase::hello_due;
+    maybe_hello();
+}
+
+void Session::disconnected(Instant) {
+    phase_ = Phase::down;
+    control_.clear();
+    early_hello_.reset();
+    ack_due_ = false;
+    for (auto& sending : sending_) sending.fragments.clear();
+    for (auto& receiving : receiving_) receiving.assembled = {};
+}
+
+void Session::maybe_hello() {
+    if (phase_ != Phase::hello_due) return;
+    // What the last connection brought is still on its way to disk: the hello tells what is durable, so it waits.
+    for (auto& receiving : receiving_)
+        if (!receiving.pending.empty()) return;
+    Hello hello{.version = options_.version, .cell = options_.self, .incarnation = options_.incarnation, .boot_id = options_.boot_id,
+                .role = options_.role, .name = options_.name, .beat_ms = options_.side == Side::parent ? milliseconds(beat_) : 0};
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        Receiving& receiving = receiving_[lane];
+        receiving.inbound.restart();
+        receiving.done = 0;
+        if (receiving.load_due) {
+            receiving.inbound.drop();
+            host_.load(lane_of(lane), receiving.inbound);
+            receiving.load_due = false;
+        }
+        sending_[lane].acknowledged = 0;
+        hello.held.push_back({.lane = lane_of(lane), .count = static_cast<std::uint32_t>(receiving.inbound.size()),
+                              .digest = receiving.inbound.held(), .cursor = receiving.inbound.cursor()});
+    }
+    control_.push_back(encode(hello));
+    phase_ = Phase::hello_sent;
+    if (early_hello_) {
+        Hello theirs = std::move(*early_hello_);
+        early_hello_.reset();
+        resume(std::move(theirs));
+    }
+}
+
+void Session::end(std::string reason) {
+    if (over_) return;
+    control_.clear();
+    if (phase_ != Phase::down) control_.push_back(encode(Bye{reason}));
+    over_ = std::move(reason);
+}
+
+void Session::fail_with(std::string reason) {
+    end(std::move(reason));
+}
+
+void Session::tick(Instant now) {
+    if (phase_ == Phase::down || over_) return;
+    if (phase_ != Phase::up) {
+        if (now >= connected_ + options_.hello_patience) fail_with(fmt::format("no hello within {}", text(options_.hello_patience)));
+    } else if (options_.side == Side::parent) {
+        Duration patience = 3 * beat_ + 2s;
+        if (now >= *heard_ + patience) fail_with(fmt::format("silent for {} (three beats of {} and two seconds)", text(patience), text(beat_)));
+    }
+}
+
+Instant Session::next_wake() const {
+    if (phase_ == Phase::down || over_) return Instant::never();
+    if (phase_ != Phase::up) return connected_ + options_.hello_patience;
+    Instant wake = options_.side == Side::child ? last_sent_ + beat_ : *heard_ + (3 * beat_ + 2s);
+    for (const auto& sending : sending_)
+        if (sending.outbound.quiet() && sending.outbound.wants()) wake = std::min(wake, sending.next_cut);
+    return wake;
+}
+
+std::optional<Apply> Session::take_apply() {
+    if (applies_.empty()) return {};
+    Apply apply = std::move(applies_.front());
+    applies_.pop_front();
+    return apply;
+}
+
+void Session::settle(Receiving& receiving) {
+    while (!receiving.pending.empty() && receiving.pending.front().done) {
+        if (receiving.pending.front().close) receiving.inbound.closed(*receiving.pending.front().close);
+        receiving.pending.pop_front();
+        ++receiving.done;
+        ack_due_ = true;
+    }
+    maybe_hello();
+}
+
+void Session::applied(Ticket ticket, Instant) {
+    for (auto& receiving : receiving_) {
+        for (Pending& pending : receiving.pending) {
+            if (pending.ticket != ticket) continue;
+            pending.done = true;
+            settle(receiving);
+            return;
+        }
+    }
+    CHECK(false, "applied a ticket that was not handed out");
+}
+
+void Session::rejected(Ticket ticket, std::string reason) {
+    for (auto& receiving : receiving_) {
+        auto at = std::ranges::find(receiving.pending, ticket, &Pending::ticket);
+        if (at == receiving.pending.end()) continue;
+        if (phase_ != Phase::hello_due) fail_with(std::move(reason));
+        receiving.load_due = true;
+        at->done = true;
+        at->close.reset();
+        // Later frames of this batch may still become durable; none of them may move the cursor.
+        for (auto later = at; later != receiving.pending.end(); ++later) later->close.reset();
+        settle(receiving);
+        return;
+    }
+    CHECK(false, "rejected a ticket that was not handed out");
+}
+
+void Session::forget(Lane lane, const ItemKey& key) {
+    std::size_t index = static_cast<std::size_t>(lane);
+    if (receiving_[index].inbound.forget(key)) verify_due_[index] = true;
+}
+
+void Session::set_beat(Duration beat) {
+    beat = std::clamp(beat, least_beat, longest_beat);
+    if (beat == beat_) return;
+    beat_ = beat;
+    if (options_.side == Side::parent && (phase_ == Phase::hello_sent || phase_ == Phase::up) && !over_) control_.push_back(encode(Settings{milliseconds(beat)}));
+}
+
+bool Session::lane_is_quiet(std::size_t lane) const {
+    const Inbound& inbound = receiving_[lane].inbound;
+    return sending_[lane].outbound.quiet() && sending_[lane].fragments.empty() && receiving_[lane].pending.empty() && !inbound.batch_open() &&
+           !inbound.is_listing() && !inbound.list_is_due();
+}
+
+bool Session::is_quiet() const {
+    return lane_is_quiet(0) && lane_is_quiet(1) && !ack_due_;
+}
+
+Beat Session::beat_now() const {
+    Beat beat{.busy = !is_quiet()};
+    if (beat.busy) return beat;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        beat.down[lane] = receiving_[lane].inbound.held().low;
+        beat.up[lane] = sending_[lane].outbound.held().low;
+    }
+    return beat;
+}
+
+Ack Session::ack_now() {
+    ack_due_ = false;
+    Ack ack;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        Receiving& receiving = receiving_[lane];
+        ack.frames[lane] = receiving.done;
+        if (receiving.inbound.list_is_due() && receiving.pending.empty()) {
+            ack.digests[lane] = true;
+            receiving.inbound.begin_list();
+        }
+    }
+    return ack;
+}
+
+std::optional<std::string> Session::take_output(Instant now) {
+    auto sent = [&](std::string message) {
+        last_sent_ = now;
+        return message;
+    };
+    if (phase_ == Phase::down) return {};
+    if (!control_.empty()) {
+        std::string message = std::move(control_.front());
+        control_.pop_front();
+        return sent(std::move(message));
+    }
+    if (phase_ != Phase::up || over_) return {};
+    if (ack_due_) return sent(encode(ack_now()));
+    if (options_.side == Side::child && now >= last_sent_ + beat_) return sent(encode(beat_now()));
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        Sending& sending = sending_[lane];
+        if (!sending.fragments.empty()) {
+            std::string message = std::move(sending.fragments.front());
+            sending.fragments.pop_front();
+            return sent(std::move(message));
+        }
+        if (auto list = receiving_[lane].inbound.next_list()) return sent(encode(*list));
+        if (verify_due_[lane] && receiving_[lane].pending.empty() && !receiving_[lane].inbound.batch_open()) {
+            verify_due_[lane] = false;
+            return sent(encode(Verify{lane_of(lane)}));
+        }
+        bool was_quiet = sending.outbound.quiet();
+        auto batch = sending.outbound.next(now >= sending.next_cut);
+        if (!batch) continue;
+        if (was_quiet && lane != desired) sending.next_cut = now + options_.status_gap;
+        std::string whole = encode(*batch);
+        if (whole.size() <= max_message) return sent(std::move(whole));
+        for (std::size_t at = 0; at < whole.size(); at += fragment_bytes)
+            sending.fragments.push_back(
+                encode(Fragment{.lane = lane_of(lane), .content = whole.substr(at, fragment_bytes), .last = at + fragment_bytes >= whole.size()}));
+        return take_output(now);
+    }
+    return {};
+}
+
+Session::View Session::view() const {
+    const Sending& sending = sending_[desired];
+    View view{.up = phase_ == Phase::up && !over_, .heard = heard_, .acknowledged = sending.outbound.acknowledged_number(),
+              .held = receiving_[desired].inbound.cursor(), .history_behind = history_behind_, .peer_version = peer_version_, .beat = beat_};
+    view.agreement = view.up && is_quiet() && sending_[0].outbound.clean() && sending_[1].outbound.clean();
+    for (const auto& each : sending_) view.orphans += each.outbound.orphans();
+    return view;
+}
+
+} // namespace skerry::sync

@@ -1,0 +1,156 @@
+#pragma once
+
+#include "base/time.h"
+#include "sync/inbound.h"
+#include "sync/outbound.h"
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::sync {
+
+enum class Side : std::uint8_t { parent, child };
+
+/// What a session asks of the cell it lives in. Answers at once, from memory.
+class Host {
+public:
+    virtual ~Host() = default;
+    /// How this place in our own history looks to our store (rules S3, H3).
+    virtual Outbound::Place place(const Cursor&) = 0;
+    /// What was deleted here after this number and may have been in the slice; none if that is not known, or too much.
+    virtual std::optional<std::vector<ItemKey>> erased_since(Lane, Number) = 0;
+    /// What we hold durably of the peer's slice, and for `desired` up to where. Called before the first hello, and again after something
+    /// that was to be applied could not be.
+    virtual void load(Lane, Inbound&) = 0;
+};
+
+/// One side of one link, for as long as the cell runs: outlives connections. No I/O, no clock, no randomness.
+///
+///   host                                     Session                                    wire
+///   put, drop  ─────────────────────────────► Outbound ─► frames ─► take_output ───────► send
+///   make durable ◄─ take_apply ◄─ Inbound ◄─ frames ◄─ received ◄──────────────────────── arrived
+///        └─ applied, rejected ──────────────► acknowledgement ─► take_output ──────────► send
+///
+/// After any call: apply what `take_apply` gives, send what `take_output` gives while the wire has room, close the wire if `over`, and call
+/// `tick` at `next_wake`. Each side opens with a hello; then both send what the other lacks, and go quiet but for beats (rule L5).
+class Session {
+public:
+    struct Options {
+        Side side = Side::child;
+        CellId self, peer;
+        IncarnationId incarnation; ///< of our store's current opening
+        std::string boot_id, name, version;
+        std::uint32_t role = 0;
+        Duration beat = 15s;              ///< parent: told to the child
+        Duration status_gap = 200ms;      ///< at least this between two batches of the status lane: storms coalesce
+        Duration hello_patience = 30s;
+        bool keep_unknown = false;        ///< our history went back before: remove nothing for mere absence (rule H3)
+    };
+
+    Session(Options, Host&);
+
+    // The slices we send.
+    void put(Lane, const ItemKey&, std::uint32_t generation, Blob, Number);
+    void drop(Lane, const ItemKey&, Number);
+
+    // The connection.
+    void connected(Instant now);
+    /// One message of the wire. Hostile bytes end the session with a reason.
+    void received(std::string_view message, Instant now);
+    void disconnected(Instant now);
+    void tick(Instant now);
+    /// Ends the connection and tells the peer why.
+    void end(std::string reason);
+
+    // What the host did.
+    /// Durable. In order of tickets within a lane.
+    void applied(Ticket, Instant now);
+    /// Not possible: the connection ends with this reason.
+    void rejected(Ticket, std::string reason);
+    /// An item that was applied or passed over does not stand here: ask for it again.
+    void forget(Lane, const ItemKey&);
+    /// Parent: from now on; told to a connected child at once.
+    void set_beat(Duration);
+
+    // What the host has to do.
+    std::optional<Apply> take_apply();
+    /// The next message for the wire, most urgent lane first (rule L6); bytes are the newest at this moment.
+    std::optional<std::string> take_output(Instant now);
+    /// The wire is to be closed once `take_output` has no more; why, for people.
+    const std::optional<std::string>& over() const { return over_; }
+    Instant next_wake() const;
+
+    struct View {
+        bool up = false;              ///< hellos were exchanged on this connection
+        bool agreement = false;       ///< both hold all they should, as far as we know
+        std::optional<Instant> heard;
+        Number acknowledged = 0;      ///< in our history: what the peer holds of our desired slice
+        std::optional<Cursor> held;   ///< in the peer's history: what we hold of its desired slice
+        bool history_behind = false;  ///< the peer has seen more of our history than we have (rule H3)
+        std::size_t orphans = 0;      ///< items only the peer has, which stay
+        std::string peer_version;
+        Duration beat{};
+    };
+    View view() const;
+
+private:
+    enum class Phase { down, hello_due, hello_sent, up };
+    struct Pending {
+        Ticket ticket = 0;
+        std::optional<Cursor> close;
+        bool done = false;
+    };
+    struct Receiving {
+        Inbound inbound;
+        bool load_due = true;         ///< the index is not what is durable
+        std::deque<Pending> pending;  ///< frames handed out and not acknowledged, in order
+        std::uint32_t done = 0;       ///< frames of this connection that are durable
+        std::string assembled;        ///< fragments so far
+    };
+    struct Sending {
+        Outbound outbound;
+        std::uint32_t acknowledged = 0; ///< frames of this connection, as the peer last said
+        std::deque<std::string> fragments;
+        Instant next_cut{};
+    };
+
+    void maybe_hello();
+    void fail_with(std::string reason);
+    void settle(Receiving&);
+    void take(Hello&&, Instant now);
+    void resume(Hello&&);
+    void take(const Beat&, Instant now);
+    void take(Batch&&);
+    void take(const Ack&);
+    void take(Fragment&&);
+    void dispatch(Frame&&, Instant now);
+    bool lane_is_quiet(std::size_t lane) const;
+    bool is_quiet() const;
+    Beat beat_now() const;
+    Ack ack_now();
+
+    Options options_;
+    Host& host_;
+    std::uint64_t key_;
+    Phase phase_ = Phase::down;
+    std::optional<Hello> early_hello_; ///< the peer's, come before ours could go
+    IncarnationId peer_incarnation_;
+    std::string peer_version_;
+    std::vector<Receiving> receiving_;
+    std::vector<Sending> sending_;
+    std::deque<std::string> control_;
+    std::deque<Apply> applies_;
+    std::optional<std::string> over_;
+    std::optional<Instant> heard_;
+    Instant connected_{}, last_sent_{}, next_verify_{};
+    Duration beat_{};
+    Ticket next_ticket_ = 1;
+    bool ack_due_ = false;
+    bool verify_due_[lanes] = {};
+    bool history_behind_ = false;
+};
+
+} // namespace skerry::sync

@@ -1,0 +1,138 @@
+#include "sync/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace skerry::sync {
+
+namespace {
+
+constexpr std::uint32_t least_beat_ms = 100;
+constexpr std::uint32_t longest_beat_ms = 24 * 3600 * 1000;
+
+} // namespace
+
+void Session::received(std::string_view message, Instant now) {
+    if (phase_ == Phase::down || over_) return;
+    auto frame = decode(message);
+    if (!frame) return fail_with(std::move(frame).error().message);
+    heard_ = now;
+    dispatch(std::move(*frame), now);
+}
+
+void Session::dispatch(Frame&& frame, Instant now) {
+    if (auto* bye = std::get_if<Bye>(&frame)) {
+        control_.clear();
+        over_ = "ended by the other side: " + (bye->reason.empty() ? "no reason given" : bye->reason);
+        return;
+    }
+    if (auto* hello = std::get_if<Hello>(&frame)) return take(std::move(*hello), now);
+    if (phase_ != Phase::up) return fail_with("bad frame: another one before the hello");
+    if (auto* batch = std::get_if<Batch>(&frame)) return take(std::move(*batch));
+    if (auto* ack = std::get_if<Ack>(&frame)) return take(*ack);
+    if (auto* beat = std::get_if<Beat>(&frame)) return take(*beat, now);
+    if (auto* fragment = std::get_if<Fragment>(&frame)) return take(std::move(*fragment));
+    if (auto* list = std::get_if<Digests>(&frame)) {
+        auto taken = sending_[static_cast<std::size_t>(list->lane)].outbound.listed(*list);
+        if (!taken) fail_with("bad frame: " + taken.error().message);
+        return;
+    }
+    if (auto* verify = std::get_if<Verify>(&frame)) return sending_[static_cast<std::size_t>(verify->lane)].outbound.verify();
+    if (auto* settings = std::get_if<Settings>(&frame)) {
+        if (options_.side == Side::parent) return fail_with("bad frame: settings from a child");
+        beat_ = std::chrono::milliseconds(std::clamp(settings->beat_ms, least_beat_ms, longest_beat_ms));
+    }
+}
+
+void Session::take(Hello&& hello, Instant) {
+    if (phase_ == Phase::up || early_hello_) return fail_with("bad frame: a second hello");
+    if (hello.format != frame_format)
+        return fail_with(fmt::format("the other side (version {}) speaks frame format {}, this one (version {}) speaks {}: upgrade the older of the two",
+                                     hello.version, hello.format, options_.version, frame_format));
+    if (hello.cell != options_.peer)
+        return fail_with(fmt::format("hello from cell {}, but the certificate is of cell {}", hello.cell.text(), options_.peer.text()));
+    if (phase_ == Phase::hello_due) {
+        early_hello_ = std::move(hello);
+        return;
+    }
+    resume(std::move(hello));
+}
+
+void Session::resume(Hello&& hello) {
+    phase_ = Phase::up;
+    peer_incarnation_ = hello.incarnation;
+    peer_version_ = std::move(hello.version);
+    if (options_.side == Side::child && hello.beat_ms > 0) beat_ = std::chrono::milliseconds(std::clamp(hello.beat_ms, least_beat_ms, longest_beat_ms));
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        Held held{.lane = static_cast<Lane>(lane)};
+        for (Held& each : hello.held)
+            if (each.lane == held.lane) held = each;
+        auto place = Outbound::Place::none;
+        std::optional<std::vector<ItemKey>> erased;
+        if (held.cursor) {
+            place = host_.place(*held.cursor);
+            // A crash forgets soft numbers by design (rule S1): only a durable cursor tells of a history that went back.
+            if (place == Outbound::Place::ahead && held.lane == Lane::status) place = Outbound::Place::forgotten;
+            if (place == Outbound::Place::ahead) history_behind_ = true;
+            if (place == Outbound::Place::known) erased = host_.erased_since(held.lane, held.cursor->number);
+        }
+        sending_[lane].outbound.resume(held, place, erased, options_.keep_unknown || history_behind_);
+    }
+}
+
+void Session::take(const Beat& beat, Instant now) {
+    if (options_.side == Side::child) return fail_with("bad frame: a beat from the parent");
+    if (beat.busy || now < next_verify_) return;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        if (!lane_is_quiet(lane)) continue;
+        bool down = beat.down[lane] == sending_[lane].outbound.held().low;
+        bool up = beat.up[lane] == receiving_[lane].inbound.held().low;
+        if (!down) sending_[lane].outbound.verify();
+        if (!up) verify_due_[lane] = true;
+        if (!down || !up) next_verify_ = now + 4 * beat_;
+    }
+}
+
+void Session::take(Batch&& batch) {
+    Receiving& receiving = receiving_[static_cast<std::size_t>(batch.lane)];
+    if (receiving.pending.size() >= window) return fail_with(fmt::format("bad frame: more than {} batch frames without acknowledgement", window));
+    auto apply = receiving.inbound.take(std::move(batch), peer_incarnation_);
+    if (!apply) {
+        receiving.load_due = true;
+        return fail_with("bad frame: " + apply.error().message);
+    }
+    apply->ticket = next_ticket_++;
+    bool nothing = apply->items.empty() && apply->removed.empty() && (!apply->close || apply->close == receiving.inbound.cursor());
+    receiving.pending.push_back({.ticket = apply->ticket, .close = apply->close, .done = nothing});
+    if (receiving.inbound.is_beyond_repair())
+        fail_with("digests differ right after a full exchange of digests: a bug, please report it; the link starts afresh");
+    if (!nothing) applies_.push_back(std::move(*apply));
+    settle(receiving);
+}
+
+void Session::take(const Ack& ack) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        Sending& sending = sending_[lane];
+        if (ack.frames[lane] < sending.acknowledged) return fail_with("bad frame: an acknowledgement that goes back");
+        auto taken = sending.outbound.acknowledged(ack.frames[lane] - sending.acknowledged, ack.digests[lane]);
+        if (!taken) return fail_with("bad frame: " + taken.error().message);
+        sending.acknowledged = ack.frames[lane];
+    }
+}
+
+void Session::take(Fragment&& fragment) {
+    Receiving& receiving = receiving_[static_cast<std::size_t>(fragment.lane)];
+    if (receiving.assembled.size() + fragment.content.size() > max_frame_bytes)
+        return fail_with(fmt::format("bad frame: fragments of more than {} bytes", max_frame_bytes));
+    receiving.assembled += fragment.content;
+    if (!fragment.last) return;
+    auto frame = decode(std::exchange(receiving.assembled, {}), max_frame_bytes);
+    if (!frame) return fail_with(std::move(frame).error().message);
+    auto* batch = std::get_if<Batch>(&*frame);
+    if (!batch || batch->lane != fragment.lane) return fail_with("bad frame: fragments of something other than a batch of their lane");
+    take(std::move(*batch));
+}
+
+} // namespace skerry::sync

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "base/result.h"
+#include "store/sqlite/database.h"
+
+namespace skerry::store {
+
+/// Makes the tables in an empty database, or makes sure that the tables there are ours and of this format, before anything is written. Returns
+/// the format version found; 0: they were just made.
+Result<std::uint32_t> ensure_schema(Database&, const std::string& path);
+
+} // namespace skerry::store

@@ -29,13 +29,13 @@ struct DepotOptions {
 ///
 ///     <folder>/blobs/ab/ab34…      whole and verified; whatever stands here has that digest
 ///     <folder>/partial/ab34…       a transfer under way
-///     <folder>/partial/ab34….mark  how much of it counts: see `Mark` in partial.h
+///     <folder>/partial/ab34….mark  how much of it counts (mark.h)
 ///     <folder>/damaged/ab34…       set aside by a scrub, for whoever wants to look; the next sweep takes it
 ///
 /// A blob is acknowledged when `finish` (or `put`) returns: from then on it is there, whole, after any power cut. Before that a transfer
 /// resumes at the first byte that is not known to be on the disk. Other bytes than the digest's are never served as a blob.
 ///
-/// Calls block: they are made on workers, one at a time (one lane), except `has`, `size`, `path` and `read`, which may run beside anything.
+/// Calls block: they are made on workers, one at a time (one lane), except `has`, `size`, `path`, `read`, `list` and `scrub`, which may run beside anything.
 class Depot {
 public:
     /// Makes the folders where they are missing (the parent of `folder` must exist) and clears what a cut left half done.
@@ -64,8 +64,8 @@ public:
     /// Verifies, makes durable, and shows the blob under its name. `corrupt` naming both digests for wrong content, which is deleted;
     /// `conflict` while bytes are missing. Repeating it after success is fine.
     Result<void> finish(const Digest&);
-    /// Closes a transfer and keeps its bytes for later.
-    void suspend(const Digest&);
+    /// Closes a transfer and keeps its bytes, durably, for later.
+    Result<void> suspend(const Digest&);
     /// Closes a transfer and deletes its bytes.
     Result<void> abandon(const Digest&);
 
@@ -99,10 +99,13 @@ private:
     std::string blob_path(const Digest&) const;
     std::string shard(const Digest&) const;
     std::string partial_path(const Digest&) const;
-    Result<void> advance(const Digest&, Transfer&);
     Result<void> check_room(const Digest&, std::uint64_t needed) const;
     Result<void> remove_partial(const Digest&);
-    Result<Transfer*> find(const Digest&);
+    Result<void> make_durable(const Digest&, Transfer&);
+    Result<void> show(const Digest&);
+    Result<void> sweep_folder(const std::string& path, const std::set<Digest>& keep, Swept&);
+    Result<void> set_aside(const Digest&);
+    bool is_held(const Digest&, const std::set<Digest>& keep) const;
 
     env::Files& files_;
     std::string folder_;

@@ -73,7 +73,7 @@ public:
 
     /// Blobs of which every byte arrived since the last call.
     std::vector<Digest> take_complete();
-    /// The blob is whole in the depot: the want is fulfilled.
+    /// The blob is whole in the depot: the want is fulfilled, until it is unwanted.
     void verified(const Digest&);
     /// The bytes were not those of the digest, or are lost: all over again.
     void spoiled(const Digest&, std::string why);
@@ -101,6 +101,7 @@ private:
     struct Blob {
         std::set<std::string> owners;
         std::optional<std::uint64_t> size;
+        bool size_is_certain = false; ///< told by a wish, not only by a source
         int priority = 0;
         std::uint64_t order = 0;
         Spans missing;                           ///< neither here nor asked for

@@ -1,0 +1,142 @@
+#include "drivers/container/image_cache.h"
+
+#include "base/json.h"
+#include "drivers/container/unpack_main.h"
+#include "oci/digest.h"
+#include "oci/manifest.h"
+#include "os/files.h"
+
+#include <fcntl.h>
+#include <set>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace skerry::drivers::container {
+
+namespace {
+
+constexpr std::string_view unfinished = ".new-";
+
+std::string digits(const std::string& digest) { return std::string(oci::digits_of(digest)); }
+
+Result<void> sync_folder(const std::string& path) {
+    os::Fd folder = TRY(os::open(path, O_RDONLY | O_DIRECTORY));
+    if (::fsync(folder.number()) < 0) return fail_errno("sync " + path);
+    return {};
+}
+
+} // namespace
+
+ImageCache::ImageCache(Paths paths, Blobs& blobs, std::string program, oci::Platform host)
+    : paths_(std::move(paths)), blobs_(blobs), program_(std::move(program)), host_(std::move(host)) {}
+
+std::string ImageCache::layer_folder(const std::string& diff_id) const { return paths_.layers() + "/" + digits(diff_id); }
+
+Result<std::string> ImageCache::document(const std::string& digest) {
+    auto bytes = TRY(blobs_.read(digest, 0, oci::max_document + 1) | during("image document " + digest));
+    if (bytes.size() > oci::max_document) return fail(Code::invalid, "image document " + digest + " is larger than 4 MiB");
+    if (oci::digest_of(bytes) != digest) return fail(Code::corrupt, "image document " + digest + " is damaged on disk");
+    return bytes;
+}
+
+/// What `prepare` wrote, if every layer is still there.
+Result<PreparedImage> ImageCache::remembered(const std::string& digest) {
+    auto text = TRY(os::read_file(paths_.images() + "/" + digits(digest), 2 * oci::max_document));
+    Json json = TRY(parse_json(text, {.bytes = 2 * oci::max_document}));
+    PreparedImage image;
+    image.digest = digest;
+    image.config = TRY(oci::parse_image_config(json.text("config")));
+    image.layers = image.config.diff_ids;
+    for (auto& layer : image.layers)
+        if (!TRY(os::exists(layer_folder(layer)))) return fail(Code::not_found, "layer " + layer + " is not unpacked");
+    return image;
+}
+
+Result<PreparedImage> ImageCache::prepare(const std::string& digest, const std::string& for_whom) {
+    TRY_VOID(oci::check_digest("image", digest));
+    if (auto image = remembered(digest)) return image;
+    std::string bytes = TRY(document(digest));
+    if (TRY(oci::document_kind(bytes)) == oci::Document::index) bytes = TRY(document(TRY(oci::choose(TRY(oci::parse_index(bytes)), host_)).digest));
+    oci::Manifest manifest = TRY(oci::parse_manifest(bytes));
+    std::string config = TRY(document(manifest.config.digest));
+    PreparedImage image{digest, {}, TRY(oci::parse_image_config(config))};
+    image.layers = image.config.diff_ids;
+    if (oci::suits(image.config.platform, host_) == 0)
+        return fail(Code::unsupported, "the image is for " + oci::text(image.config.platform) + ", this machine is " + oci::text(host_));
+    if (image.layers.size() != manifest.layers.size())
+        return fail(Code::invalid, "the image's manifest has " + std::to_string(manifest.layers.size()) + " layers, its config " + std::to_string(image.layers.size()));
+    Json json;
+    json.set("config", config);
+    TRY_VOID(os::write_file_atomically(paths_.images() + "/" + digits(digest), write_json(json), 0600));
+    for (std::size_t i = 0; i < image.layers.size(); ++i)
+        if (!TRY(os::exists(layer_folder(image.layers[i]))))
+            TRY_VOID(unpack(manifest.layers[i].digest, image.layers[i], for_whom) | during("layer " + manifest.layers[i].digest));
+    return image;
+}
+
+Result<os::Fd> ImageCache::open_blob(const std::string& digest, const std::string& spool) {
+    if (auto path = blobs_.path(digest))
+        return os::open(*path, O_RDONLY);
+    else if (path.error().code != Code::unsupported)
+        return std::unexpected(path.error());
+    os::Fd file = TRY(os::open(spool, O_TMPFILE | O_RDWR, 0600));
+    for (std::uint64_t offset = 0;;) {
+        auto piece = TRY(blobs_.read(digest, offset, 1 << 20));
+        if (piece.empty()) break;
+        for (std::size_t at = 0; at < piece.size();) {
+            auto wrote = ::pwrite(file.number(), piece.data() + at, piece.size() - at, static_cast<off_t>(offset + at));
+            if (wrote < 0) return fail_errno("copy the layer");
+            at += static_cast<std::size_t>(wrote);
+        }
+        offset += piece.size();
+    }
+    return file;
+}
+
+Result<void> ImageCache::unpack(const std::string& blob, const std::string& diff_id, const std::string& for_whom) {
+    std::string fresh = paths_.layers() + "/" + std::string(unfinished) + digits(diff_id).substr(0, 16) + "-" + for_whom;
+    TRY_VOID(os::remove_tree(fresh));
+    TRY_VOID(os::mkdirs(fresh, 0755));
+    auto unpacked = [&]() -> Result<void> {
+        os::Fd layer = TRY(open_blob(blob, paths_.layers()));
+        TRY_VOID(unpack_apart(program_, layer, fresh, diff_id, blob));
+        TRY_VOID(os::rename(fresh, layer_folder(diff_id)));
+        return sync_folder(paths_.layers());
+    }();
+    if (unpacked) return {};
+    (void)os::remove_tree(fresh);
+    // Another worker was first with the same layer: what counts is that it is there.
+    if (TRY(os::exists(layer_folder(diff_id)))) return {};
+    return unpacked;
+}
+
+Result<void> ImageCache::clean() {
+    for (auto& name : TRY(os::list(paths_.layers())))
+        if (name.starts_with(unfinished)) TRY_VOID(os::remove_tree(paths_.layers() + "/" + name));
+    return {};
+}
+
+Result<void> ImageCache::keep_only(std::span<const std::string> kept) {
+    std::set<std::string> images, layers;
+    for (auto& digest : kept) {
+        if (!oci::is_digest(digest)) continue;
+        images.insert(digits(digest));
+        auto text = os::read_file(paths_.images() + "/" + digits(digest), 2 * oci::max_document);
+        if (!text && text.error().code == Code::not_found) continue;
+        if (!text) return std::unexpected(text.error());
+        Json json = TRY(parse_json(*text, {.bytes = 2 * oci::max_document}) | during("prepared image " + digest));
+        for (auto& layer : TRY(oci::parse_image_config(json.text("config"))).diff_ids) layers.insert(digits(layer));
+    }
+    for (auto& name : TRY(os::list(paths_.images())))
+        if (!images.contains(name)) TRY_VOID(os::unlink(paths_.images() + "/" + name));
+    for (auto& name : TRY(os::list(paths_.layers())))
+        if (!layers.contains(name)) {
+            // First out of the way in one step, so that a crash never leaves half a layer under its good name.
+            std::string doomed = paths_.layers() + "/" + std::string(unfinished) + "gone-" + name;
+            if (!name.starts_with(unfinished)) TRY_VOID(os::rename(paths_.layers() + "/" + name, doomed));
+            TRY_VOID(os::remove_tree(name.starts_with(unfinished) ? paths_.layers() + "/" + name : doomed));
+        }
+    return {};
+}
+
+} // namespace skerry::drivers::container

@@ -1,0 +1,77 @@
+#include "drivers/container/unpack_main.h"
+
+#include "oci/digest.h"
+#include "oci/tar_stream.h"
+#include "os/process.h"
+
+#include <cstdio>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace skerry::drivers::container {
+
+namespace {
+
+constexpr int layer_descriptor = 3;
+/// Exit codes from here on are this plus the error's `Code`.
+constexpr int first_error_code = 64;
+
+void bound_memory() {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SKERRY_ASAN
+#endif
+#endif
+#if !defined(__SANITIZE_ADDRESS__) && !defined(SKERRY_ASAN)
+    constexpr rlim_t most = rlim_t{1} << 30; // zstd's largest accepted window is 128 MiB
+    rlimit limit{most, most};
+    (void)::setrlimit(RLIMIT_AS, &limit);
+#endif
+    rlimit none{0, 0};
+    (void)::setrlimit(RLIMIT_CORE, &none);
+}
+
+Result<void> unpack(std::span<const std::string> args) {
+    std::string folder;
+    oci::UnpackOptions options;
+    for (std::size_t i = 0; i + 1 < args.size(); i += 2) {
+        if (args[i] == "--into") folder = args[i + 1];
+        if (args[i] == "--diff-id") options.diff_id = args[i + 1];
+        if (args[i] == "--blob") options.blob = args[i + 1];
+    }
+    TRY_VOID(oci::check_digest("--diff-id", options.diff_id));
+    TRY_VOID(oci::check_digest("--blob", options.blob));
+    os::Fd into = TRY(os::open(folder, O_RDONLY | O_DIRECTORY));
+    oci::FdSource layer(layer_descriptor);
+    TRY(oci::unpack_layer(layer, into.number(), options));
+    if (::syncfs(into.number()) < 0) return fail_errno("write the layer to disk");
+    return {};
+}
+
+} // namespace
+
+int unpack_main(std::span<const std::string> args) {
+    bound_memory();
+    auto done = unpack(args);
+    if (done) return 0;
+    std::fprintf(stderr, "%s\n", done.error().message.c_str());
+    return first_error_code + static_cast<int>(done.error().code);
+}
+
+Result<void> unpack_apart(const std::string& program, const os::Fd& layer, const std::string& folder, const std::string& diff_id,
+                          const std::string& blob) {
+    os::Command command;
+    command.argv = {program, std::string(unpack_verb), "--into", folder, "--diff-id", diff_id, "--blob", blob};
+    command.inherit = {{layer.number(), layer_descriptor}};
+    command.output_limit = 64 << 10;
+    command.deadline = 1h;
+    os::Finished finished = TRY(os::run(command));
+    if (finished.good()) return {};
+    std::string why = finished.errors.substr(0, finished.errors.find('\n'));
+    if (why.empty()) why = "ended with code " + std::to_string(finished.exit_code);
+    bool told = finished.signal == 0 && finished.exit_code >= first_error_code && finished.exit_code <= first_error_code + static_cast<int>(Code::internal);
+    return fail(told ? static_cast<Code>(finished.exit_code - first_error_code) : Code::internal, why);
+}
+
+} // namespace skerry::drivers::container

@@ -60,8 +60,8 @@ Result<void> check_name(const std::string& group) {
     return {};
 }
 
-/// Between reading a list and sending a signal a number may pass to another process. So each is held by a descriptor first, and only those
-/// that a second reading still shows in the group are killed.
+/// Between reading a list and sending a signal a number may pass to another process. So each is held by a descriptor first, and
+/// only those that a second reading still shows in the group are killed.
 void kill_members(const Cgroups& cgroups, const std::string& group, std::span<const pid_t> members) {
     constexpr std::size_t at_once = 128;
     while (!members.empty()) {
@@ -84,8 +84,9 @@ void pause() { ::poll(nullptr, 0, static_cast<int>(step / 1ms)); }
 Result<Cgroups> Cgroups::detect() { return from(TRY(mounts())); }
 
 Result<Cgroups> Cgroups::from(const std::vector<MountPoint>& points) {
-    static const std::set<std::string, std::less<>> known = {"cpu",    "cpuacct", "cpuset",  "memory",  "devices", "freezer", "blkio",
-                                                             "pids",   "net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc"};
+    static const std::set<std::string, std::less<>> known = {"cpu",        "cpuacct", "cpuset", "memory",  "devices",
+                                                             "freezer",    "blkio",   "pids",   "net_cls", "net_prio",
+                                                             "perf_event", "hugetlb", "rdma",   "misc"};
     Cgroups found;
     for (const auto& point : points) {
         if (point.filesystem == "cgroup2" && found.unified_.empty()) found.unified_ = point.target;
@@ -223,15 +224,16 @@ Result<void> Cgroups::kill(const std::string& group, Duration patience) const {
         kill_members(*this, group, *inside);
         // A frozen v1 group dies only once it is thawed.
         (void)thaw(group);
-        if (deadline.passed()) return fail(Code::timeout, "kill cgroup " + group + ": processes are left after " + text(patience));
+        if (deadline.passed())
+            return fail(Code::timeout, "kill cgroup " + group + ": processes are left after " + text(patience));
         pause();
     }
 }
 
 Result<Bytes> Cgroups::memory_used(const std::string& group) const {
     std::string path = TRY(folder(group, "memory"));
-    return Bytes{static_cast<std::int64_t>(
-        TRY(number_in(path + (layout_ == Layout::v2 ? "/memory.current" : "/memory.usage_in_bytes"))))};
+    return Bytes{
+        static_cast<std::int64_t>(TRY(number_in(path + (layout_ == Layout::v2 ? "/memory.current" : "/memory.usage_in_bytes"))))};
 }
 
 Result<std::uint64_t> Cgroups::oom_kills(const std::string& group) const {
@@ -244,9 +246,11 @@ Result<void> Cgroups::freeze(const std::string& group, Duration patience) const 
     Deadline deadline = TRY(Deadline::after(patience));
     for (;;) {
         // v1 may need the request again for processes that were born meanwhile (freezer-subsystem.txt).
-        TRY_VOID(layout_ == Layout::v2 ? write_file(path + "/cgroup.freeze", "1") : write_file(path + "/freezer.state", "FROZEN"));
+        TRY_VOID(layout_ == Layout::v2 ? write_file(path + "/cgroup.freeze", "1")
+                                       : write_file(path + "/freezer.state", "FROZEN"));
         if (TRY(is_frozen(group))) return {};
-        if (deadline.passed()) return fail(Code::timeout, "freeze cgroup " + group + ": processes still move after " + text(patience));
+        if (deadline.passed())
+            return fail(Code::timeout, "freeze cgroup " + group + ": processes still move after " + text(patience));
         pause();
     }
 }

@@ -16,8 +16,8 @@ namespace skerry::os {
 
 /// The cgroup file systems of this machine, and groups in them, by path from the root: "/skerry/3f2a".
 ///
-/// In v1 and hybrid a group is a folder of the same path in each controller's hierarchy; in v2 one folder. Reads of a group that is
-/// gone are `not_found`.
+/// In v1 and hybrid a group is a folder of the same path in each controller's hierarchy; in v2 one folder. Reads of a group that
+/// is gone are `not_found`.
 class Cgroups {
 public:
     enum class Layout {

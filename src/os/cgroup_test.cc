@@ -8,8 +8,9 @@ namespace skerry::os {
 namespace {
 
 TEST(CgroupLayout, IsReadFromTheMounts) {
-    auto v1 = parse_mountinfo("1 0 0:1 / /cg/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n2 0 0:2 / /cg/memory rw - cgroup cgroup rw,memory\n"
-                              "3 0 0:3 / /cg/systemd rw - cgroup cgroup rw,xattr,name=systemd\n");
+    auto v1 = parse_mountinfo(
+        "1 0 0:1 / /cg/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n2 0 0:2 / /cg/memory rw - cgroup cgroup rw,memory\n"
+        "3 0 0:3 / /cg/systemd rw - cgroup cgroup rw,xattr,name=systemd\n");
     auto found = Cgroups::from(v1).value();
     EXPECT_EQ(found.layout(), Cgroups::Layout::v1);
     EXPECT_TRUE(found.has("cpuacct"));
@@ -103,7 +104,8 @@ TEST_F(CgroupAsRoot, MemoryAndOutOfMemoryKillsAreCounted) {
 }
 
 TEST_F(CgroupAsRoot, NamesThatWouldLeaveTheTreeAreRefused) {
-    for (const char* bad : {"", "/", "x", "/a/../b", "/..", "/a//b", "/a/"}) EXPECT_EQ(cgroups_.create(bad).error().code, Code::invalid) << bad;
+    for (const char* bad : {"", "/", "x", "/a/../b", "/..", "/a//b", "/a/"})
+        EXPECT_EQ(cgroups_.create(bad).error().code, Code::invalid) << bad;
 }
 
 } // namespace

@@ -137,7 +137,8 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
         }
         if (n == 0) return text;
         text.append(buffer, static_cast<std::size_t>(n));
-        if (text.size() > limit) return fail(Code::exhausted, "read " + path + ": longer than " + std::to_string(limit) + " bytes");
+        if (text.size() > limit)
+            return fail(Code::exhausted, "read " + path + ": longer than " + std::to_string(limit) + " bytes");
     }
 }
 

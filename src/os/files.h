@@ -31,8 +31,8 @@ Result<void> rename(const std::string& from, const std::string& to);
 /// Nothing to remove is fine.
 Result<void> unlink(const std::string& path);
 Result<void> rmdir(const std::string& path);
-/// Removes a folder and all in it, or a file. Follows no symbolic link and enters no other mount: one found inside is `conflict`, with
-/// what was already removed gone. Nothing to remove is fine.
+/// Removes a folder and all in it, or a file. Follows no symbolic link and enters no other mount: one found inside is `conflict`,
+/// with what was already removed gone. Nothing to remove is fine.
 Result<void> remove_tree(const std::string& path);
 Result<void> symlink(const std::string& target, const std::string& path);
 Result<std::string> readlink(const std::string& path);

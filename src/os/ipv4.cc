@@ -20,7 +20,8 @@ std::string text(Ipv4 address) {
 Result<Subnet> parse_subnet(std::string_view text) {
     auto slash = text.find('/');
     Subnet subnet;
-    if (slash == std::string_view::npos) return fail(Code::invalid, "\"" + std::string(text.substr(0, 64)) + "\" is not a subnet (try 10.0.0.0/8)");
+    if (slash == std::string_view::npos)
+        return fail(Code::invalid, "\"" + std::string(text.substr(0, 64)) + "\" is not a subnet (try 10.0.0.0/8)");
     subnet.first = TRY(parse_ipv4(text.substr(0, slash)));
     std::string_view bits = text.substr(slash + 1);
     auto [end, error] = std::from_chars(bits.data(), bits.data() + bits.size(), subnet.bits);

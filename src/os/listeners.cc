@@ -16,7 +16,8 @@ std::vector<Listener> parse_listeners(std::string_view text, Transport transport
         text = newline == std::string_view::npos ? std::string_view{} : text.substr(newline + 1);
         std::string slot, local, remote, state, queues, timer, retransmits, user, timeout;
         Listener one;
-        if (!(line >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout >> one.inode)) continue;
+        if (!(line >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout >> one.inode))
+            continue;
         // 0A is TCP_LISTEN; an unconnected UDP socket shows 07 and no remote port (include/net/tcp_states.h).
         if (transport == Transport::tcp ? state != "0A" : !remote.ends_with(":0000")) continue;
         auto colon = local.rfind(':');

@@ -79,8 +79,8 @@ std::string plain_options(const Overlay& overlay) {
     return joined(options);
 }
 
-/// Mounts with each folder named by the number of an open descriptor, relative to /proc/self/fd, as seen by a child made for this: a
-/// working folder belongs to all threads of a process, so ours cannot move.
+/// Mounts with each folder named by the number of an open descriptor, relative to /proc/self/fd, as seen by a child made for
+/// this: a working folder belongs to all threads of a process, so ours cannot move.
 Result<void> mount_by_descriptors(const Overlay& overlay, const std::string& target) {
     std::vector<Fd> kept;
     auto number = [&](const std::string& path) -> Result<std::string> {
@@ -100,7 +100,8 @@ Result<void> mount_by_descriptors(const Overlay& overlay, const std::string& tar
     pid_t pid = ::fork();
     if (pid < 0) return fail_errno("mount overlay at " + target);
     if (pid == 0) {
-        if (::chdir("/proc/self/fd") < 0 || ::mount("overlay", place.c_str(), "overlay", flags, options.c_str()) < 0) ::_exit(errno);
+        if (::chdir("/proc/self/fd") < 0 || ::mount("overlay", place.c_str(), "overlay", flags, options.c_str()) < 0)
+            ::_exit(errno);
         ::_exit(0);
     }
     int status = 0;
@@ -139,9 +140,7 @@ std::vector<MountPoint> parse_mountinfo(std::string_view text) {
     return found;
 }
 
-Result<std::vector<MountPoint>> mounts() {
-    return parse_mountinfo(TRY(read_file("/proc/thread-self/mountinfo", 256 << 20)));
-}
+Result<std::vector<MountPoint>> mounts() { return parse_mountinfo(TRY(read_file("/proc/thread-self/mountinfo", 256 << 20))); }
 
 Result<std::vector<MountPoint>> mounts_beneath(const std::string& folder) {
     auto all = TRY(mounts());
@@ -198,7 +197,8 @@ Result<void> umount_beneath(const std::string& folder) {
 
 Result<void> mount_overlay(const Overlay& overlay, const std::string& target) {
     if (overlay.lower.empty() || overlay.lower.size() > 500)
-        return fail(Code::invalid, "mount overlay at " + target + ": " + std::to_string(overlay.lower.size()) + " layers; from 1 to 500 are possible");
+        return fail(Code::invalid, "mount overlay at " + target + ": " + std::to_string(overlay.lower.size()) +
+                                       " layers; from 1 to 500 are possible");
     std::string options = plain_options(overlay);
     // mount(2) takes one page of options and ends it with a zero byte.
     if (options.size() >= static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) - 1) return mount_by_descriptors(overlay, target);

@@ -41,11 +41,11 @@ Result<void> umount_beneath(const std::string& folder);
 struct Overlay {
     std::vector<std::string> lower; ///< topmost first; at most 500
     std::string upper;
-    std::string work; ///< empty folder on upper's file system
+    std::string work;                 ///< empty folder on upper's file system
     std::vector<std::string> options; ///< further ones, as `index=off`
 };
-/// Paths may hold any character. Options longer than the page that mount(2) takes go by descriptors instead of paths (such a mount shows
-/// numbers in mountinfo).
+/// Paths may hold any character. Options longer than the page that mount(2) takes go by descriptors instead of paths (such a
+/// mount shows numbers in mountinfo).
 Result<void> mount_overlay(const Overlay&, const std::string& target);
 
 } // namespace skerry::os

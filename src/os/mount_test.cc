@@ -9,11 +9,12 @@ namespace {
 using MountAsRoot = RootTest;
 
 TEST(Mountinfo, UnescapesAndSkipsWhatItDoesNotUnderstand) {
-    auto points = parse_mountinfo("36 35 98:0 /r\\040oot /mnt\\134x\\011y rw,noatime master:1 unbindable - ext3 /dev/root rw,errors=continue\n"
-                                  "nonsense\n"
-                                  "40 35 0:5 / /empty rw -  tmpfs\n"
-                                  "37 36 0:4 / /none rw - tmpfs  rw,size=4k\n"
-                                  "38 36 0:4 / /cut rw shared:1");
+    auto points = parse_mountinfo(
+        "36 35 98:0 /r\\040oot /mnt\\134x\\011y rw,noatime master:1 unbindable - ext3 /dev/root rw,errors=continue\n"
+        "nonsense\n"
+        "40 35 0:5 / /empty rw -  tmpfs\n"
+        "37 36 0:4 / /none rw - tmpfs  rw,size=4k\n"
+        "38 36 0:4 / /cut rw shared:1");
     ASSERT_EQ(points.size(), 2u);
     EXPECT_EQ(points[0].target, "/mnt\\x\ty");
     EXPECT_EQ(points[0].root, "/r oot");

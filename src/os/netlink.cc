@@ -26,7 +26,9 @@ namespace {
 template<auto release>
 struct Release {
     template<class T>
-    void operator()(T* object) const { release(object); }
+    void operator()(T* object) const {
+        release(object);
+    }
 };
 using NlLink = std::unique_ptr<rtnl_link, Release<rtnl_link_put>>;
 using NlVeth = std::unique_ptr<rtnl_link, Release<rtnl_link_veth_release>>;
@@ -39,25 +41,41 @@ using NlBytes = std::unique_ptr<nl_addr, Release<nl_addr_put>>;
 std::unexpected<Error> fail_netlink(const std::string& doing, int error) {
     Code code = Code::internal;
     switch (error < 0 ? -error : error) {
-    case NLE_EXIST: code = Code::exists; break;
+    case NLE_EXIST:
+        code = Code::exists;
+        break;
     case NLE_NODEV:
-    case NLE_OBJ_NOTFOUND: code = Code::not_found; break;
+    case NLE_OBJ_NOTFOUND:
+        code = Code::not_found;
+        break;
     case NLE_PERM:
-    case NLE_NOACCESS: code = Code::forbidden; break;
-    case NLE_OPNOTSUPP: code = Code::unsupported; break;
+    case NLE_NOACCESS:
+        code = Code::forbidden;
+        break;
+    case NLE_OPNOTSUPP:
+        code = Code::unsupported;
+        break;
     case NLE_BUSY:
-    case NLE_AGAIN: code = Code::unavailable; break;
-    case NLE_NOMEM: code = Code::exhausted; break;
+    case NLE_AGAIN:
+        code = Code::unavailable;
+        break;
+    case NLE_NOMEM:
+        code = Code::exhausted;
+        break;
     case NLE_INVAL:
-    case NLE_RANGE: code = Code::invalid; break;
-    default: break;
+    case NLE_RANGE:
+        code = Code::invalid;
+        break;
+    default:
+        break;
     }
     return fail(code, doing + ": " + nl_geterror(error));
 }
 
 /// A name the kernel takes; libnl would cut a longer one, and then work on another link.
 Result<void> check_name(const std::string& name) {
-    if (name.empty() || name.size() >= IFNAMSIZ || name == "." || name == ".." || name.find_first_of("/: \t\n") != std::string::npos)
+    if (name.empty() || name.size() >= IFNAMSIZ || name == "." || name == ".." ||
+        name.find_first_of("/: \t\n") != std::string::npos)
         return fail(Code::invalid, "link name \"" + name.substr(0, 64) + "\": 1 to 15 characters without slash, colon or space");
     return {};
 }
@@ -93,7 +111,8 @@ Link read_link(rtnl_link* link) {
 
 template<class T, class Each>
 void for_each(nl_cache* cache, Each each) {
-    for (nl_object* object = nl_cache_get_first(cache); object; object = nl_cache_get_next(object)) each(reinterpret_cast<T*>(object));
+    for (nl_object* object = nl_cache_get_first(cache); object; object = nl_cache_get_next(object))
+        each(reinterpret_cast<T*>(object));
 }
 
 std::unexpected<Error> no_memory() { return fail(Code::exhausted, "netlink: out of memory"); }
@@ -101,13 +120,15 @@ std::unexpected<Error> no_memory() { return fail(Code::exhausted, "netlink: out 
 Result<void> change(nl_sock* socket, const std::string& name, const std::string& doing, auto&& set) {
     TRY_VOID(check_name(name));
     rtnl_link* raw = nullptr;
-    if (int error = rtnl_link_get_kernel(socket, 0, name.c_str(), &raw); error < 0) return fail_netlink(doing + " " + name, error);
+    if (int error = rtnl_link_get_kernel(socket, 0, name.c_str(), &raw); error < 0)
+        return fail_netlink(doing + " " + name, error);
     NlLink found(raw);
     NlLink wanted(rtnl_link_alloc());
     if (!wanted) return no_memory();
     rtnl_link_set_ifindex(wanted.get(), rtnl_link_get_ifindex(found.get()));
     TRY_VOID(set(wanted.get()));
-    if (int error = rtnl_link_change(socket, found.get(), wanted.get(), 0); error < 0) return fail_netlink(doing + " " + name, error);
+    if (int error = rtnl_link_change(socket, found.get(), wanted.get(), 0); error < 0)
+        return fail_netlink(doing + " " + name, error);
     return {};
 }
 
@@ -143,7 +164,8 @@ Result<std::vector<Link>> Rtnl::links() {
 Result<Link> Rtnl::link(const std::string& name) {
     TRY_VOID(check_name(name));
     rtnl_link* raw = nullptr;
-    if (int error = rtnl_link_get_kernel(socket_.get(), 0, name.c_str(), &raw); error < 0) return fail_netlink("link " + name, error);
+    if (int error = rtnl_link_get_kernel(socket_.get(), 0, name.c_str(), &raw); error < 0)
+        return fail_netlink("link " + name, error);
     return read_link(NlLink(raw).get());
 }
 
@@ -266,7 +288,8 @@ Result<void> Rtnl::set_hairpin(const std::string& name) {
     if (!port || nla_put_u8(message.get(), IFLA_BRPORT_MODE, 1) < 0) return no_memory();
     nla_nest_end(message.get(), port);
     // nl_send_sync frees the message.
-    if (int error = nl_send_sync(socket_.get(), message.release()); error < 0) return fail_netlink("set hairpin mode of link " + name, error);
+    if (int error = nl_send_sync(socket_.get(), message.release()); error < 0)
+        return fail_netlink("set hairpin mode of link " + name, error);
     return {};
 }
 

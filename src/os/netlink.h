@@ -44,7 +44,8 @@ struct VethPeer {
     MacAddress mac{};
 };
 
-/// A route-netlink socket (rtnetlink(7)), bound to the namespace it was opened in, whatever its threads do later. Not for two threads at once.
+/// A route-netlink socket (rtnetlink(7)), bound to the namespace it was opened in, whatever its threads do later. Not for two
+/// threads at once.
 class Rtnl {
 public:
     /// In the calling thread's namespace.

@@ -32,7 +32,8 @@ Result<void> make_netns(const std::string& path) {
     pid_t pid = ::fork();
     if (pid < 0) return fail_errno("make network namespace " + path);
     if (pid == 0) {
-        if (::unshare(CLONE_NEWNET) < 0 || ::mount("/proc/self/ns/net", path.c_str(), nullptr, MS_BIND, nullptr) < 0) ::_exit(errno);
+        if (::unshare(CLONE_NEWNET) < 0 || ::mount("/proc/self/ns/net", path.c_str(), nullptr, MS_BIND, nullptr) < 0)
+            ::_exit(errno);
         ::_exit(0);
     }
     int status = 0;

@@ -15,8 +15,8 @@ Result<bool> is_netns(const std::string& path);
 /// Unmounts and removes `path`. The kernel ends the namespace, and links in it, once no process or socket uses it. None is fine.
 Result<void> remove_netns(const std::string& path);
 
-/// Makes `call` with the calling thread, and only it, inside the namespace; sockets and child processes made there stay there. The thread
-/// is outside again when this returns; if the kernel refused that, the process would abort.
+/// Makes `call` with the calling thread, and only it, inside the namespace; sockets and child processes made there stay there.
+/// The thread is outside again when this returns; if the kernel refused that, the process would abort.
 Result<void> in_netns(const std::string& path, const std::function<Result<void>()>& call);
 
 } // namespace skerry::os

@@ -27,7 +27,8 @@ Result<std::string> find_program(const std::string& name) {
     if (name.find('/') != std::string::npos) return name;
     const char* from_environment = ::getenv("PATH");
     // The folders of system programs are searched too: a service's PATH often lacks them.
-    std::string path = std::string(from_environment ? from_environment : "") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    std::string path =
+        std::string(from_environment ? from_environment : "") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     std::string_view rest = path;
     while (!rest.empty()) {
         auto colon = rest.find(':');
@@ -36,7 +37,8 @@ Result<std::string> find_program(const std::string& name) {
         if (folder.empty()) continue;
         std::string candidate = folder + "/" + name;
         struct stat found {};
-        if (::stat(candidate.c_str(), &found) == 0 && S_ISREG(found.st_mode) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+        if (::stat(candidate.c_str(), &found) == 0 && S_ISREG(found.st_mode) && ::access(candidate.c_str(), X_OK) == 0)
+            return candidate;
     }
     return fail(Code::not_found, "run " + name + ": no such program on this machine");
 }
@@ -192,7 +194,8 @@ Result<Finished> run(const Command& command) {
     }
     int failed = 0;
     ssize_t reported = 0;
-    while ((reported = ::read(report_read.number(), &failed, sizeof failed)) < 0 && errno == EINTR) {}
+    while ((reported = ::read(report_read.number(), &failed, sizeof failed)) < 0 && errno == EINTR) {
+    }
     if (reported == sizeof failed) {
         TRY(reap(process));
         return fail_errno("run " + launch.program, failed);
@@ -228,7 +231,8 @@ Result<Finished> run(const Command& command) {
 Result<std::string> run_well(const Command& command) {
     Finished finished = TRY(run(command));
     if (finished.good()) return std::move(finished.output);
-    std::string why = finished.signal ? "ended by signal " + std::to_string(finished.signal) : "exit code " + std::to_string(finished.exit_code);
+    std::string why = finished.signal ? "ended by signal " + std::to_string(finished.signal)
+                                      : "exit code " + std::to_string(finished.exit_code);
     std::string said = last_line(finished.errors.empty() ? finished.output : finished.errors);
     return fail(Code::internal, command.argv.front() + ": " + why + (said.empty() ? "" : ": " + said));
 }
@@ -261,17 +265,21 @@ Result<ProcessId> spawn_detached(const Command& command) {
     report_write.reset();
     name_write.reset();
     go_read.reset();
-    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
     pid_t grandchild = 0;
     ssize_t n = 0;
-    while ((n = ::read(name_read.number(), &grandchild, sizeof grandchild)) < 0 && errno == EINTR) {}
+    while ((n = ::read(name_read.number(), &grandchild, sizeof grandchild)) < 0 && errno == EINTR) {
+    }
     if (n != sizeof grandchild) return fail(Code::internal, "start " + title + ": the new process ended before it began");
     // It waits for a byte, so its start time is read while it surely exists.
     ProcessId id = TRY(identify(grandchild));
     char byte = 1;
-    while ((n = ::write(go_write.number(), &byte, 1)) < 0 && errno == EINTR) {}
+    while ((n = ::write(go_write.number(), &byte, 1)) < 0 && errno == EINTR) {
+    }
     int failed = 0;
-    while ((n = ::read(report_read.number(), &failed, sizeof failed)) < 0 && errno == EINTR) {}
+    while ((n = ::read(report_read.number(), &failed, sizeof failed)) < 0 && errno == EINTR) {
+    }
     if (n == sizeof failed) return fail_errno("start " + launch.program, failed);
     return id;
 }
@@ -280,7 +288,8 @@ Result<Relatives> parse_stat(std::string_view line) {
     auto bad = [] { return fail(Code::invalid, "/proc/PID/stat: not the expected fields"); };
     auto open = line.find('(');
     auto close = line.rfind(')');
-    if (open == std::string_view::npos || close == std::string_view::npos || close < open || close + 2 >= line.size()) return bad();
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open || close + 2 >= line.size())
+        return bad();
     Relatives found;
     found.name = line.substr(open + 1, close - open - 1);
     if (std::from_chars(line.data(), line.data() + open, found.pid).ec != std::errc{}) return bad();

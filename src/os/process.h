@@ -21,7 +21,8 @@ struct Command {
     std::string input;                                   ///< bytes of its standard input
     std::optional<std::vector<std::string>> environment; ///< `NAME=value` each; none: ours
     std::string working_dir;                             ///< empty: ours
-    /// Descriptors it inherits: {our number, its number}. Everything else but 0, 1 and 2 is closed in it. Its numbers are above 2.
+    /// Descriptors it inherits: {our number, its number}. Everything else but 0, 1 and 2 is closed in it. Its numbers are
+    /// above 2.
     std::vector<std::pair<int, int>> inherit;
     std::size_t output_limit = 1 << 20; ///< of each of output and errors; the rest is read and dropped
     Duration deadline = 30s;            ///< then it is killed
@@ -37,8 +38,8 @@ struct Finished {
     bool good() const { return exit_code == 0; }
 };
 
-/// Runs to the end. Returns as soon as the program itself ended, even if descendants of it hold its output open. `timeout` when the
-/// deadline passed and it was killed; `not_found` when there is no such program.
+/// Runs to the end. Returns as soon as the program itself ended, even if descendants of it hold its output open. `timeout` when
+/// the deadline passed and it was killed; `not_found` when there is no such program.
 Result<Finished> run(const Command&);
 /// The output of a run that must exit with 0; otherwise an error with the last line it wrote to standard error.
 Result<std::string> run_well(const Command&);
@@ -50,8 +51,8 @@ struct ProcessId {
     auto operator<=>(const ProcessId&) const = default;
 };
 
-/// Starts a program as a child of init, in a session of its own, with its standard streams on /dev/null: it outlives us, and nobody
-/// here must reap it. `input`, `output_limit` and `deadline` do not apply.
+/// Starts a program as a child of init, in a session of its own, with its standard streams on /dev/null: it outlives us, and
+/// nobody here must reap it. `input`, `output_limit` and `deadline` do not apply.
 Result<ProcessId> spawn_detached(const Command&);
 
 /// `not_found` where no such process is.

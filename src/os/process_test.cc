@@ -76,8 +76,10 @@ TEST_F(Process, InheritedDescriptorsGetTheirNumbersEvenWhenTheyCross) {
     auto [read_a, write_a] = pipe().value();
     auto [read_b, write_b] = pipe().value();
     // Each is to get the other's number.
-    auto ran = run({.argv = {"sh", "-c", "echo one >&" + std::to_string(write_b.number()) + "; echo two >&" + std::to_string(write_a.number())},
-                    .inherit = {{write_a.number(), write_b.number()}, {write_b.number(), write_a.number()}}});
+    auto ran =
+        run({.argv = {"sh", "-c",
+                      "echo one >&" + std::to_string(write_b.number()) + "; echo two >&" + std::to_string(write_a.number())},
+             .inherit = {{write_a.number(), write_b.number()}, {write_b.number(), write_a.number()}}});
     ASSERT_TRUE(ran.has_value());
     char buffer[16];
     EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(::read(read_a.number(), buffer, sizeof buffer))), "one\n");
@@ -110,7 +112,8 @@ TEST_F(Process, StatLinesOfOddlyNamedProcesses) {
     EXPECT_EQ(found->name, "a) b (c");
     EXPECT_EQ(found->parent, 7);
     EXPECT_EQ(found->start, 12345u);
-    for (const char* bad : {"", "x", "1 (", "1 (a)", "1 (a) S", "1 (a) S x 1 1", ") 1 (", "1 (a) S 1 2 3"}) EXPECT_FALSE(parse_stat(bad).has_value()) << bad;
+    for (const char* bad : {"", "x", "1 (", "1 (a)", "1 (a) S", "1 (a) S x 1 1", ") 1 (", "1 (a) S 1 2 3"})
+        EXPECT_FALSE(parse_stat(bad).has_value()) << bad;
 }
 
 TEST_F(Process, ChildrenAreFound) {

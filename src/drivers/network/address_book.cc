@@ -45,8 +45,9 @@ Result<AddressBook> AddressBook::parse(std::string_view text) {
     const Json* stored = parsed->find("version");
     if (!stored || !stored->integer()) return corrupt("no version");
     if (*stored->integer() != version)
-        return fail(Code::unsupported, "network.json: format version " + std::to_string(*stored->integer()) + ", this build reads " +
-                                           std::to_string(version) + "; run the version of skerry that wrote it");
+        return fail(Code::unsupported, "network.json: format version " + std::to_string(*stored->integer()) +
+                                           ", this build reads " + std::to_string(version) +
+                                           "; run the version of skerry that wrote it");
     AddressBook book;
     if (!parsed->text("subnet").empty()) {
         auto subnet = os::parse_subnet(parsed->text("subnet"));
@@ -60,7 +61,8 @@ Result<AddressBook> AddressBook::parse(std::string_view text) {
     for (const auto& [instance, item] : *instances->members()) {
         Entry entry = TRY(parse_entry(item));
         if (!book.subnet_ || !book.subnet_->contains(entry.address) || !book.is_free(entry.address))
-            return corrupt("address " + os::text(entry.address) + " of instance " + instance + " is outside the subnet or used twice");
+            return corrupt("address " + os::text(entry.address) + " of instance " + instance +
+                           " is outside the subnet or used twice");
         book.entries_.emplace(instance, std::move(entry));
     }
     return book;
@@ -71,11 +73,15 @@ std::string AddressBook::text() const {
     for (const auto& [instance, entry] : entries_) {
         Json ports = Json::array();
         for (const auto& port : entry.ports)
-            ports.push(Json::object({{"hostPort", int{port.host_port}}, {"port", int{port.port}}, {"protocol", network::name(port.protocol)}}));
-        instances.set(instance, Json::object({{"address", os::text(entry.address)}, {"hostname", entry.hostname}, {"ports", ports}}));
+            ports.push(Json::object(
+                {{"hostPort", int{port.host_port}}, {"port", int{port.port}}, {"protocol", network::name(port.protocol)}}));
+        instances.set(instance,
+                      Json::object({{"address", os::text(entry.address)}, {"hostname", entry.hostname}, {"ports", ports}}));
     }
-    return write_json(Json::object({{"version", version}, {"subnet", subnet_ ? os::text(*subnet_) : ""},
-                                    {"next", static_cast<std::int64_t>(next_)}, {"instances", instances}}),
+    return write_json(Json::object({{"version", version},
+                                    {"subnet", subnet_ ? os::text(*subnet_) : ""},
+                                    {"next", static_cast<std::int64_t>(next_)},
+                                    {"instances", instances}}),
                       Layout::indented);
 }
 
@@ -119,7 +125,8 @@ Result<Entry> AddressBook::assign(const Wish& wish) {
         next_ = offset + 1;
         return entries_.emplace(wish.instance, Entry{subnet_->at(offset), wish.hostname, wish.ports}).first->second;
     }
-    return fail(Code::exhausted, "network: all " + std::to_string(last - 2) + " addresses of " + os::text(*subnet_) + " are in use");
+    return fail(Code::exhausted,
+                "network: all " + std::to_string(last - 2) + " addresses of " + os::text(*subnet_) + " are in use");
 }
 
 void AddressBook::remember(const InstanceName& instance, os::Ipv4 address) {
@@ -147,7 +154,8 @@ Result<os::Subnet> choose_subnet(const std::vector<os::Subnet>& candidates, cons
             if (std::ranges::none_of(taken, [&](const os::Subnet& other) { return subnet.overlaps(other); })) return subnet;
         }
     }
-    return fail(Code::exhausted, "network: every candidate subnet (" + tried + ") overlaps a route of this machine; give one that is free");
+    return fail(Code::exhausted,
+                "network: every candidate subnet (" + tried + ") overlaps a route of this machine; give one that is free");
 }
 
 } // namespace skerry::drivers::network

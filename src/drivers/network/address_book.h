@@ -19,8 +19,8 @@ struct Entry {
     bool operator==(const Entry&) const = default;
 };
 
-/// What must survive crashes and reboots: the node's subnet, and each instance's address and published ports. A value; its text is kept in
-/// `network.json` of the state folder.
+/// What must survive crashes and reboots: the node's subnet, and each instance's address and published ports. A value; its text
+/// is kept in `network.json` of the state folder.
 ///
 /// In a subnet the first address is the bridge's; the last is for broadcasts.
 class AddressBook {
@@ -36,8 +36,8 @@ public:
 
     const std::map<InstanceName, Entry>& entries() const { return entries_; }
     const Entry* find(const InstanceName&) const;
-    /// The instance's entry, its address the same as before where it had one. Addresses just freed are given out last, so that a late packet
-    /// or cached name does not reach a stranger. `exhausted` when none is left.
+    /// The instance's entry, its address the same as before where it had one. Addresses just freed are given out last, so that a
+    /// late packet or cached name does not reach a stranger. `exhausted` when none is left.
     Result<Entry> assign(const Wish&);
     /// Takes back a known address, as found on a live link. Ports stay unknown until the next wish.
     void remember(const InstanceName&, os::Ipv4);

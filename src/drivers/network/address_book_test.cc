@@ -7,14 +7,17 @@
 namespace skerry::drivers::network {
 namespace {
 
-Wish wish(const InstanceName& instance, std::vector<PublishedPort> ports = {}) { return {.instance = instance, .hostname = "h", .ports = std::move(ports)}; }
+Wish wish(const InstanceName& instance, std::vector<PublishedPort> ports = {}) {
+    return {.instance = instance, .hostname = "h", .ports = std::move(ports)};
+}
 os::Subnet subnet(const char* text) { return os::parse_subnet(text).value(); }
 
 TEST(AddressBook, TextComesBackAsItWas) {
     AddressBook book;
     EXPECT_EQ(AddressBook::parse(book.text()).value(), book);
     book.move_to(subnet("10.1.2.0/24"));
-    (void)book.assign(wish("aa", {{.host_port = 80, .port = 8080}, {.host_port = 53, .port = 53, .protocol = PublishedPort::Protocol::udp}}));
+    (void)book.assign(
+        wish("aa", {{.host_port = 80, .port = 8080}, {.host_port = 53, .port = 53, .protocol = PublishedPort::Protocol::udp}}));
     (void)book.assign(wish("bb"));
     book.release("aa");
     (void)book.assign(wish("cc", {{.host_port = 1, .port = 2}}));
@@ -22,11 +25,14 @@ TEST(AddressBook, TextComesBackAsItWas) {
 }
 
 TEST(AddressBook, DamagedTextIsRefusedNeverHalfRead) {
-    for (const char* bad : {"", "{", "[]", "{}", R"({"version":1})", R"({"version":1,"subnet":"x","instances":{}})", R"({"version":1,"subnet":"10.0.0.0/31","instances":{}})",
-                            R"({"version":1,"subnet":"","instances":{"a":{"address":"10.0.0.2","ports":[]}}})",
-                            R"({"version":1,"subnet":"10.0.0.0/24","instances":{"a":{"address":"10.0.1.2","ports":[]}}})",
-                            R"({"version":1,"subnet":"10.0.0.0/24","instances":{"a":{"address":"10.0.0.2","ports":[{"hostPort":70000,"port":1}]}}})",
-                            R"({"version":1,"subnet":"10.0.0.0/24","instances":{"a":{"address":"10.0.0.2","ports":[]},"b":{"address":"10.0.0.2","ports":[]}}})"})
+    for (
+        const char* bad :
+        {"", "{", "[]", "{}", R"({"version":1})", R"({"version":1,"subnet":"x","instances":{}})",
+         R"({"version":1,"subnet":"10.0.0.0/31","instances":{}})",
+         R"({"version":1,"subnet":"","instances":{"a":{"address":"10.0.0.2","ports":[]}}})",
+         R"({"version":1,"subnet":"10.0.0.0/24","instances":{"a":{"address":"10.0.1.2","ports":[]}}})",
+         R"({"version":1,"subnet":"10.0.0.0/24","instances":{"a":{"address":"10.0.0.2","ports":[{"hostPort":70000,"port":1}]}}})",
+         R"({"version":1,"subnet":"10.0.0.0/24","instances":{"a":{"address":"10.0.0.2","ports":[]},"b":{"address":"10.0.0.2","ports":[]}}})"})
         EXPECT_EQ(AddressBook::parse(bad).error().code, Code::corrupt) << bad;
     EXPECT_EQ(AddressBook::parse(R"({"version":2})").error().code, Code::unsupported);
 }
@@ -76,7 +82,8 @@ TEST(ChooseSubnet, TakesTheFirstThatOverlapsNothing) {
 }
 
 TEST(Nameservers, LoopbackAndIpv6OnesAreSkipped) {
-    EXPECT_EQ(reachable_nameservers("# x\nnameserver 127.0.0.53\nnameserver ::1\nnameserver fe80::1%eth0\nsearch a\n nameserver\t10.0.0.1 \nnameserver 10.0.0.1\n"
+    EXPECT_EQ(reachable_nameservers("# x\nnameserver 127.0.0.53\nnameserver ::1\nnameserver fe80::1%eth0\nsearch a\n "
+                                    "nameserver\t10.0.0.1 \nnameserver 10.0.0.1\n"
                                     "nameserver 10.0.0.2\nnameserver nonsense\nnameserver 10.0.0.3\nnameserver 10.0.0.4"),
               (std::vector<std::string>{"10.0.0.1", "10.0.0.2", "10.0.0.3"}));
     EXPECT_TRUE(reachable_nameservers("").empty());

@@ -40,8 +40,8 @@ inline std::string ask(const std::string& address, int port, Duration patience =
     }
 }
 
-/// A machine of its own: the test's thread stands in a network namespace "machine", with an uplink 198.51.100.1 to a namespace "world"
-/// 198.51.100.2 that has no route back to instances.
+/// A machine of its own: the test's thread stands in a network namespace "machine", with an uplink 198.51.100.1 to a namespace
+/// "world" 198.51.100.2 that has no route back to instances.
 class BridgeTest : public testing::Test {
 protected:
     void SetUp() override {
@@ -66,7 +66,8 @@ protected:
         ASSERT_TRUE(world.set_up("other").has_value());
         ASSERT_TRUE(os::mkdirs(folder_ + "/run").has_value());
         ASSERT_TRUE(os::mount("tmpfs", folder_ + "/run", "tmpfs", 0).has_value());
-        ASSERT_TRUE(os::write_file_atomically(folder_ + "/resolv.conf", "nameserver 127.0.0.53\nnameserver 198.51.100.53\n").has_value());
+        ASSERT_TRUE(
+            os::write_file_atomically(folder_ + "/resolv.conf", "nameserver 127.0.0.53\nnameserver 198.51.100.53\n").has_value());
     }
 
     void TearDown() override {
@@ -81,7 +82,10 @@ protected:
     }
 
     BridgeNetwork::Options options() const {
-        return {.state_folder = folder_ + "/state", .run_folder = folder_ + "/run/net", .prefix = "sk", .resolv_files = {folder_ + "/resolv.conf"}};
+        return {.state_folder = folder_ + "/state",
+                .run_folder = folder_ + "/run/net",
+                .prefix = "sk",
+                .resolv_files = {folder_ + "/resolv.conf"}};
     }
     std::unique_ptr<BridgeNetwork> network() const { return BridgeNetwork::make(options()).value(); }
     std::string netns(const InstanceName& instance) const { return folder_ + "/run/net/netns/" + instance; }
@@ -89,8 +93,8 @@ protected:
     /// A program that answers each connection with `word`, and is ended with the test.
     void serve(const std::string& netns, int port, const std::string& word) {
         auto started = os::in_netns(netns, [&]() -> Result<void> {
-            servers_.push_back(TRY(os::spawn_detached(
-                {.argv = {"busybox", "nc", "-ll", "-p", std::to_string(port), "-e", "/bin/echo", word}})));
+            servers_.push_back(
+                TRY(os::spawn_detached({.argv = {"busybox", "nc", "-ll", "-p", std::to_string(port), "-e", "/bin/echo", word}})));
             for (int i = 0; i < 400; ++i) {
                 if (ask("127.0.0.1", port, 100ms) == word + "\n") return {};
                 ::poll(nullptr, 0, 10);

@@ -42,7 +42,8 @@ Result<void> BridgeNetwork::recover_addresses(const std::vector<InstanceName>& l
         auto bridge = here.link(names_.bridge());
         if (!bridge) return {};
         for (const auto& one : TRY(here.addresses()))
-            if (one.link == bridge->index && one.bits <= 28) book.move_to({{one.address.number & os::Subnet{{}, one.bits}.mask()}, one.bits});
+            if (one.link == bridge->index && one.bits <= 28)
+                book.move_to({{one.address.number & os::Subnet{{}, one.bits}.mask()}, one.bits});
     }
     for (const auto& instance : live) {
         if (book.find(instance)) continue;
@@ -71,7 +72,8 @@ Result<void> BridgeNetwork::settle_subnet(bool anyone_lives) {
     if (book_->subnet() && !clashes(*book_->subnet())) return {};
     os::Subnet chosen = TRY(choose_subnet(candidates_, taken));
     if (book_->subnet())
-        log(Level::warning, "network", "{} now overlaps a route of this machine; instances move to {}", os::text(*book_->subnet()), os::text(chosen));
+        log(Level::warning, "network", "{} now overlaps a route of this machine; instances move to {}",
+            os::text(*book_->subnet()), os::text(chosen));
     if (bridge && bridge->kind == "bridge") TRY_VOID(here.remove_link(names_.bridge()));
     AddressBook moved = *book_;
     moved.move_to(chosen);
@@ -99,7 +101,8 @@ Result<void> BridgeNetwork::ensure_bridge() {
         if (!bridge) return std::unexpected(bridge.error());
     }
     if (bridge->kind != "bridge")
-        return fail(Code::exists, "network: there is a link " + name + " that is no bridge; remove it (ip link del " + name + ") or choose another prefix");
+        return fail(Code::exists, "network: there is a link " + name + " that is no bridge; remove it (ip link del " + name +
+                                      ") or choose another prefix");
     bool addressed = false;
     for (const auto& one : TRY(here.addresses())) {
         if (one.link != bridge->index) continue;
@@ -114,7 +117,8 @@ Result<void> BridgeNetwork::ensure_bridge() {
     if (!bridge->up) TRY_VOID(here.set_up(name));
     TRY_VOID(step("forwarding"));
     TRY_VOID(set_kernel_value("/proc/sys/net/ipv4/ip_forward", "1"));
-    // Lets what was sent to a published port of 127.0.0.1 leave by the bridge; the guard chain keeps instances out of 127.0.0.0/8.
+    // Lets what was sent to a published port of 127.0.0.1 leave by the bridge; the guard chain keeps instances out of
+    // 127.0.0.0/8.
     return set_kernel_value("/proc/sys/net/ipv4/conf/" + name + "/route_localnet", "1");
 }
 
@@ -136,7 +140,8 @@ Result<void> BridgeNetwork::wire(const InstanceName& instance, const Entry& entr
         if (outer->master != TRY(here.link(names_.bridge())).index) TRY_VOID(here.set_master(veth, names_.bridge()));
         if (!outer->up) TRY_VOID(here.set_up(veth));
     }
-    // Where br_netfilter shows bridged packets to the rules, an instance reaches its own published port only by the port it came from.
+    // Where br_netfilter shows bridged packets to the rules, an instance reaches its own published port only by the port it came
+    // from.
     if (auto hairpin = here.set_hairpin(veth); !hairpin) log(Level::debug, "network", "{}", hairpin.error().message);
     TRY_VOID(step("address"));
     TRY_VOID(there.set_up("lo"));
@@ -150,7 +155,8 @@ Result<void> BridgeNetwork::remove_stale_links() {
     os::Rtnl here = TRY(os::Rtnl::open());
     for (const auto& link : TRY(here.links())) {
         if (link.kind != "veth" || !names_.is_veth(link.name)) continue;
-        bool known = std::ranges::any_of(book_->entries(), [&](const auto& one) { return names_.veth(one.second.address) == link.name; });
+        bool known =
+            std::ranges::any_of(book_->entries(), [&](const auto& one) { return names_.veth(one.second.address) == link.name; });
         if (!known) TRY_VOID(here.remove_link(link.name));
     }
     return {};

@@ -15,15 +15,19 @@ namespace {
 
 Result<void> check_instance(const InstanceName& instance) {
     static constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    if (instance.empty() || instance.size() > 100 || instance.front() == '.' || instance.find_first_not_of(allowed) != std::string::npos)
-        return fail(Code::invalid, "network: instance \"" + instance.substr(0, 100) + "\": 1 to 100 letters, digits, '-', '_' or '.'");
+    if (instance.empty() || instance.size() > 100 || instance.front() == '.' ||
+        instance.find_first_not_of(allowed) != std::string::npos)
+        return fail(Code::invalid,
+                    "network: instance \"" + instance.substr(0, 100) + "\": 1 to 100 letters, digits, '-', '_' or '.'");
     return {};
 }
 
 Result<void> check_prefix(const std::string& prefix) {
     bool good = !prefix.empty() && prefix.size() <= 10 && prefix.front() >= 'a' && prefix.front() <= 'z' &&
                 prefix.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
-    if (!good) return fail(Code::invalid, "network: prefix \"" + prefix.substr(0, 32) + "\": a small letter, then up to nine small letters, digits or '_'");
+    if (!good)
+        return fail(Code::invalid, "network: prefix \"" + prefix.substr(0, 32) +
+                                       "\": a small letter, then up to nine small letters, digits or '_'");
     return {};
 }
 
@@ -38,7 +42,8 @@ Result<std::unique_ptr<BridgeNetwork>> BridgeNetwork::make(Options options) {
     for (const auto& text : options.candidates) {
         auto subnet = os::parse_subnet(text);
         if (!subnet) return std::unexpected(subnet.error());
-        if (subnet->bits < 8 || subnet->bits > 28) return fail(Code::invalid, "network: candidate " + text + ": give a prefix length from 8 to 28");
+        if (subnet->bits < 8 || subnet->bits > 28)
+            return fail(Code::invalid, "network: candidate " + text + ": give a prefix length from 8 to 28");
         candidates.push_back(*subnet);
     }
     return std::unique_ptr<BridgeNetwork>(new BridgeNetwork(std::move(options), std::move(candidates)));
@@ -52,13 +57,15 @@ Result<void> BridgeNetwork::probe() {
     TRY_VOID(os::make_netns(scratch) | during("network: this kernel makes no network namespace"));
     auto tried = os::in_netns(scratch, [&]() -> Result<void> {
         os::Rtnl rtnl = TRY(os::Rtnl::open());
-        TRY_VOID(rtnl.add_bridge(names_.bridge(), {2, 0, 0, 0, 0, 1}) | during("network: this kernel makes no bridge (try: modprobe bridge)"));
+        TRY_VOID(rtnl.add_bridge(names_.bridge(), {2, 0, 0, 0, 0, 1}) |
+                 during("network: this kernel makes no bridge (try: modprobe bridge)"));
         TRY_VOID(rtnl.add_veth("probe0", "probe1") | during("network: this kernel makes no veth pair (try: modprobe veth)"));
         AddressBook book;
         book.move_to({{0x0ad50000}, 24});
         TRY(book.assign({.instance = "probe", .hostname = {}, .ports = {{.host_port = 1, .port = 1}}}));
         return os::apply_nft(own_table(names_, book)) |
-               during("network: nftables with NAT does not work here (try: apt-get install nftables; modprobe -a nft_chain_nat nft_masq nft_fib_ipv4)");
+               during("network: nftables with NAT does not work here (try: apt-get install nftables; modprobe -a nft_chain_nat "
+                      "nft_masq nft_fib_ipv4)");
     });
     TRY_VOID(os::remove_netns(scratch));
     return tried;
@@ -123,7 +130,8 @@ Result<std::vector<InstanceName>> BridgeNetwork::adopt(std::span<const InstanceN
 
     TRY_VOID(ensure_shared(!live.empty()));
     TRY_VOID(remove_stale_links());
-    for (const auto& instance : live) TRY_VOID(wire(instance, *book_->find(instance)) | during("network of instance " + instance));
+    for (const auto& instance : live)
+        TRY_VOID(wire(instance, *book_->find(instance)) | during("network of instance " + instance));
     TRY_VOID(apply_rules(*book_, true));
     return live;
 }

@@ -20,21 +20,25 @@ namespace skerry::drivers::network {
 ///     uplink ── NAT, published ports (ip skerry_<prefix>) ── <prefix>0 ══ <prefix>-12 ─────── eth0 10.213.0.12/24
 ///               accept rules in others' forward chains       10.213.0.1                      default via 10.213.0.1
 ///
-/// On disk `state_folder/network.json` says what should be, and is written first; every step after it makes sure of something, so repeating
-/// `adopt` or `connect` repairs whatever a crash left half done. `disconnect` goes the other way and rewrites the file last.
+/// On disk `state_folder/network.json` says what should be, and is written first; every step after it makes sure of something, so
+/// repeating `adopt` or `connect` repairs whatever a crash left half done. `disconnect` goes the other way and rewrites the file
+/// last.
 ///
 /// A call works in the network namespace of its thread. Thread-safe; calls take turns.
 ///
-/// Known bounds: IPv4; 253 instances; what flushes other firewalls' chains (a reload of firewalld) also flushes our accept rules there until the
-/// next `adopt` or change of published ports. `reset` leaves net.ipv4.ip_forward on, since others may rely on it by then.
+/// Known bounds: IPv4; 253 instances; what flushes other firewalls' chains (a reload of firewalld) also flushes our accept rules
+/// there until the next `adopt` or change of published ports. `reset` leaves net.ipv4.ip_forward on, since others may rely on it
+/// by then.
 class BridgeNetwork final : public NetworkDriver {
 public:
     struct Options {
         std::string state_folder; ///< survives a reboot
         std::string run_folder;   ///< on a tmpfs, which does not
-        /// Of our links and tables, so that several nodes can share a machine: a letter, then up to nine letters, digits or underscores.
+        /// Of our links and tables, so that several nodes can share a machine: a letter, then up to nine letters, digits or
+        /// underscores.
         std::string prefix = "skerry";
-        std::vector<std::string> candidates = {"10.213.0.0/16", "10.88.64.0/18", "172.29.0.0/16", "192.168.224.0/19", "100.96.0.0/16"};
+        std::vector<std::string> candidates = {"10.213.0.0/16", "10.88.64.0/18", "172.29.0.0/16", "192.168.224.0/19",
+                                               "100.96.0.0/16"};
         std::vector<std::string> resolv_files = {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"};
         /// For tests: asked before each step that changes the machine; an error ends the call there, as a crash would.
         std::function<Result<void>(std::string_view step)> before;

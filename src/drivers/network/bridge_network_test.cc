@@ -8,10 +8,10 @@ namespace {
 
 using testing::HasSubstr;
 
-#define ASSERT_GOOD(...)                                                                                                          \
-    do {                                                                                                                          \
-        const auto& outcome = (__VA_ARGS__);                                                                                      \
-        ASSERT_TRUE(outcome.has_value()) << outcome.error().message;                                                              \
+#define ASSERT_GOOD(...)                                                                                                         \
+    do {                                                                                                                         \
+        const auto& outcome = (__VA_ARGS__);                                                                                     \
+        ASSERT_TRUE(outcome.has_value()) << outcome.error().message;                                                             \
     } while (false)
 
 Wish wish(const InstanceName& instance, std::vector<PublishedPort> ports = {}) {
@@ -150,11 +150,13 @@ TEST_P(ForwardDropped, PublishedAndOutgoingPassAndResetLeavesTheirChainsAsTheyWe
 
 INSTANTIATE_TEST_SUITE_P(
     Firewalls, ForwardDropped,
-    testing::Values(Firewall{"iptables", "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }", "ip filter FORWARD"},
-                    Firewall{"firewalld",
-                             "table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; "
-                             "ct state established,related accept; reject with icmpx type admin-prohibited; }; }",
-                             "inet firewalld filter_FORWARD"}),
+    testing::Values(
+        Firewall{"iptables", "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }",
+                 "ip filter FORWARD"},
+        Firewall{"firewalld",
+                 "table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; "
+                 "ct state established,related accept; reject with icmpx type admin-prohibited; }; }",
+                 "inet firewalld filter_FORWARD"}),
     [](const auto& one) { return std::string(one.param.name); });
 
 TEST_F(BridgeTest, DockersChainsAndIptablesKeepWorking) {
@@ -210,7 +212,8 @@ TEST_F(BridgeTest, TakenPortsNameTheirOwner) {
     EXPECT_THAT(second.error().message, HasSubstr("8080/tcp"));
     EXPECT_THAT(second.error().message, HasSubstr("host-aa"));
     EXPECT_FALSE(os::exists(netns("bb")).value()) << "nothing of a refused wish is made";
-    EXPECT_TRUE(net->connect(wish("bb", {{.host_port = 8080, .port = 81, .protocol = PublishedPort::Protocol::udp}})).has_value());
+    EXPECT_TRUE(
+        net->connect(wish("bb", {{.host_port = 8080, .port = 81, .protocol = PublishedPort::Protocol::udp}})).has_value());
 
     serve(folder_ + "/machine", 9090, "mine");
     auto third = net->connect(wish("cc", {{.host_port = 9090, .port = 80}}));
@@ -280,7 +283,8 @@ TEST_F(BridgeTest, AfterARebootAddressesAreTheSameAndPortsWorkAgain) {
 
     // Meanwhile the machine got a route to our subnet: after the next reboot the instances move out of its way.
     reboot(*later);
-    ASSERT_GOOD(os::Rtnl::open()->add_route(os::parse_subnet(b->gateway + "/20").value(), os::parse_ipv4("198.51.100.2").value()));
+    ASSERT_GOOD(
+        os::Rtnl::open()->add_route(os::parse_subnet(b->gateway + "/20").value(), os::parse_ipv4("198.51.100.2").value()));
     auto moved = network();
     ASSERT_GOOD(moved->adopt(std::vector<InstanceName>{"bb", "aa"}));
     auto elsewhere = moved->connect(wanted_b);
@@ -289,7 +293,8 @@ TEST_F(BridgeTest, AfterARebootAddressesAreTheSameAndPortsWorkAgain) {
     serve(netns("bb"), 80, "from-b");
     EXPECT_EQ(ask("127.0.0.1", 8080), "from-b\n");
     // But while one lives, they stay.
-    ASSERT_GOOD(os::Rtnl::open()->add_route(os::parse_subnet(elsewhere->gateway + "/16").value(), os::parse_ipv4("198.51.100.2").value()));
+    ASSERT_GOOD(os::Rtnl::open()->add_route(os::parse_subnet(elsewhere->gateway + "/16").value(),
+                                            os::parse_ipv4("198.51.100.2").value()));
     ASSERT_GOOD(network()->adopt(std::vector<InstanceName>{"bb", "aa"}));
     EXPECT_EQ(network()->connect(wanted_b)->address, elsewhere->address);
     EXPECT_EQ(ask("127.0.0.1", 8080), "from-b\n");
@@ -365,7 +370,8 @@ TEST_F(BridgeTest, ACrashBeforeAnyStepOfConnectOrDisconnectIsRepaired) {
         ASSERT_TRUE(none.has_value() && none->empty()) << "step " << at;
         EXPECT_EQ(ask("127.0.0.1", 8080), "") << "step " << at;
         auto links = os::Rtnl::open()->links().value();
-        EXPECT_EQ(std::ranges::count_if(links, [](const os::Link& link) { return link.name.starts_with("sk-"); }), 0) << "step " << at;
+        EXPECT_EQ(std::ranges::count_if(links, [](const os::Link& link) { return link.name.starts_with("sk-"); }), 0)
+            << "step " << at;
         EXPECT_TRUE(os::list(folder_ + "/run/net/netns")->empty()) << "step " << at;
         for (const auto& id : servers_) ASSERT_GOOD(os::kill(id, SIGKILL));
         for (const auto& id : servers_) ASSERT_GOOD(os::wait_until_gone(id, 5s));

@@ -26,7 +26,8 @@ Result<std::optional<std::string>> published_elsewhere(const Names& names, const
             for (const Json& part : *parts->array_items()) {
                 const Json& field = part.at({"match", "left", "payload"});
                 const std::int64_t* port = part.at({"match", "right"}).integer();
-                if (field.text("field") == "dport" && field.text("protocol") == name(wanted.protocol) && port && *port == wanted.host_port)
+                if (field.text("field") == "dport" && field.text("protocol") == name(wanted.protocol) && port &&
+                    *port == wanted.host_port)
                     return std::optional(fmt::format("instance {} of {}", rule->text("comment"), table->text("name")));
             }
         }
@@ -46,8 +47,8 @@ Result<std::string> iptables(const std::string& program, std::vector<std::string
     return os::run_well({.argv = std::move(words)});
 }
 
-/// Whether iptables-nft is here and can read this chain. It refuses a chain in which it meets a rule of another make, so where it rules the
-/// chain, our rules must be of its make too, or Docker and kube-proxy would fail from then on.
+/// Whether iptables-nft is here and can read this chain. It refuses a chain in which it meets a rule of another make, so where it
+/// rules the chain, our rules must be of its make too, or Docker and kube-proxy would fail from then on.
 Result<bool> belongs_to_iptables(const ForeignChain& chain) {
     if (chain.family != "ip" || chain.table != "filter" || chain.name != "FORWARD") return false;
     return iptables("iptables-nft", {"-S", "FORWARD"}).has_value();
@@ -59,23 +60,30 @@ Result<void> BridgeNetwork::check_ports(const Wish& wish, bool is_live) const {
     const Entry* entry = book_->find(wish.instance);
     for (auto port = wish.ports.begin(); port != wish.ports.end(); ++port) {
         std::string title = fmt::format("port {}/{}", port->host_port, name(port->protocol));
-        if (port->host_port == 0 || port->port == 0) return fail(Code::invalid, "network: " + title + ": ports are numbers from 1 to 65535");
-        auto same = [&](const PublishedPort& other) { return other.host_port == port->host_port && other.protocol == port->protocol; };
-        if (std::any_of(wish.ports.begin(), port, same)) return fail(Code::invalid, "network: " + title + " is published twice by one instance");
+        if (port->host_port == 0 || port->port == 0)
+            return fail(Code::invalid, "network: " + title + ": ports are numbers from 1 to 65535");
+        auto same = [&](const PublishedPort& other) {
+            return other.host_port == port->host_port && other.protocol == port->protocol;
+        };
+        if (std::any_of(wish.ports.begin(), port, same))
+            return fail(Code::invalid, "network: " + title + " is published twice by one instance");
         if (const InstanceName* holder = book_->holder(*port, wish.instance)) {
             const Entry* other = book_->find(*holder);
-            return fail(Code::exists, fmt::format("{} of this machine is published by instance {}{}; publish another or remove that instance", title,
-                                                  *holder, other->hostname.empty() ? "" : " (" + other->hostname + ")"));
+            return fail(Code::exists,
+                        fmt::format("{} of this machine is published by instance {}{}; publish another or remove that instance",
+                                    title, *holder, other->hostname.empty() ? "" : " (" + other->hostname + ")"));
         }
         // What is in force already was checked when it came.
         if (is_live && entry && std::ranges::any_of(entry->ports, same)) continue;
         auto transport = port->protocol == PublishedPort::Protocol::udp ? os::Transport::udp : os::Transport::tcp;
         for (const auto& listener : TRY(os::listeners(transport)))
             if (listener.port == port->host_port)
-                return fail(Code::exists, fmt::format("{} of this machine is in use by {}; publish another or stop that process", title,
-                                                      os::owner_of_socket(listener.inode)));
+                return fail(Code::exists, fmt::format("{} of this machine is in use by {}; publish another or stop that process",
+                                                      title, os::owner_of_socket(listener.inode)));
         if (auto owner = TRY(published_elsewhere(names_, *port)))
-            return fail(Code::exists, fmt::format("{} of this machine is published by {}; publish another or remove that instance", title, *owner));
+            return fail(
+                Code::exists,
+                fmt::format("{} of this machine is published by {}; publish another or remove that instance", title, *owner));
     }
     return {};
 }

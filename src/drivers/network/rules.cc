@@ -10,12 +10,15 @@ namespace {
 
 /// What we want of a foreign chain, top first: all from our bridge, and into it what was published or belongs to a connection.
 std::vector<std::string> accept_rules(const Names& names) {
-    return {fmt::format("iifname \"{}\" accept", names.bridge()), fmt::format("oifname \"{}\" ct status dnat accept", names.bridge()),
+    return {fmt::format("iifname \"{}\" accept", names.bridge()),
+            fmt::format("oifname \"{}\" ct status dnat accept", names.bridge()),
             fmt::format("oifname \"{}\" ct state established,related accept", names.bridge())};
 }
 
 bool is_plain(std::string_view name) {
-    return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") == std::string_view::npos &&
+    return !name.empty() &&
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") ==
+               std::string_view::npos &&
            std::string_view("-./0123456789").find(name.front()) == std::string_view::npos;
 }
 
@@ -31,8 +34,8 @@ std::string own_table(const Names& names, const AddressBook& book) {
     std::string ports;
     for (const auto& [instance, entry] : book.entries())
         for (const auto& port : entry.ports)
-            ports += fmt::format("    fib daddr type local {} dport {} dnat to {}:{} comment \"{}\"\n", name(port.protocol), port.host_port,
-                                 os::text(entry.address), port.port, instance);
+            ports += fmt::format("    fib daddr type local {} dport {} dnat to {}:{} comment \"{}\"\n", name(port.protocol),
+                                 port.host_port, os::text(entry.address), port.port, instance);
     return remove_own_table(names) + fmt::format(R"(table ip {table} {{
   chain guard {{
     type filter hook prerouting priority -300; policy accept;
@@ -63,8 +66,9 @@ std::string own_table(const Names& names, const AddressBook& book) {
   }}
 }}
 )",
-                                                fmt::arg("table", names.table()), fmt::arg("bridge", names.bridge()), fmt::arg("ports", ports),
-                                                fmt::arg("subnet", os::text(book.subnet().value_or(os::Subnet{}))));
+                                                 fmt::arg("table", names.table()), fmt::arg("bridge", names.bridge()),
+                                                 fmt::arg("ports", ports),
+                                                 fmt::arg("subnet", os::text(book.subnet().value_or(os::Subnet{}))));
 }
 
 std::string remove_own_table(const Names& names) {
@@ -134,9 +138,10 @@ IptablesChange open_iptables_chain(const Names& names, std::string_view listing,
             has_foreign = true;
         }
     }
-    const std::vector<std::vector<std::string>> matches = {{"-i", names.bridge()},
-                                                           {"-o", names.bridge(), "-m", "conntrack", "--ctstate", "DNAT"},
-                                                           {"-o", names.bridge(), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"}};
+    const std::vector<std::vector<std::string>> matches = {
+        {"-i", names.bridge()},
+        {"-o", names.bridge(), "-m", "conntrack", "--ctstate", "DNAT"},
+        {"-o", names.bridge(), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"}};
     bool wanted = opening == Opening::wanted && (drops || has_foreign);
     if (!wanted) return change;
     if (change.size() == matches.size() && on_top) return {};

@@ -22,18 +22,18 @@ struct Names {
 
 /// Replaces our whole table by what the book asks for, in one transaction:
 ///
-///     prerouting, raw      nothing from the bridge reaches 127.0.0.0/8, which route_localnet would otherwise let in (CVE-2020-8558)
-///     prerouting, dstnat   port of a local address → instance    from outside and from other instances
-///     output, dstnat       port of a local address → instance    from the machine itself, also by 127.0.0.1
-///     postrouting, srcnat  the bridge's address instead of 127.0.0.1, and between instances reached by a published port, so that answers come
-///                          back here and not directly; the machine's address instead of an instance's on the way out
+///     prerouting, raw      nothing from the bridge reaches 127.0.0.0/8, which route_localnet would let in (CVE-2020-8558)
+///     prerouting, dstnat   port of a local address → instance, from outside and from other instances
+///     output, dstnat       port of a local address → instance, from the machine itself, also by 127.0.0.1
+///     postrouting, srcnat  the bridge's address instead of 127.0.0.1; also between instances that meet by a published
+///                          port, so that answers come back here; the machine's address on the way out
 ///     forward              new connections into the subnet only by published ports
 std::string own_table(const Names&, const AddressBook&);
 /// Also where there is none.
 std::string remove_own_table(const Names&);
 
-/// A chain of somebody else's through which forwarded packets pass. An accept in our table does not outweigh a drop in theirs: each base
-/// chain of a hook is asked.
+/// A chain of somebody else's through which forwarded packets pass. An accept in our table does not outweigh a drop in theirs:
+/// each base chain of a hook is asked.
 struct ForeignChain {
     std::string family;
     std::string table;
@@ -49,8 +49,8 @@ enum class Opening { wanted, unwanted };
 /// `nft -j -a list chain …`. A chain that accepts everything gets none.
 std::string open_chain(const Names&, const ForeignChain&, const Json::Array& rules, Opening);
 
-/// The same for a chain that iptables(8) rules, by its own tables or by nftables: from what `iptables -S FORWARD` prints, the argument
-/// lists of the calls to make, in order.
+/// The same for a chain that iptables(8) rules, by its own tables or by nftables: from what `iptables -S FORWARD` prints, the
+/// argument lists of the calls to make, in order.
 using IptablesChange = std::vector<std::vector<std::string>>;
 IptablesChange open_iptables_chain(const Names&, std::string_view listing, Opening);
 

@@ -14,7 +14,10 @@ Json::Array array(std::string_view text) { return *parse_json(text).value().arra
 TEST(Rules, OwnTableIsReplacedWholeAndHoldsEachPort) {
     AddressBook book;
     book.move_to(os::parse_subnet("10.213.7.0/24").value());
-    (void)book.assign({.instance = "aa", .hostname = {}, .ports = {{.host_port = 8080, .port = 80}, {.host_port = 53, .port = 5353, .protocol = PublishedPort::Protocol::udp}}});
+    (void)book.assign(
+        {.instance = "aa",
+         .hostname = {},
+         .ports = {{.host_port = 8080, .port = 80}, {.host_port = 53, .port = 5353, .protocol = PublishedPort::Protocol::udp}}});
     std::string text = own_table(names, book);
     EXPECT_TRUE(text.starts_with("table ip skerry_sk { }\ndelete table ip skerry_sk\n"));
     EXPECT_THAT(text, HasSubstr("tcp dport 8080 dnat to 10.213.7.2:80 comment \"aa\""));
@@ -45,7 +48,8 @@ TEST(Rules, ForeignChainIsOpenedOnceOnTopAndClosedAgain) {
     EXPECT_EQ(std::ranges::count(opened, '\n'), 3);
     EXPECT_LT(opened.find("established"), opened.find("iifname")) << "inserted last, it ends on top";
     auto ours = [](int handle) {
-        return R"({"rule": {"table": "t", "chain": "c", "handle": )" + std::to_string(handle) + R"(, "comment": "skerry_sk", "expr": []}})";
+        return R"({"rule": {"table": "t", "chain": "c", "handle": )" + std::to_string(handle) +
+               R"(, "comment": "skerry_sk", "expr": []}})";
     };
     std::string theirs = R"({"rule": {"table": "t", "chain": "c", "handle": 9, "expr": []}})";
     std::string three = ours(1) + "," + ours(2) + "," + ours(3);
@@ -53,7 +57,8 @@ TEST(Rules, ForeignChainIsOpenedOnceOnTopAndClosedAgain) {
     std::string buried = open_chain(names, chain, array("[" + theirs + "," + three + "]"), Opening::wanted);
     EXPECT_THAT(buried, HasSubstr("delete rule inet t c handle 3\n"));
     EXPECT_THAT(buried, HasSubstr("insert rule inet t c iifname"));
-    EXPECT_EQ(open_chain(names, chain, array("[" + ours(4) + "," + theirs + "]"), Opening::unwanted), "delete rule inet t c handle 4\n");
+    EXPECT_EQ(open_chain(names, chain, array("[" + ours(4) + "," + theirs + "]"), Opening::unwanted),
+              "delete rule inet t c handle 4\n");
     chain.drops = false;
     EXPECT_EQ(open_chain(names, chain, {}, Opening::wanted), "") << "what accepts everything is left alone";
     EXPECT_NE(open_chain(names, chain, array("[" + theirs + "]"), Opening::wanted), "");

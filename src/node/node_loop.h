@@ -1,0 +1,90 @@
+#pragma once
+
+#include "env/env.h"
+#include "node/node.h"
+#include "node/run.h"
+#include "node/wanted.h"
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace skerry::node {
+
+/// The loop "node": adopt, then for each instance the next step, health, and status.
+class NodeLoop final : public cell::Loop {
+public:
+    NodeLoop(cell::Cell&, Options);
+    ~NodeLoop() override;
+
+    std::string_view name() const override { return "node"; }
+    bool wakes(const store::Change&) const override;
+    void turn() override;
+
+private:
+    /// One runtime of this machine.
+    struct Runtime {
+        drivers::Driver* driver = nullptr;
+        bool probed = false;
+        bool adopted = false;
+        Error trouble; ///< why it does not work, or is not adopted yet
+        Instant retry{};
+    };
+    using WantedByUid = std::map<Uid, Wanted>;
+
+    // adopt.cc
+    void load_notes();
+    bool ensure_adopted(const WantedByUid&);
+    void adopt_runtimes();
+    void adopt_network(const WantedByUid&);
+    void take_back(const std::string& runtime, const std::vector<drivers::Found>&);
+
+    // steps.cc
+    void step(Run&, const Wanted* wanted);
+    void fetch(Run&, const Wanted&);
+    void start(Run&, const Wanted&);
+    void start_noted(Uid, drivers::InstanceSpec, drivers::network::Wish);
+    void started(Uid, Result<drivers::Handle>, drivers::Look);
+    void stop(Run&, const Wanted* wanted, plan::InstanceStep why);
+    void clean(Run&);
+    void forget(Run&);
+    void ended(Run&, const drivers::Look&);
+    std::optional<std::uint16_t> port_taken(const Run&, const Wanted&) const;
+    drivers::Driver* driver(const std::string& runtime) const;
+
+    // watch.cc
+    void look(Run&);
+    void check_health(Run&, const Wanted&);
+    static bool is_unhealthy(const Run&, const Wanted&);
+    void health_answer(Uid, Instant started, Result<void>);
+
+    // status.cc
+    void report_instance(const Run&, const Wanted&);
+    void report_node();
+
+    /// Runs `job` on the instance's lane, then `then(run)` if the instance is still known; `busy` in between.
+    void on_lane(Run&, std::string doing, std::function<void()> job, std::function<void(Run&)> then);
+    void event(const Run&, cell::Tone, std::string_view reason, std::string_view message);
+    void wake_at(Instant);
+    void wake() { cell_.wake(name()); }
+    Instant now() const { return cell_.env().clock.now(); }
+
+    cell::Cell& cell_;
+    Options options_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+    std::map<std::string, Runtime> runtimes_;
+    bool notes_loaded_ = false;
+    bool adopting_ = false;
+    bool network_adopted_ = false;
+    Error network_trouble_;
+    Instant network_retry_{};
+    std::map<Uid, Run> runs_;
+    std::set<std::string> kept_images_;
+    bool images_told_ = false;
+    Instant next_wake_ = Instant::never();
+    std::unique_ptr<env::Timer> timer_;
+};
+
+} // namespace skerry::node

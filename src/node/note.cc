@@ -1,0 +1,44 @@
+#include "node/note.h"
+
+#include "base/bytes.h"
+#include "base/json.h"
+
+namespace skerry::node {
+
+std::string Note::bytes() const {
+    Json json;
+    json.set("runtime", runtime);
+    json.set("handle", base64(handle));
+    json.set("hash", hash);
+    json.set("revision", revision);
+    json.set("digest", digest);
+    json.set("started", started);
+    json.set("restarts", restarts);
+    json.set("project", project);
+    json.set("name", name);
+    Json list = Json::array();
+    for (std::uint32_t port : ports) list.push(port);
+    json.set("ports", list);
+    return write_json(json);
+}
+
+Result<Note> Note::parse(std::string_view bytes) {
+    Json json = TRY(parse_json(bytes) | during("note of an instance"));
+    Note note;
+    note.runtime = json.text("runtime");
+    note.handle = TRY(unbase64(json.text("handle")));
+    note.hash = json.text("hash");
+    note.revision = json.text("revision");
+    note.digest = json.text("digest");
+    note.started = json.text("started");
+    note.project = json.text("project");
+    note.name = json.text("name");
+    if (const Json* restarts = json.find("restarts"); restarts && restarts->integer())
+        note.restarts = static_cast<std::uint32_t>(*restarts->integer());
+    if (const Json* ports = json.find("ports"); ports && ports->array_items())
+        for (const Json& port : *ports->array_items())
+            if (port.integer()) note.ports.push_back(static_cast<std::uint32_t>(*port.integer()));
+    return note;
+}
+
+} // namespace skerry::node

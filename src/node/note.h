@@ -1,0 +1,35 @@
+#pragma once
+
+#include "base/result.h"
+#include "drivers/driver.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::node {
+
+/// Where notes of instances live in the store, keyed by uid.
+inline constexpr std::string_view note_space = "handle";
+
+/// What a node remembers of an instance over its own restarts.
+struct Note {
+    std::string runtime;
+    drivers::Handle handle; ///< empty: asked to start, answer unknown
+    std::string hash;       ///< of the component that was started (rule A6)
+    std::string revision;
+    std::string digest;     ///< of its image
+    std::string started;    ///< RFC 3339, for people
+    std::uint32_t restarts = 0;
+    std::vector<std::uint32_t> ports; ///< published ones, see port_key
+    std::string project, name;        ///< of its object, for events once that is gone
+
+    std::string bytes() const;
+    static Result<Note> parse(std::string_view bytes);
+};
+
+/// A published port with its protocol, as one number.
+inline std::uint32_t port_key(std::uint16_t port, bool udp) { return port + (udp ? 0x10000u : 0u); }
+
+} // namespace skerry::node

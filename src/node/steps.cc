@@ -1,0 +1,316 @@
+#include "node/node_loop.h"
+
+#include "base/log.h"
+#include "model/instance.pb.h"
+
+#include <algorithm>
+#include <utility>
+
+/// The steps of one instance: fetch, start, stop, clean, forget. Each ends in a wake, and the next turn plans afresh.
+namespace skerry::node {
+
+using plan::InstanceStep;
+using plan::Presence;
+
+namespace {
+constexpr Duration step_again = 2s;
+} // namespace
+
+void NodeLoop::step(Run& run, const Wanted* wanted) {
+    if (run.busy) return;
+    if (run.presence == Presence::running) look(run);
+    if (run.busy) return;
+    if (now() < run.retry) return wake_at(run.retry);
+
+    std::optional<plan::WantedInstance> wish;
+    if (wanted) {
+        wish = wanted->plan;
+        std::string runtime = wanted->runtime();
+        if (wish->running && wish->obstacle.empty() && !driver(runtime)) wish->obstacle = "no runtime";
+        if (wish->running && wish->obstacle.empty() && run.presence == Presence::nothing && !spec_for(cell_.store(), *wanted, options_.name))
+            wish->obstacle = "environment";
+    } else if (!run.noted && run.presence == Presence::running) {
+        // Nobody here knows it. A cell that lost its store learns from its parent what it should run before it stops anything.
+        auto parent = cell_.peers().parent();
+        if (parent && !parent->in_agreement) return;
+    }
+    plan::FoundInstance found{.presence = run.presence,
+                              .hash = run.note.hash,
+                              .connected = run.connected,
+                              .image_ready = wanted && run.image_ready == wanted->digest() && !run.image_ready.empty(),
+                              .image_asked = wanted && (run.image_asked == wanted->digest() || now() < run.image_back_off.until()),
+                              .unhealthy = false,
+                              .port_taken = {}};
+    if (wanted) {
+        found.port_taken = port_taken(run, *wanted);
+        if (run.presence == Presence::running && wish->running) {
+            check_health(run, *wanted);
+            if (run.busy) return;
+            found.unhealthy = is_unhealthy(run, *wanted);
+        }
+    }
+    switch (auto next = plan::next_step(wish, found, run.back_off, now())) {
+    case InstanceStep::nothing: break;
+    case InstanceStep::fetch: fetch(run, *wanted); break;
+    case InstanceStep::wait_image:
+        if (run.image_asked.empty()) wake_at(run.image_back_off.until());
+        break;
+    case InstanceStep::wait_back_off: wake_at(run.back_off.until()); break;
+    case InstanceStep::wait_port: // whoever holds it wakes the loop when it goes
+    case InstanceStep::wait_obstacle: break; // a change in the store, or the period
+    case InstanceStep::start: start(run, *wanted); break;
+    case InstanceStep::restart:
+    case InstanceStep::update:
+    case InstanceStep::stop: stop(run, wanted, next); break;
+    case InstanceStep::clean: clean(run); break;
+    case InstanceStep::forget: forget(run); break;
+    }
+}
+
+std::optional<std::uint16_t> NodeLoop::port_taken(const Run& run, const Wanted& wanted) const {
+    for (const auto& [uid, other] : runs_) {
+        bool holds = other.connected || other.presence == Presence::running || other.busy;
+        if (uid == run.uid || !holds) continue;
+        for (std::uint32_t port : wanted.ports)
+            if (std::count(other.note.ports.begin(), other.note.ports.end(), port) > 0) return static_cast<std::uint16_t>(port);
+    }
+    return std::nullopt;
+}
+
+void NodeLoop::fetch(Run& run, const Wanted& wanted) {
+    run.image_asked = wanted.digest();
+    options_.images->ensure(wanted.digest(), [this, weak = std::weak_ptr(alive_), uid = run.uid, digest = wanted.digest()](Result<void> outcome) {
+        if (weak.expired()) return;
+        auto found = runs_.find(uid);
+        if (found == runs_.end() || found->second.image_asked != digest) return;
+        Run& asked = found->second;
+        asked.image_asked.clear();
+        if (outcome) {
+            asked.image_ready = digest;
+            asked.image_back_off.reset();
+            if (asked.reason == "ImageUnavailable") asked.reason.clear(), asked.message.clear();
+            event(asked, cell::Tone::normal, "Pulled", "image " + digest + " is on this node");
+        } else {
+            asked.image_back_off.failed(now(), {});
+            asked.reason = "ImageUnavailable";
+            asked.message = "image " + digest + ": " + outcome.error().message;
+            event(asked, cell::Tone::warning, "Failed", asked.message);
+        }
+        wake();
+    });
+}
+
+void NodeLoop::start(Run& run, const Wanted& wanted) {
+    auto spec = spec_for(cell_.store(), wanted, options_.name);
+    if (!spec) return;
+    auto wish = network_wish(wanted, *spec);
+    std::uint32_t restarts = run.note.restarts;
+    run.note = {.runtime = wanted.runtime(),
+                .handle = {},
+                .hash = wanted.plan.hash,
+                .revision = wanted.instance->spec().revision(),
+                .digest = wanted.digest(),
+                .started = rfc3339(cell_.env().clock.wall()),
+                .restarts = restarts,
+                .ports = wanted.ports,
+                .project = run.key.project,
+                .name = run.key.name};
+    run.noted = true;
+    run.busy = true;
+    run.doing = "Starting";
+    // The intention is durable first: whatever is found after a crash is known with the hash that it runs.
+    store::Transaction transaction;
+    transaction.note(note_space, instance_name(run.uid), run.note.bytes());
+    cell_.store().commit(std::move(transaction), [this, weak = std::weak_ptr(alive_), uid = run.uid, spec = std::move(*spec), wish = std::move(wish)](Result<store::Number> result) {
+        if (weak.expired()) return;
+        if (result) return start_noted(uid, spec, wish);
+        Run& failed = runs_.at(uid);
+        failed.busy = false;
+        failed.doing.clear();
+        failed.retry = now() + step_again;
+        wake();
+    });
+}
+
+void NodeLoop::start_noted(Uid uid, drivers::InstanceSpec spec, drivers::network::Wish wish) {
+    struct Outcome {
+        Result<drivers::Attachment> attachment;
+        Result<drivers::Handle> handle;
+        drivers::Look look;
+    };
+    Run& run = runs_.at(uid);
+    drivers::Driver* runtime = driver(run.note.runtime);
+    run.busy = false;
+    if (!runtime) return;
+    auto outcome = std::make_shared<Outcome>();
+    on_lane(
+        run, "Starting",
+        [outcome, runtime, network = options_.network, spec = std::move(spec), wish = std::move(wish)]() mutable {
+            if (network) {
+                outcome->attachment = network->connect(wish);
+                if (!outcome->attachment) {
+                    outcome->handle = std::unexpected(outcome->attachment.error());
+                    return;
+                }
+                spec.network = *outcome->attachment;
+            }
+            outcome->handle = runtime->start(spec);
+            if (!outcome->handle) return;
+            if (auto look = runtime->look(*outcome->handle)) outcome->look = std::move(*look);
+        },
+        [this, outcome](Run& done) {
+            if (options_.network) {
+                // Also after an error: part of it may be in place, and taking it away twice is fine.
+                done.connected = true;
+                if (outcome->attachment) done.attachment = *outcome->attachment;
+            }
+            started(done.uid, std::move(outcome->handle), std::move(outcome->look));
+        });
+}
+
+void NodeLoop::started(Uid uid, Result<drivers::Handle> handle, drivers::Look look) {
+    Run& run = runs_.at(uid);
+    if (!handle) {
+        bool port = handle.error().code == Code::exists;
+        run.back_off.failed(now(), {});
+        run.reason = port ? "PortTaken" : "StartFailed";
+        run.message = handle.error().message;
+        if (port) run.message += "; stop what listens there, or publish another port";
+        event(run, cell::Tone::warning, "Failed", run.message);
+        return;
+    }
+    run.note.handle = std::move(*handle);
+    if (look.started.seconds != 0) run.note.started = rfc3339(look.started);
+    run.busy = true;
+    run.doing = "Starting";
+    store::Transaction transaction;
+    transaction.note(note_space, instance_name(uid), run.note.bytes());
+    cell_.store().commit(std::move(transaction), [this, weak = std::weak_ptr(alive_), uid, pid = look.pid](Result<store::Number> result) {
+        if (weak.expired()) return;
+        Run& up = runs_.at(uid);
+        up.busy = false;
+        up.doing.clear();
+        if (!result) {
+            // It runs, and the note of the intention says what: asked again, the driver reports the one that is up.
+            up.retry = now() + step_again;
+            return wake();
+        }
+        up.presence = Presence::running;
+        up.started = now();
+        up.pid = pid;
+        up.next_look = now() + 1s;
+        up.health = {};
+        up.reason.clear();
+        up.message.clear();
+        up.exit_code.reset();
+        event(up, cell::Tone::normal, "Started", "runs revision " + up.note.revision + ", pid " + std::to_string(pid));
+        wake();
+    });
+}
+
+void NodeLoop::stop(Run& run, const Wanted* wanted, InstanceStep why) {
+    drivers::Driver* runtime = driver(run.note.runtime);
+    if (!runtime) return;
+    Duration grace = wanted ? wanted->stop_grace() : Duration(10s);
+    bool counts = why == InstanceStep::restart;
+    std::string cause = counts ? "it failed its health check" : why == InstanceStep::update ? "it is out of date" : "it is not wanted any more";
+    event(run, cell::Tone::normal, "Killing", "asked to stop, since " + cause);
+    auto outcome = std::make_shared<Result<void>>();
+    on_lane(
+        run, "Stopping", [outcome, runtime, handle = run.note.handle, grace] { *outcome = runtime->stop(handle, grace); },
+        [this, outcome, counts](Run& done) {
+            if (!*outcome) {
+                done.retry = now() + step_again;
+                done.reason = "StopFailed";
+                done.message = outcome->error().message;
+                event(done, cell::Tone::warning, "Failed", "stop: " + done.message);
+                return;
+            }
+            done.presence = Presence::exited;
+            done.reason.clear();
+            done.message.clear();
+            if (counts) {
+                ++done.note.restarts;
+                done.back_off.failed(now(), done.started);
+                done.reason = "Unhealthy";
+                done.message = "failed its health check (" + done.health.last_error + ") and is started again";
+            } else {
+                done.back_off.reset();
+            }
+            done.health = {};
+            done.started.reset();
+            done.pid = 0;
+        });
+}
+
+void NodeLoop::clean(Run& run) {
+    drivers::Driver* runtime = run.note.runtime.empty() ? nullptr : driver(run.note.runtime);
+    bool trace = run.presence != Presence::nothing && !run.note.handle.empty();
+    if (trace && !runtime) return;
+    auto outcome = std::make_shared<Result<void>>();
+    on_lane(
+        run, run.reason.empty() ? "Stopping" : "",
+        [outcome, runtime, trace, handle = run.note.handle, network = options_.network, name = instance_name(run.uid)] {
+            if (trace) *outcome = runtime->remove(handle);
+            if (*outcome && network) *outcome = network->disconnect(name);
+        },
+        [this, outcome](Run& done) {
+            if (!*outcome) {
+                done.retry = now() + step_again;
+                event(done, cell::Tone::warning, "Failed", "remove: " + outcome->error().message);
+                return;
+            }
+            done.presence = Presence::nothing;
+            done.connected = false;
+            done.attachment.reset();
+            done.note.handle.clear();
+            if (!done.noted) return;
+            // So that a later adoption does not take for lost what was cleaned away. Nothing waits for it: at worst it is looked for in vain.
+            store::Transaction transaction;
+            transaction.note(note_space, instance_name(done.uid), done.note.bytes());
+            cell_.store().commit(std::move(transaction), nullptr);
+        });
+}
+
+void NodeLoop::forget(Run& run) {
+    if (!run.noted) {
+        runs_.erase(run.uid);
+        return;
+    }
+    run.busy = true;
+    store::Transaction transaction;
+    transaction.erase_note(note_space, instance_name(run.uid));
+    cell_.store().commit(std::move(transaction), [this, weak = std::weak_ptr(alive_), uid = run.uid](Result<store::Number> result) {
+        if (weak.expired()) return;
+        Run& gone = runs_.at(uid);
+        gone.busy = false;
+        if (result) gone.noted = false;
+        else gone.retry = now() + step_again;
+        wake();
+    });
+}
+
+/// It is gone without our asking.
+void NodeLoop::ended(Run& run, const drivers::Look& look) {
+    bool lost = look.phase == drivers::Phase::lost;
+    run.presence = lost ? Presence::lost : Presence::exited;
+    run.pid = 0;
+    run.exit_code = look.exit_code;
+    ++run.note.restarts;
+    // What a restart of the machine took away starts at once; what ended by itself waits longer each time.
+    if (lost) {
+        run.reason = "Lost";
+        run.message = "nothing of it is left on the machine (it was restarted, or the process was taken away); it is started again";
+    } else {
+        run.back_off.failed(now(), run.started);
+        std::string how = look.out_of_memory ? "was killed for want of memory; give it more in resources.memory"
+                                             : "exited with code " + std::to_string(look.exit_code.value_or(-1)) + "; see skerry logs " + run.key.name;
+        run.reason = look.out_of_memory ? "OOMKilled" : "Exited";
+        run.message = how + " (starts again after " + text(run.back_off.until() - now()) + ")";
+        event(run, cell::Tone::warning, look.out_of_memory ? "OOMKilled" : "BackOff", run.message);
+    }
+    run.started.reset();
+    run.health = {};
+}
+
+} // namespace skerry::node

@@ -1,0 +1,141 @@
+#include "node/wanted.h"
+
+#include "base/units.h"
+#include "model/app.pb.h"
+#include "model/instance.pb.h"
+#include "model/revision.pb.h"
+#include "model/secret.pb.h"
+#include "model/site.pb.h"
+#include "model/substitute.h"
+#include "node/node.h"
+#include "node/note.h"
+
+#include <utility>
+
+namespace skerry::node {
+
+using model::Kind;
+using store::Key;
+
+Duration Wanted::stop_grace() const {
+    if (!closed || closed->component().stop_grace().empty()) return 10s;
+    auto grace = parse_duration(closed->component().stop_grace());
+    return grace ? *grace : Duration(10s);
+}
+
+std::string Wanted::runtime() const {
+    return closed && !closed->component().runtime().empty() ? closed->component().runtime() : "container";
+}
+
+const std::string& Wanted::digest() const {
+    static const std::string none;
+    return closed ? closed->image_digest() : none;
+}
+
+Wanted look_up(const store::Store& store, store::ObjectPtr object) {
+    Wanted wanted;
+    wanted.object = std::move(object);
+    wanted.instance = &store::as<model::Instance>(*wanted.object);
+    const auto& spec = wanted.instance->spec();
+    wanted.plan.running = spec.state() != "stopped";
+    const std::string& project = wanted.object->key.project;
+    wanted.revision = store.get(Key{Kind::revision, project, spec.revision()});
+    auto missing = [&](std::string reason, std::string message) {
+        wanted.obstacle_reason = std::move(reason);
+        wanted.plan.obstacle = std::move(message);
+    };
+    if (!wanted.revision) {
+        missing("RevisionMissing", "revision " + spec.revision() + " has not arrived; it comes with the next batch of the parent");
+        return wanted;
+    }
+    const auto& revision = store::as<model::Revision>(*wanted.revision);
+    for (const auto& closed : revision.spec().components())
+        if (closed.component().name() == spec.component()) wanted.closed = &closed;
+    if (!wanted.closed) {
+        missing("ComponentMissing", "revision " + spec.revision() + " has no component " + spec.component());
+        return wanted;
+    }
+    wanted.plan.hash = wanted.closed->hash();
+    for (const auto& port : wanted.closed->component().ports())
+        if (port.has_publish()) wanted.ports.push_back(port_key(static_cast<std::uint16_t>(port.publish()), port.protocol() == "udp"));
+    return wanted;
+}
+
+namespace {
+
+/// Text of the key of a pinned Secret or Config.
+Result<std::string> pinned_value(const store::Store& store, const Wanted& wanted, const model::EnvSource& from) {
+    bool secret = from.has_secret();
+    const std::string& name = secret ? from.secret() : from.config();
+    const auto& revision = store::as<model::Revision>(*wanted.revision);
+    for (const auto& pin : revision.spec().pins()) {
+        if (pin.name() != name || pin.kind() != (secret ? "Secret" : "Config")) continue;
+        auto copy = store.get(Key{secret ? Kind::secret : Kind::config, wanted.object->key.project, pin.copy()});
+        std::string title = (secret ? "secret " : "config ") + pin.copy();
+        if (!copy) return fail(Code::not_found, title + " has not arrived; it comes with the next batch of the parent");
+        if (secret) {
+            const auto& values = store::as<model::Secret>(*copy).data();
+            auto value = values.find(from.key());
+            if (value != values.end()) return value->second;
+        } else {
+            const auto& values = store::as<model::Config>(*copy).data();
+            auto value = values.find(from.key());
+            if (value != values.end()) return value->second;
+        }
+        return fail(Code::not_found, title + " has no key " + from.key());
+    }
+    return fail(Code::not_found, "revision " + revision.metadata().name() + " pins no " + (secret ? "secret " : "config ") + name);
+}
+
+std::string last_label(const std::string& name) { return name.substr(name.rfind('.') + 1); }
+
+} // namespace
+
+Result<drivers::InstanceSpec> spec_for(const store::Store& store, const Wanted& wanted, const std::string& node) {
+    const auto& component = wanted.closed->component();
+    const auto& instance = *wanted.instance;
+    auto site = store.get(Key{Kind::site, "", instance.spec().site()});
+    auto lookup = [&](std::string_view name) -> std::optional<std::string> {
+        constexpr std::string_view values = "site.values.";
+        if (name == "site.name") return instance.spec().site();
+        if (name == "node.name") return node;
+        if (name == "instance.name") return instance.metadata().name();
+        if (name == "app.name") return instance.spec().app();
+        if (!name.starts_with(values) || !site) return std::nullopt;
+        const auto& table = store::as<model::Site>(*site).spec().values();
+        auto found = table.find(std::string(name.substr(values.size())));
+        if (found == table.end()) return std::nullopt;
+        return found->second;
+    };
+    drivers::InstanceSpec spec;
+    spec.name = instance_name(wanted.object->uid);
+    spec.title = wanted.object->key.project + "/" + wanted.object->key.name;
+    spec.image = wanted.digest();
+    spec.command.assign(component.command().begin(), component.command().end());
+    spec.args.assign(component.args().begin(), component.args().end());
+    spec.working_dir = component.working_dir();
+    spec.user = component.user();
+    spec.hostname = component.name() + "-" + last_label(instance.metadata().name());
+    if (!component.resources().cpu().empty()) spec.cpu = TRY(parse_cpu(component.resources().cpu()) | during("resources.cpu"));
+    if (!component.resources().memory().empty()) spec.memory = TRY(parse_bytes(component.resources().memory()) | during("resources.memory"));
+    spec.stop_grace = wanted.stop_grace();
+    for (const auto& variable : component.env()) {
+        std::string doing = "env " + variable.name();
+        spec.environment[variable.name()] = variable.has_from() ? TRY(pinned_value(store, wanted, variable.from()) | during(doing))
+                                                                : TRY(model::substitute(variable.value(), lookup) | during(doing));
+    }
+    return spec;
+}
+
+drivers::network::Wish network_wish(const Wanted& wanted, const drivers::InstanceSpec& spec) {
+    drivers::network::Wish wish{.instance = spec.name, .hostname = spec.hostname, .ports = {}};
+    for (const auto& port : wanted.closed->component().ports()) {
+        if (!port.has_publish()) continue;
+        using Protocol = drivers::network::PublishedPort::Protocol;
+        wish.ports.push_back({static_cast<std::uint16_t>(port.publish()), static_cast<std::uint16_t>(port.port()),
+                              port.protocol() == "udp" ? Protocol::udp : Protocol::tcp});
+    }
+    return wish;
+}
+
+} // namespace skerry::node

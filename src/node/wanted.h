@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/time.h"
+#include "drivers/driver.h"
+#include "drivers/network/network_driver.h"
+#include "plan/instance.h"
+#include "store/store.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skerry::model {
+class Component;
+class Health;
+class Instance;
+class ClosedComponent;
+} // namespace skerry::model
+
+namespace skerry::node {
+
+/// One wanted instance with everything it refers to, as the store has it now. Valid until the store changes.
+struct Wanted {
+    store::ObjectPtr object;
+    store::ObjectPtr revision; ///< null: not here
+    const model::Instance* instance = nullptr;
+    const model::ClosedComponent* closed = nullptr; ///< null: see plan.obstacle
+    plan::WantedInstance plan;
+    std::string obstacle_reason; ///< beside plan.obstacle, the word for it
+    std::vector<std::uint32_t> ports; ///< port_key of each published one
+
+    Duration stop_grace() const;
+    std::string runtime() const;
+    const std::string& digest() const;
+};
+
+/// Looks up what an Instance refers to; what is missing becomes its obstacle.
+Wanted look_up(const store::Store&, store::ObjectPtr instance);
+
+/// Everything resolved for the drivers: environment from pins and $(…), limits, names. `network` stays empty. Errors read as an obstacle.
+Result<drivers::InstanceSpec> spec_for(const store::Store&, const Wanted&, const std::string& node);
+drivers::network::Wish network_wish(const Wanted&, const drivers::InstanceSpec&);
+
+} // namespace skerry::node

@@ -1,0 +1,201 @@
+#include "store/sqlite/sqlite_backend.h"
+
+#include "env/fake_files.h"
+#include "store/store.h"
+#include "store/test_env.h"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace skerry::store {
+namespace {
+
+Key app(const std::string& name) { return {model::Kind::app, "retail", name}; }
+
+std::shared_ptr<const Object> object(const std::string& name, Number number, std::string bytes) {
+    auto object = std::make_shared<Object>();
+    object->key = app(name);
+    object->uid = Uid(Id{1, number});
+    object->home = CellId(Id{2, 2});
+    object->generation = 7;
+    object->wish = {std::make_shared<const std::string>(std::move(bytes)), number, CellId(Id{3, 3})};
+    return object;
+}
+
+/// Fifty objects, a tombstone, a note, one incarnation.
+void fill(env::Files& files) {
+    SqliteBackend backend(files, "/s.db");
+    auto loaded = backend.load();
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ(loaded->format, 0u);
+    Backend::Batch batch;
+    batch.open = Backend::Incarnation{IncarnationId(Id{4, 4}), 10, 10};
+    batch.head = 10;
+    batch.notes.push_back({"cell", "id", Id{9, 9}.bytes()});
+    ASSERT_TRUE(backend.write(batch));
+    batch = {};
+    for (Number i = 0; i < 50; i++) batch.put.push_back(object("app-" + std::to_string(i), 11 + i, std::string(200 + i * 20, 'x')));
+    batch.erased.push_back({app("gone"), Uid(Id{1, 1}), CellId(Id{2, 2}), 61});
+    batch.head = 61;
+    ASSERT_TRUE(backend.write(batch));
+}
+
+TEST(SqliteBackend, GivesBackWhatWasWritten) {
+    env::FakeFiles files;
+    fill(files);
+    SqliteBackend backend(files, "/s.db");
+    auto loaded = backend.load();
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ(loaded->format, Backend::format);
+    ASSERT_EQ(loaded->objects.size(), 50u);
+    const Object& first = *loaded->objects[0];
+    EXPECT_EQ(first.key, app("app-0"));
+    EXPECT_EQ(first.generation, 7u);
+    EXPECT_EQ(first.uid, Uid(Id{1, 11}));
+    EXPECT_EQ(first.home, CellId(Id{2, 2}));
+    EXPECT_EQ(first.wish.from, CellId(Id{3, 3}));
+    EXPECT_FALSE(first.found.bytes);
+    ASSERT_EQ(loaded->tombstones.size(), 1u);
+    EXPECT_EQ(loaded->tombstones[0].number, 61u);
+    ASSERT_EQ(loaded->incarnations.size(), 1u);
+    EXPECT_EQ(loaded->incarnations[0].head, 61u) << "derived from the rows";
+    EXPECT_TRUE(loaded->damaged.empty());
+
+    Backend::Batch batch;
+    batch.put.push_back(object("gone", 62, "back"));
+    batch.head = batch.floor = 62;
+    batch.notes.push_back({"cell", "id", std::nullopt});
+    ASSERT_TRUE(backend.write(batch));
+    loaded = backend.load();
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(loaded->objects.size(), 51u);
+    EXPECT_TRUE(loaded->tombstones.empty());
+    EXPECT_TRUE(loaded->notes.empty());
+    EXPECT_EQ(loaded->floor, 62u);
+}
+
+TEST(SqliteBackend, FlippedBitsAreNeverBelieved) {
+    env::SeededChance chance(3);
+    int listed = 0, refused = 0, unharmed = 0;
+    for (int i = 0; i < 400; i++) {
+        env::FakeFiles files;
+        fill(files);
+        const std::uint64_t size = *(*files.open("/s.db", env::Files::Mode::read))->size();
+        files.flip_bit("/s.db", chance.bits() % (size * 8));
+        SqliteBackend backend(files, "/s.db");
+        auto loaded = backend.load();
+        if (!loaded) {
+            EXPECT_TRUE(loaded.error().code == Code::corrupt || loaded.error().code == Code::unsupported) << loaded.error().message;
+            EXPECT_NE(loaded.error().message.find(":"), std::string::npos);
+            refused++;
+            continue;
+        }
+        for (const ObjectPtr& found : loaded->objects) {
+            const Number n = found->wish.number;
+            ASSERT_TRUE(n >= 11 && n < 61);
+            EXPECT_EQ(found->key, app("app-" + std::to_string(n - 11)));
+            EXPECT_EQ(*found->wish.bytes, std::string(200 + (n - 11) * 20, 'x'));
+        }
+        const bool whole = loaded->objects.size() == 50 && loaded->tombstones.size() == 1 && loaded->notes.size() == 1 && loaded->incarnations.size() == 1;
+        EXPECT_TRUE(whole || !loaded->damaged.empty()) << "something is missing that nobody lists";
+        (whole ? unharmed : listed)++;
+    }
+    std::cout << listed << " listed, " << refused << " refused, " << unharmed << " in unused bytes or indexes\n";
+    EXPECT_GT(listed, 100);
+}
+
+/// A real database file made by other hands, put on the fake disk.
+void foreign(env::FakeFiles& files, const std::vector<std::string>& statements) {
+    std::string folder = testing::TempDir() + "/store-XXXXXX";
+    ASSERT_TRUE(mkdtemp(folder.data()));
+    const std::string path = folder + "/f.db";
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+    for (const std::string& sql : statements) EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+    sqlite3_close(database);
+    std::ifstream in(path, std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    std::filesystem::remove_all(folder);
+    ASSERT_TRUE((*files.open("/s.db", env::Files::Mode::create))->write(0, bytes));
+}
+
+Error refusal(env::FakeFiles& files) {
+    SqliteBackend backend(files, "/s.db");
+    auto loaded = backend.load();
+    EXPECT_FALSE(loaded);
+    return loaded ? Error{} : loaded.error();
+}
+
+TEST(SqliteBackend, RefusesWhatItDidNotMake) {
+    {
+        env::FakeFiles files;
+        ASSERT_TRUE((*files.open("/s.db", env::Files::Mode::create))->write(0, std::string(5000, 'z')));
+        EXPECT_EQ(refusal(files).code, Code::corrupt);
+    }
+    {
+        env::FakeFiles files;
+        foreign(files, {"CREATE TABLE t(x)"});
+        Error error = refusal(files);
+        EXPECT_EQ(error.code, Code::unsupported);
+        EXPECT_NE(error.message.find("another program"), std::string::npos) << error.message;
+    }
+    {
+        env::FakeFiles files;
+        foreign(files, {"PRAGMA application_id=1399550585", "PRAGMA user_version=7", "CREATE TABLE t(x)"});
+        Error error = refusal(files);
+        EXPECT_EQ(error.code, Code::unsupported);
+        EXPECT_NE(error.message.find("format 7"), std::string::npos) << error.message;
+        EXPECT_NE(error.message.find("knows format 1"), std::string::npos) << error.message;
+    }
+    {
+        env::FakeFiles files; // a view in the place of a table, and a trigger
+        foreign(files, {"PRAGMA application_id=1399550585", "PRAGMA user_version=1", "CREATE TABLE t(x)", "CREATE VIEW objects AS SELECT 1",
+                        "CREATE TRIGGER notes AFTER INSERT ON t BEGIN DELETE FROM t; END"});
+        EXPECT_EQ(refusal(files).code, Code::corrupt);
+    }
+}
+
+TEST(SqliteBackend, ListsRowsOfTheWrongShape) {
+    env::FakeFiles files;
+    fill(files);
+    // Closed in between, so that the file alone holds everything.
+    std::string folder = testing::TempDir() + "/store-XXXXXX";
+    ASSERT_TRUE(mkdtemp(folder.data()));
+    const std::string path = folder + "/s.db";
+    auto bytes = (*files.open("/s.db", env::Files::Mode::read))->read(0, 1 << 20);
+    ASSERT_TRUE(bytes);
+    std::ofstream(path, std::ios::binary) << *bytes;
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+    for (const char* sql : {"INSERT INTO objects(kind, project, name, body) VALUES(200, 'a', 'b', x'00')",
+                            "INSERT INTO objects(kind, project, name, body) VALUES('app', x'ff00', 7, 'text')",
+                            "INSERT INTO objects(kind, project, name, body) VALUES(-1, '', char(10, 27, 91), zeroblob(1000000))",
+                            "UPDATE objects SET erased = 5 WHERE name = 'app-3'", "UPDATE incarnations SET body = x'00'",
+                            "UPDATE notes SET body = x'1234'"})
+        EXPECT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+    sqlite3_close(database);
+    std::ifstream in(path, std::ios::binary);
+    std::string changed((std::istreambuf_iterator<char>(in)), {});
+    std::filesystem::remove_all(folder);
+    env::FakeFiles other;
+    ASSERT_TRUE((*other.open("/s.db", env::Files::Mode::create))->write(0, changed));
+    auto backend = std::make_unique<SqliteBackend>(other, "/s.db");
+    auto loaded = backend->load();
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ(loaded->objects.size(), 49u);
+    EXPECT_EQ(loaded->damaged.size(), 6u) << testing::PrintToString(loaded->damaged);
+    for (const std::string& text : loaded->damaged)
+        for (char c : text) EXPECT_TRUE(c >= ' ' && c < 127);
+
+    TestEnv env(1);
+    backend.reset();
+    auto store = Store::open(env.env(), std::make_unique<SqliteBackend>(other, "/s.db"), {});
+    ASSERT_FALSE(store) << "a cell without its id is not another cell";
+    EXPECT_EQ(store.error().code, Code::corrupt);
+}
+
+} // namespace
+} // namespace skerry::store

@@ -206,7 +206,7 @@ Result<void> Depot::abandon(const Digest& digest) { return remove_partial(digest
 Result<Digest> Depot::put(std::string_view bytes) {
     Digest digest = Digest::of(bytes);
     std::uint64_t here = TRY(open_partial(digest, bytes.size()));
-    if (here < bytes.size()) TRY(write(digest, here, bytes.substr(static_cast<std::size_t>(here))));
+    if (here < bytes.size()) TRY_VOID(write(digest, here, bytes.substr(static_cast<std::size_t>(here))));
     TRY_VOID(finish(digest));
     return digest;
 }

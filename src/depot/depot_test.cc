@@ -206,17 +206,17 @@ TEST(Depot, survives_a_power_cut_at_every_step) {
         bool little_acknowledged = false, acknowledged = false;
         auto work = [&]() -> Result<void> {
             auto depot = TRY(Depot::open(files, "/depot", options()));
-            TRY(depot->put(small));
+            TRY_VOID(depot->put(small));
             little_acknowledged = true;
-            TRY(depot->open_partial(digest, content.size()));
-            for (std::uint64_t at : {700, 0, 1400, 2100}) TRY(depot->write(digest, at, content.substr(at, 700)));
+            TRY_VOID(depot->open_partial(digest, content.size()));
+            for (std::uint64_t at : {700, 0, 1400, 2100}) TRY_VOID(depot->write(digest, at, content.substr(at, 700)));
             TRY_VOID(depot->suspend(digest));
-            TRY(depot->open_partial(digest, content.size()));
-            for (std::uint64_t at : {2800, 3500}) TRY(depot->write(digest, at, content.substr(at, 700)));
+            TRY_VOID(depot->open_partial(digest, content.size()));
+            for (std::uint64_t at : {2800, 3500}) TRY_VOID(depot->write(digest, at, content.substr(at, 700)));
             TRY_VOID(depot->finish(digest));
             acknowledged = true;
             TRY_VOID(depot->finish(digest));
-            TRY(depot->sweep({little, digest}));
+            TRY_VOID(depot->sweep({little, digest}));
             return {};
         };
         auto outcome = work();

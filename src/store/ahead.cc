@@ -13,13 +13,15 @@ std::optional<Ahead::Refusal> Ahead::check(const Transaction::Write& write, cons
     if (write.part != Part::wish) {
         if (!fate.exists) return refuse(Code::not_found, "its status has no object to go to");
         if (fate.uid != write.uid)
-            return refuse(Code::not_found, fmt::format("its status is for uid {}, the object has uid {}", write.uid.text(), fate.uid.text()));
+            return refuse(Code::not_found,
+                          fmt::format("its status is for uid {}, the object has uid {}", write.uid.text(), fate.uid.text()));
         return {};
     }
     if (const std::optional<Uid>& uid = write.expect.uid) {
         if (!fate.exists) return refuse(Code::conflict, fmt::format("expected uid {}, but there is no such object", uid->text()));
         if (fate.uid != *uid)
-            return refuse(Code::conflict, fmt::format("expected uid {}, but it is another object now, with uid {}", uid->text(), fate.uid.text()));
+            return refuse(Code::conflict, fmt::format("expected uid {}, but it is another object now, with uid {}", uid->text(),
+                                                      fate.uid.text()));
     }
     if (const std::optional<Number>& number = write.expect.number) {
         const Number found = fate.exists ? fate.wish : 0;
@@ -27,8 +29,10 @@ std::optional<Ahead::Refusal> Ahead::check(const Transaction::Write& write, cons
         if (*number == 0) return refuse(Code::conflict, "it exists already");
         if (found == 0) return refuse(Code::conflict, fmt::format("expected version {}, but there is no such object", *number));
         if (found == on_its_way)
-            return refuse(Code::conflict, fmt::format("version {} is being replaced at this moment; read it again and retry", *number));
-        return refuse(Code::conflict, fmt::format("expected version {}, but it is at {}; read it again and retry", *number, found));
+            return refuse(Code::conflict,
+                          fmt::format("version {} is being replaced at this moment; read it again and retry", *number));
+        return refuse(Code::conflict,
+                      fmt::format("expected version {}, but it is at {}; read it again and retry", *number, found));
     }
     return {};
 }

@@ -8,8 +8,8 @@
 
 namespace skerry::store {
 
-/// What keys will hold once everything that is queued or being written is visible: against this a new transaction is checked, so that
-/// two that expect the same state cannot both pass, however many are grouped.
+/// What keys will hold once everything that is queued or being written is visible: against this a new transaction is checked, so
+/// that two that expect the same state cannot both pass, however many are grouped.
 class Ahead {
 public:
     struct Refusal {

@@ -37,12 +37,12 @@ public:
 
     /// One atomic, durable step.
     struct Batch {
-        std::vector<ObjectPtr> put;        ///< whole objects with all their parts
-        std::vector<Tombstone> erased;     ///< remove the object, keep the tombstone
+        std::vector<ObjectPtr> put;    ///< whole objects with all their parts
+        std::vector<Tombstone> erased; ///< remove the object, keep the tombstone
         std::vector<NoteRow> notes;
-        Number head = 0;                   ///< durable head of the current incarnation after this batch
-        Number floor = 0;                  ///< tombstones at or below are forgotten
-        std::optional<Incarnation> open;   ///< appends this incarnation (rule S2)
+        Number head = 0;                 ///< durable head of the current incarnation after this batch
+        Number floor = 0;                ///< tombstones at or below are forgotten
+        std::optional<Incarnation> open; ///< appends this incarnation (rule S2)
     };
 
     struct Loaded {

@@ -12,8 +12,9 @@ constexpr std::size_t batch_bytes = 4 << 20;
 
 std::optional<Error> too_large(std::size_t writes, std::size_t notes, std::size_t bytes) {
     if (writes <= Transaction::max_writes && notes <= Transaction::max_writes && bytes <= Transaction::max_bytes) return {};
-    return Error{Code::exhausted, fmt::format("a transaction holds at most {} writes, {} notes and {} bytes; this one has {}, {} and {}: split it",
-                                              Transaction::max_writes, Transaction::max_writes, Transaction::max_bytes, writes, notes, bytes)};
+    return Error{Code::exhausted,
+                 fmt::format("a transaction holds at most {} writes, {} notes and {} bytes; this one has {}, {} and {}: split it",
+                             Transaction::max_writes, Transaction::max_writes, Transaction::max_bytes, writes, notes, bytes)};
 }
 
 } // namespace
@@ -28,14 +29,17 @@ void Store::State::answer_soon(std::function<void(Result<Number>)> then, Error e
 void Store::State::commit(Transaction transaction, std::function<void(Result<Number>)> then) {
     if (dead) return answer_soon(std::move(then), *dead);
     if (queue.size() >= options.queue)
-        return answer_soon(std::move(then), {Code::exhausted, fmt::format("{} transactions wait for the disk; try again later", queue.size())});
+        return answer_soon(std::move(then),
+                           {Code::exhausted, fmt::format("{} transactions wait for the disk; try again later", queue.size())});
     if (auto error = too_large(transaction.writes(), transaction.notes_.size(), transaction.bytes()))
         return answer_soon(std::move(then), std::move(*error));
     std::optional<Ahead::Refusal> refusal = ahead.admit(transaction, tables);
     if (refusal && !refusal->behind_queue) return answer_soon(std::move(then), std::move(refusal->error));
     // A loser is told behind the winner: were it told at once, it would read the old state again and lose again.
-    if (refusal) queue.push_back({{}, std::move(then), std::move(refusal->error)});
-    else queue.push_back({std::move(transaction), std::move(then), {}});
+    if (refusal)
+        queue.push_back({{}, std::move(then), std::move(refusal->error)});
+    else
+        queue.push_back({std::move(transaction), std::move(then), {}});
     accepted++;
     turn_soon();
 }
@@ -82,8 +86,10 @@ void Store::State::draft() {
     }
     Backend::Batch& batch = flight->write->batch;
     for (const auto& [key, object] : flight->staged) {
-        if (object) batch.put.push_back(object);
-        else batch.erased.push_back(flight->erased.at(key));
+        if (object)
+            batch.put.push_back(object);
+        else
+            batch.erased.push_back(flight->erased.at(key));
     }
     draft_soft();
     for (const auto& [name, bytes] : flight->notes) batch.notes.push_back({name.first, name.second, bytes});
@@ -164,8 +170,10 @@ void Store::State::land() {
         }
     }
     for (const auto& [name, bytes] : landed->notes) {
-        if (bytes) notes[name] = *bytes;
-        else notes.erase(name);
+        if (bytes)
+            notes[name] = *bytes;
+        else
+            notes.erase(name);
     }
     for (const Key& key : landed->settled) ahead.settle(key);
     if (!landed->blank()) {

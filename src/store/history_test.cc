@@ -13,8 +13,8 @@
 namespace skerry::store {
 namespace {
 
-/// Random lives of one store: commits with and without expectations, reports, time, crashes between submission, writing and landing; checked
-/// against a plain map after every step that makes something visible.
+/// Random lives of one store: commits with and without expectations, reports, time, crashes between submission, writing and
+/// landing; checked against a plain map after every step that makes something visible.
 class History {
 public:
     History(std::uint64_t seed, bool on_sqlite) : env_(seed), on_sqlite_(on_sqlite) {
@@ -41,7 +41,9 @@ private:
     };
 
     std::uint64_t pick(std::uint64_t n) { return env_.chance.bits() % n; }
-    Key key() { return {pick(2) ? model::Kind::app : model::Kind::config, "p" + std::to_string(pick(2)), "n" + std::to_string(pick(4))}; }
+    Key key() {
+        return {pick(2) ? model::Kind::app : model::Kind::config, "p" + std::to_string(pick(2)), "n" + std::to_string(pick(4))};
+    }
     Wishes visible() const {
         Wishes wishes;
         for (auto kind : {model::Kind::app, model::Kind::config})
@@ -52,8 +54,10 @@ private:
     void open() {
         auto attempt = [this] {
             std::unique_ptr<Backend> backend;
-            if (on_sqlite_) backend = std::make_unique<SqliteBackend>(*files_, "/s.db", SqliteBackend::Options{.checkpoint_pages = 20});
-            else backend = std::make_unique<MemoryBackend>(disk_);
+            if (on_sqlite_)
+                backend = std::make_unique<SqliteBackend>(*files_, "/s.db", SqliteBackend::Options{.checkpoint_pages = 20});
+            else
+                backend = std::make_unique<MemoryBackend>(disk_);
             Store::Options options{.soft_flush = 10s, .tombstones_kept = 6};
             options.failed = [this](const Error&) { ended_ = true; };
             return Store::open(env_.env(), std::move(backend), options);
@@ -80,8 +84,10 @@ private:
         EXPECT_TRUE(numbers_.insert(change.number).second) << "number " << change.number << " given twice";
         EXPECT_GT(change.number, highest_);
         highest_ = change.number;
-        if (change.after) mirror_[change.key] = {change.after->uid, *change.after->wish.bytes};
-        else mirror_.erase(change.key);
+        if (change.after)
+            mirror_[change.key] = {change.after->uid, *change.after->wish.bytes};
+        else
+            mirror_.erase(change.key);
     }
 
     void crash() {
@@ -108,8 +114,10 @@ private:
             const bool exists = expected_.contains(k);
             Transaction::Expect expect;
             if (pick(2)) {
-                if (!read) refused |= exists;
-                else refused |= pending_.contains(k) || !exists;
+                if (!read)
+                    refused |= exists;
+                else
+                    refused |= pending_.contains(k) || !exists;
                 expect = read ? Transaction::unchanged(*read) : Transaction::absent();
                 if (!read && pending_.contains(k) && !exists) expect = Transaction::absent();
             }
@@ -152,7 +160,8 @@ private:
         auto objects = store_->list(model::Kind::app);
         if (objects.empty()) return;
         ObjectPtr object = objects[pick(objects.size())];
-        Result<void> reported = store_->report(object->key, object->uid, pick(2) ? Part::found : Part::seen, std::to_string(pick(3)));
+        Result<void> reported =
+            store_->report(object->key, object->uid, pick(2) ? Part::found : Part::seen, std::to_string(pick(3)));
         EXPECT_TRUE(reported || ended_);
     }
 
@@ -177,15 +186,19 @@ private:
             for (const Change& change : *changes) {
                 EXPECT_GT(change.number, last);
                 last = change.number;
-                if (change.after) follower->wishes[change.key] = {change.after->uid, *change.after->wish.bytes};
-                else follower->wishes.erase(change.key);
+                if (change.after)
+                    follower->wishes[change.key] = {change.after->uid, *change.after->wish.bytes};
+                else
+                    follower->wishes.erase(change.key);
             }
             EXPECT_EQ(follower->wishes, visible()) << "since() left something out";
             follower->cursor = store_->cursor();
             follower->acknowledged = false;
             // Most stay where they are, so that long absences are tried too.
-            if (pick(3) == 0) ++follower;
-            else follower = followers_.erase(follower);
+            if (pick(3) == 0)
+                ++follower;
+            else
+                follower = followers_.erase(follower);
         }
         EXPECT_FALSE(store_->knows(Cursor{store_->cursor().incarnation, store_->cursor().number + 1}));
         EXPECT_FALSE(store_->knows(Cursor{IncarnationId(env_.chance.id()), store_->cursor().number}));
@@ -193,21 +206,36 @@ private:
 
     void step() {
         switch (pick(40)) {
-        case 0: return crash();
+        case 0:
+            return crash();
         case 1:
             if (!on_sqlite_) disk_->crash_on_write(1 + pick(3), pick(2) ? MemoryDisk::Fate::lost : MemoryDisk::Fate::kept);
             return;
-        case 2: env_.pass(Duration(std::chrono::seconds(pick(20)))); break;
-        case 3: return compare();
-        case 4: return follow();
-        case 5: EXPECT_TRUE(store_->flush() || ended_); break;
+        case 2:
+            env_.pass(Duration(std::chrono::seconds(pick(20))));
+            break;
+        case 3:
+            return compare();
+        case 4:
+            return follow();
+        case 5:
+            EXPECT_TRUE(store_->flush() || ended_);
+            break;
         default:
             switch (pick(6)) {
-            case 0: return report();
-            case 1: env_.run_posted(); break;
-            case 2: env_.run_job(); break;
-            case 3: env_.land_job(); break;
-            default: commit();
+            case 0:
+                return report();
+            case 1:
+                env_.run_posted();
+                break;
+            case 2:
+                env_.run_job();
+                break;
+            case 3:
+                env_.land_job();
+                break;
+            default:
+                commit();
             }
         }
         if (ended_) crash();

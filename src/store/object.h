@@ -27,8 +27,8 @@ struct Key {
 
 using Blob = std::shared_ptr<const std::string>;
 
-/// An object is stored in up to three parts, each decided in one place. Each part is the kind's protobuf message with only some fields
-/// set, so the object is the merge of its parts, and the merge of their bytes is their concatenation.
+/// An object is stored in up to three parts, each decided in one place. Each part is the kind's protobuf message with only some
+/// fields set, so the object is the merge of its parts, and the merge of their bytes is their concatenation.
 enum class Part : std::uint8_t {
     wish,  ///< metadata and spec (or data): decided at the home, durable before anyone is told
     found, ///< status as reported by whoever observes it (a node for its instances, a site for its allocations): soft
@@ -36,9 +36,9 @@ enum class Part : std::uint8_t {
 };
 
 struct PartState {
-    Blob bytes;         ///< null: this part is absent
-    Number number = 0;  ///< of its last change
-    CellId from;        ///< the cell it came from over a link; zero: decided or observed here
+    Blob bytes;        ///< null: this part is absent
+    Number number = 0; ///< of its last change
+    CellId from;       ///< the cell it came from over a link; zero: decided or observed here
 };
 
 /// One object as of one moment. Immutable and shared; later changes make new ones.
@@ -54,7 +54,8 @@ public:
     const PartState& part(Part p) const { return p == Part::wish ? wish : p == Part::found ? found : seen; }
     PartState& part(Part p) { return p == Part::wish ? wish : p == Part::found ? found : seen; }
 
-    /// All parts decoded and merged; decoded at the first call and kept. Deciding thread only. An undecodable part counts as absent.
+    /// All parts decoded and merged; decoded at the first call and kept. Deciding thread only. An undecodable part counts as
+    /// absent.
     const google::protobuf::Message& message() const;
 
     Object() = default;
@@ -80,6 +81,7 @@ const M& as(const Object& object) {
 template<>
 struct std::hash<skerry::store::Key> {
     std::size_t operator()(const skerry::store::Key& key) const noexcept {
-        return std::hash<std::string>{}(key.name) * 31 + std::hash<std::string>{}(key.project) * 7 + static_cast<std::size_t>(key.kind);
+        return std::hash<std::string>{}(key.name) * 31 + std::hash<std::string>{}(key.project) * 7 +
+               static_cast<std::size_t>(key.kind);
     }
 };

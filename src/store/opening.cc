@@ -15,8 +15,9 @@ constexpr Number highest_number = Number{1} << 62;
 /// Checksums find accidents; this finds rows that were made up, before they could break an invariant.
 Result<void> check(const Backend::Loaded& loaded) {
     auto refuse = [](const std::string& what) {
-        return fail(Code::corrupt, "the store contradicts itself (" + what + "); put back a copy that was made while skerry was stopped, or move it away "
-                                   "and start anew: what the parent holds for this cell comes back over the link");
+        return fail(Code::corrupt, "the store contradicts itself (" + what +
+                                       "); put back a copy that was made while skerry was stopped, or move it away "
+                                       "and start anew: what the parent holds for this cell comes back over the link");
     };
     std::set<Number> numbers;
     std::set<Key> keys;
@@ -24,11 +25,13 @@ Result<void> check(const Backend::Loaded& loaded) {
         if (!keys.insert(object->key).second) return refuse("two objects " + object->key.text());
         if (object->wish.number == 0 || !object->wish.bytes) return refuse(object->key.text() + " has no wish");
         if (object->number() > highest_number) return refuse(object->key.text() + " has an impossible number");
-        if (!numbers.insert(object->number()).second) return refuse(object->key.text() + " shares its number with another object");
+        if (!numbers.insert(object->number()).second)
+            return refuse(object->key.text() + " shares its number with another object");
     }
     for (const auto& tombstone : loaded.tombstones) {
         if (tombstone.number > highest_number) return refuse("an impossible tombstone of " + tombstone.key.text());
-        if (!numbers.insert(tombstone.number).second) return refuse("a tombstone of " + tombstone.key.text() + " shares its number");
+        if (!numbers.insert(tombstone.number).second)
+            return refuse("a tombstone of " + tombstone.key.text() + " shares its number");
     }
     for (const auto& incarnation : loaded.incarnations)
         if (incarnation.first > highest_number || incarnation.head > highest_number) return refuse("an impossible incarnation");
@@ -50,7 +53,9 @@ Result<std::unique_ptr<Store>> Store::open(env::Env env, std::unique_ptr<Backend
     Backend::Loaded loaded = TRY(backend->load());
     TRY_VOID(check(loaded));
     for (const std::string& damaged : loaded.damaged)
-        log(Level::error, "store", "{} did not match its checksum and counts as missing; it comes back over the link, or must be applied again", damaged);
+        log(Level::error, "store",
+            "{} did not match its checksum and counts as missing; it comes back over the link, or must be applied again",
+            damaged);
 
     auto state = std::make_unique<State>(env, std::move(backend), std::move(options));
     for (auto& note : loaded.notes)
@@ -65,7 +70,8 @@ Result<std::unique_ptr<Store>> Store::open(env::Env env, std::unique_ptr<Backend
         batch.notes.push_back({"cell", "id", state->cell.bytes()});
         state->notes[{"cell", "id"}] = state->cell.bytes();
     } else {
-        return fail(Code::corrupt, "the store has lost the cell's id; put back a copy that was made while skerry was stopped, or move it away and join anew");
+        return fail(Code::corrupt, "the store has lost the cell's id; put back a copy that was made while skerry was stopped, or "
+                                   "move it away and join anew");
     }
 
     const Number first = head_of(loaded) + (Number{1} << 32) + (env.chance.bits() >> 32);

@@ -22,13 +22,13 @@ Result<void> Store::State::report(Report report) {
     CHECK(report.part != Part::wish, "a wish is committed, not reported");
     if (dead) return std::unexpected(*dead);
     if (report.bytes->size() > Transaction::max_bytes)
-        return fail(Code::exhausted, fmt::format("{}: a status holds at most {} bytes; this one has {}", report.key.text(), Transaction::max_bytes,
-                                                 report.bytes->size()));
+        return fail(Code::exhausted, fmt::format("{}: a status holds at most {} bytes; this one has {}", report.key.text(),
+                                                 Transaction::max_bytes, report.bytes->size()));
     const Tables::Row* row = tables.find(report.key);
     if (!row) return fail(Code::not_found, report.key.text() + ": its status has no object to go to");
     if (row->object->uid != report.uid)
-        return fail(Code::not_found, fmt::format("{}: its status is for uid {}, the object has uid {}", report.key.text(), report.uid.text(),
-                                                 row->object->uid.text()));
+        return fail(Code::not_found, fmt::format("{}: its status is for uid {}, the object has uid {}", report.key.text(),
+                                                 report.uid.text(), row->object->uid.text()));
     if (flight) {
         std::size_t& place = report_places[report.key][static_cast<std::size_t>(report.part)];
         if (place) {

@@ -19,9 +19,9 @@ namespace skerry::store {
 ///     report ──────────────────────┬─ no flight: at once ─► tables, watchers
 ///                                  └─ flight: `reports`, which land right behind it
 ///
-/// A transaction is checked when it is queued (against `ahead`), and gets its numbers when its batch is drafted. From then on until the
-/// batch lands no other change gets a number, so numbers become visible in order. At most one batch is in flight; meanwhile the next
-/// one gathers: that is the group commit.
+/// A transaction is checked when it is queued (against `ahead`), and gets its numbers when its batch is drafted. From then on
+/// until the batch lands no other change gets a number, so numbers become visible in order. At most one batch is in flight;
+/// meanwhile the next one gathers: that is the group commit.
 struct Store::State {
     State(env::Env, std::shared_ptr<Backend>, Options);
     ~State();
@@ -99,10 +99,10 @@ struct Store::State {
     std::uint64_t accepted = 0, answered = 0; ///< transactions, for flush
     std::optional<Error> dead;
 
-    std::vector<Report> reports; ///< made during the flight, at most one per key and part
+    std::vector<Report> reports;                                       ///< made during the flight, at most one per key and part
     std::unordered_map<Key, std::array<std::size_t, 3>> report_places; ///< by part; 0: none, else place + 1
-    Number flushed = 0;     ///< no row with a number up to here is dirty
-    Number flush_until = 0; ///< a flush is due for rows up to here
+    Number flushed = 0;                                                ///< no row with a number up to here is dirty
+    Number flush_until = 0;                                            ///< a flush is due for rows up to here
     bool flush_armed = false;
     std::unique_ptr<env::Timer> flush_timer;
 };

@@ -43,12 +43,15 @@ std::optional<std::string> Store::note(std::string_view space, std::string_view 
 
 std::vector<std::pair<std::string, std::string>> Store::notes(std::string_view space) const {
     std::vector<std::pair<std::string, std::string>> notes;
-    for (auto note = state_->notes.lower_bound({std::string(space), {}}); note != state_->notes.end() && note->first.first == space; ++note)
+    for (auto note = state_->notes.lower_bound({std::string(space), {}});
+         note != state_->notes.end() && note->first.first == space; ++note)
         notes.emplace_back(note->first.second, note->second);
     return notes;
 }
 
-std::unique_ptr<Watch> Store::watch(std::function<void(const Change&)> call) { return state_->watches.add(std::move(call), state_->visible); }
+std::unique_ptr<Watch> Store::watch(std::function<void(const Change&)> call) {
+    return state_->watches.add(std::move(call), state_->visible);
+}
 
 Cursor Store::cursor() const { return {state_->incarnations.back().id, state_->visible}; }
 
@@ -64,12 +67,14 @@ bool Store::knows(Number number) const {
     if (number < state_->floor || number > state_->visible) return false;
     const auto& incarnations = state_->incarnations;
     if (number >= incarnations.back().first) return true;
-    return std::any_of(incarnations.begin(), incarnations.end(), [&](const auto& i) { return i.first <= number && number <= i.head; });
+    return std::any_of(incarnations.begin(), incarnations.end(),
+                       [&](const auto& i) { return i.first <= number && number <= i.head; });
 }
 
 Result<std::vector<Change>> Store::since(Number number) const {
     if (number < state_->floor)
-        return fail(Code::gone, fmt::format("changes after {} are no longer kept (only those after {}); list everything anew", number, state_->floor));
+        return fail(Code::gone, fmt::format("changes after {} are no longer kept (only those after {}); list everything anew",
+                                            number, state_->floor));
     std::vector<Change> changes;
     const auto& tombstones = state_->tables.tombstones();
     auto tombstone = tombstones.upper_bound(number);

@@ -37,8 +37,8 @@ public:
     static Expect absent() { return {.number = 0, .uid = {}}; }
     static Expect unchanged(const Object& object) { return {.number = object.wish.number, .uid = object.uid}; }
 
-    /// Replaces the wish. `from` is zero for what is decided here. A different uid under the same key replaces the object whole (other
-    /// parts go with the old one).
+    /// Replaces the wish. `from` is zero for what is decided here. A different uid under the same key replaces the object whole
+    /// (other parts go with the old one).
     void put(const Key&, Uid, CellId home, std::uint32_t generation, std::string wish, Expect, CellId from = {});
     /// Replaces found or seen durably with the transaction (what comes over a link in a batch); the object must exist.
     void put_part(const Key&, Uid, Part, std::string bytes, CellId from);
@@ -92,8 +92,8 @@ public:
 
 /// The objects of one cell: tables in memory, made durable through a Backend.
 ///
-/// Deciding thread only. Reads show what is durable (and soft status), never what is still on its way to disk. Numbers become visible
-/// in ascending order without exception: what was reported while a batch was being written shows right behind that batch.
+/// Deciding thread only. Reads show what is durable (and soft status), never what is still on its way to disk. Numbers become
+/// visible in ascending order without exception: what was reported while a batch was being written shows right behind that batch.
 class Store {
 public:
     struct Options {
@@ -102,13 +102,14 @@ public:
         std::size_t tombstones_kept = 10'000;
         /// Transactions waiting for the disk beyond this are refused with `exhausted`.
         std::size_t queue = 4'096;
-        /// Called when the disk has refused a write, after everybody who waited was told `unavailable`: the cell must end, and be opened
-        /// again. Nothing more is written; commits and reports answer `unavailable`. Must not destroy the store. Null: abort.
+        /// Called when the disk has refused a write, after everybody who waited was told `unavailable`: the cell must end, and be
+        /// opened again. Nothing more is written; commits and reports answer `unavailable`. Must not destroy the store. Null:
+        /// abort.
         std::function<void(const Error&)> failed = {};
     };
 
-    /// Loads everything, closes the last incarnation at its durable head and opens a new one, durable before this returns (rule S2).
-    /// Blocks. `unsupported`, with the remedy, for a format version this build does not know.
+    /// Loads everything, closes the last incarnation at its durable head and opens a new one, durable before this returns (rule
+    /// S2). Blocks. `unsupported`, with the remedy, for a format version this build does not know.
     static Result<std::unique_ptr<Store>> open(env::Env, std::unique_ptr<Backend>, Options);
     ~Store();
 
@@ -125,14 +126,14 @@ public:
     std::vector<ObjectPtr> list(model::Kind, std::optional<std::string_view> project = {}) const;
     std::size_t count(model::Kind) const;
 
-    /// Checks every Expect against what is durable and what is on its way, then makes it durable together with others (group commit), makes
-    /// it visible, tells watchers, and calls `then` with the number of its last write. `then` may be null. Never calls back before it returns.
-    /// A conflict with something on its way is told once that is visible, so that who reads again sees it. A put or report of a part with
-    /// the bytes and origin it has takes no number. `exhausted` beyond the bounds of a transaction or of the queue.
-    /// If the disk refuses a write, see `Options::failed`.
+    /// Checks every Expect against what is durable and what is on its way, then makes it durable together with others (group
+    /// commit), makes it visible, tells watchers, and calls `then` with the number of its last write. `then` may be null. Never
+    /// calls back before it returns. A conflict with something on its way is told once that is visible, so that who reads again
+    /// sees it. A put or report of a part with the bytes and origin it has takes no number. `exhausted` beyond the bounds of a
+    /// transaction or of the queue. If the disk refuses a write, see `Options::failed`.
     void commit(Transaction, std::function<void(Result<Number>)> then);
-    /// Replaces a soft part, visible at once (or right behind the batch being written), on disk within `soft_flush`. Equal bytes change
-    /// nothing and take no number. `not_found` without the object or with another uid.
+    /// Replaces a soft part, visible at once (or right behind the batch being written), on disk within `soft_flush`. Equal bytes
+    /// change nothing and take no number. `not_found` without the object or with another uid.
     Result<void> report(const Key&, Uid, Part, std::string bytes, CellId from = {});
 
     std::optional<std::string> note(std::string_view space, std::string_view key) const;
@@ -143,19 +144,21 @@ public:
 
     /// The place up to which everything is visible now.
     Cursor cursor() const;
-    /// Rule S3: listed incarnation, at or below its durable head, above the tombstone floor. For the current incarnation soft numbers count too.
+    /// Rule S3: listed incarnation, at or below its durable head, above the tombstone floor. For the current incarnation soft
+    /// numbers count too.
     bool knows(const Cursor&) const;
-    /// The same for a number alone, as API clients keep it (resourceVersion): it lies within a listed incarnation's known numbers.
+    /// The same for a number alone, as API clients keep it (resourceVersion): it lies within a listed incarnation's known
+    /// numbers.
     bool knows(Number) const;
-    /// Every object changed after `number`, latest state only, in order of their numbers; deleted ones have `after` null and a `before` of
-    /// key, uid and home only. `gone` below the tombstone floor.
+    /// Every object changed after `number`, latest state only, in order of their numbers; deleted ones have `after` null and a
+    /// `before` of key, uid and home only. `gone` below the tombstone floor.
     Result<std::vector<Change>> since(Number number) const;
     std::vector<IncarnationId> incarnations() const;
     /// What was found damaged at opening, and is missing since (rule S5): "App retail/till".
     const std::vector<std::string>& damaged() const;
 
-    /// Writes soft status and waits for everything on its way; for a clean end. Blocks. Watchers and `then`s are called from within; not
-    /// to be called from a watcher.
+    /// Writes soft status and waits for everything on its way; for a clean end. Blocks. Watchers and `then`s are called from
+    /// within; not to be called from a watcher.
     Result<void> flush();
 
 private:

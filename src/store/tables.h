@@ -17,8 +17,8 @@ namespace skerry::store {
 /// The visible objects of a store, by kind and name, and by the number of their last change; and the tombstones of those erased.
 ///
 /// An object costs one tree node and 16 to 32 bytes of index beside itself. The index is a vector in order of numbers, since
-/// changes come in order of numbers: a change strikes out the object's old entry and appends a new one, and the vector is packed when more
-/// than half of it is struck out.
+/// changes come in order of numbers: a change strikes out the object's old entry and appends a new one, and the vector is packed
+/// when more than half of it is struck out.
 class Tables {
 public:
     struct Row {
@@ -27,8 +27,8 @@ public:
     };
 
     Tables() = default;
-    /// What a backend loaded, in any order: keys and numbers of the objects are distinct. A tombstone under the key of a living object is
-    /// dropped.
+    /// What a backend loaded, in any order: keys and numbers of the objects are distinct. A tombstone under the key of a living
+    /// object is dropped.
     Tables(const std::vector<ObjectPtr>& objects, const std::vector<Backend::Tombstone>& tombstones);
     Tables(Tables&&) = default;
     Tables& operator=(Tables&&) = default;
@@ -64,7 +64,9 @@ private:
         static Name name(const Row& row) { return {row.object->key.project, row.object->key.name}; }
         static Name name(const Name& name) { return name; }
         template<class A, class B>
-        bool operator()(const A& a, const B& b) const { return name(a) < name(b); }
+        bool operator()(const A& a, const B& b) const {
+            return name(a) < name(b);
+        }
     };
     using Table = std::set<Row, ByName>;
     struct Entry {

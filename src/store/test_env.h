@@ -11,8 +11,8 @@
 
 namespace skerry::store {
 
-/// An Env for the tests of this folder: nothing happens until it is told to, one thing at a time, so that a test can stop between a
-/// batch's submission, its writing and its landing.
+/// An Env for the tests of this folder: nothing happens until it is told to, one thing at a time, so that a test can stop between
+/// a batch's submission, its writing and its landing.
 class TestEnv final : public env::Clock, public env::Timers, public env::Workers, public env::Dialer {
 public:
     explicit TestEnv(std::uint64_t seed) : chance(seed) {}
@@ -95,8 +95,11 @@ public:
         return std::make_unique<Token>(shared);
     }
     void post(std::function<void()> call) override { posted.push_back(std::move(call)); }
-    void run(std::string, std::function<void()> job, std::function<void()> then) override { jobs.push_back({std::move(job), std::move(then)}); }
-    std::unique_ptr<env::Timer> dial(const std::string&, env::Channel, std::function<void(Result<std::unique_ptr<env::Wire>>)>) override {
+    void run(std::string, std::function<void()> job, std::function<void()> then) override {
+        jobs.push_back({std::move(job), std::move(then)});
+    }
+    std::unique_ptr<env::Timer> dial(const std::string&, env::Channel,
+                                     std::function<void(Result<std::unique_ptr<env::Wire>>)>) override {
         return nullptr;
     }
 

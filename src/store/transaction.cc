@@ -3,7 +3,8 @@
 
 namespace skerry::store {
 
-void Transaction::put(const Key& key, Uid uid, CellId home, std::uint32_t generation, std::string wish, Expect expect, CellId from) {
+void Transaction::put(const Key& key, Uid uid, CellId home, std::uint32_t generation, std::string wish, Expect expect,
+                      CellId from) {
     bytes_ += wish.size() + key.project.size() + key.name.size();
     writes_.push_back({.key = key,
                        .uid = uid,
@@ -30,7 +31,8 @@ void Transaction::put_part(const Key& key, Uid uid, Part part, std::string bytes
 
 void Transaction::erase(const Key& key, Expect expect) {
     bytes_ += key.project.size() + key.name.size();
-    writes_.push_back({.key = key, .uid = {}, .home = {}, .generation = 0, .part = Part::wish, .bytes = nullptr, .from = {}, .expect = expect});
+    writes_.push_back(
+        {.key = key, .uid = {}, .home = {}, .generation = 0, .part = Part::wish, .bytes = nullptr, .from = {}, .expect = expect});
 }
 
 void Transaction::note(std::string_view space, std::string_view key, std::string bytes) {

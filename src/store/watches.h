@@ -10,8 +10,8 @@ namespace skerry::store {
 
 /// Who is told of changes, and the changes that are yet to be told.
 ///
-/// A watcher may cause further changes, add watches and drop any watch, its own too. Changes that it causes are told after those that are already
-/// waiting, so every watcher sees ascending numbers.
+/// A watcher may cause further changes, add watches and drop any watch, its own too. Changes that it causes are told after those
+/// that are already waiting, so every watcher sees ascending numbers.
 class Watches {
 public:
     /// The watch sees changes above `after` only: what is visible when it begins it can read.

@@ -21,8 +21,10 @@ void MemoryDisk::apply(const Backend::Batch& batch) {
         objects_[object->key] = object;
     }
     for (const auto& note : batch.notes) {
-        if (note.bytes) notes_[{note.space, note.key}] = *note.bytes;
-        else notes_.erase({note.space, note.key});
+        if (note.bytes)
+            notes_[{note.space, note.key}] = *note.bytes;
+        else
+            notes_.erase({note.space, note.key});
     }
     if (batch.open) incarnations_.push_back(*batch.open);
     if (!incarnations_.empty()) incarnations_.back().head = batch.head;
@@ -38,8 +40,10 @@ Result<Backend::Loaded> MemoryBackend::load() {
     Loaded loaded;
     loaded.format = disk_->made_ ? format : 0;
     for (const auto& [key, object] : disk_->objects_) {
-        if (disk_->damaged_.contains(key)) loaded.damaged.push_back(key.text());
-        else loaded.objects.push_back(object);
+        if (disk_->damaged_.contains(key))
+            loaded.damaged.push_back(key.text());
+        else
+            loaded.objects.push_back(object);
     }
     for (const auto& [key, tombstone] : disk_->tombstones_) loaded.tombstones.push_back(tombstone);
     for (const auto& [name, bytes] : disk_->notes_) loaded.notes.push_back({name.first, name.second, bytes});
@@ -49,7 +53,8 @@ Result<Backend::Loaded> MemoryBackend::load() {
 }
 
 Result<void> MemoryBackend::write(const Batch& batch) {
-    if (dead_ || user_ != disk_->user_) return fail(Code::unavailable, "the disk in memory is dead for this cell: open the store again");
+    if (dead_ || user_ != disk_->user_)
+        return fail(Code::unavailable, "the disk in memory is dead for this cell: open the store again");
     MemoryDisk::Fate fate = disk_->fate_of(batch);
     if (fate != MemoryDisk::Fate::lost) disk_->apply(batch);
     if (fate == MemoryDisk::Fate::written) return {};

@@ -9,8 +9,8 @@
 
 namespace skerry::store {
 
-/// Rows that outlive the cell that wrote them, so that a simulated cell can crash and be opened again. One cell uses it at a time;
-/// loading it again shuts out whoever used it before.
+/// Rows that outlive the cell that wrote them, so that a simulated cell can crash and be opened again. One cell uses it at a
+/// time; loading it again shuts out whoever used it before.
 class MemoryDisk {
 public:
     /// What becomes of a batch.

@@ -18,7 +18,8 @@ Statement& Statement::operator=(Statement&& other) noexcept {
 Statement::~Statement() { sqlite3_finalize(statement_); }
 
 void Statement::bind(int place, std::string_view text) {
-    CHECK(sqlite3_bind_text(statement_, place, text.data() ? text.data() : "", static_cast<int>(text.size()), SQLITE_STATIC) == SQLITE_OK);
+    CHECK(sqlite3_bind_text(statement_, place, text.data() ? text.data() : "", static_cast<int>(text.size()), SQLITE_STATIC) ==
+          SQLITE_OK);
 }
 void Statement::bind_blob(int place, std::string_view bytes) {
     CHECK(sqlite3_bind_blob(statement_, place, bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC) == SQLITE_OK);
@@ -51,7 +52,8 @@ std::optional<std::int64_t> Statement::integer(int column) const {
 std::optional<std::string_view> Statement::text(int column) const {
     if (sqlite3_column_type(statement_, column) != SQLITE_TEXT) return {};
     const unsigned char* text = sqlite3_column_text(statement_, column);
-    return std::string_view(reinterpret_cast<const char*>(text), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+    return std::string_view(reinterpret_cast<const char*>(text),
+                            static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
 }
 
 std::optional<std::string_view> Statement::blob(int column) const {
@@ -87,19 +89,24 @@ Error Database::error(int code) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_TOOBIG:
-        return {Code::corrupt, path_ + " is damaged (" + what +
-                                   "): put back a copy that was made while skerry was stopped, or move the file away and start anew: what "
-                                   "the parent holds for this cell comes back over the link"};
-    case SQLITE_FULL: return {Code::exhausted, path_ + ": the disk is full: make room"};
-    case SQLITE_READONLY: return {Code::forbidden, path_ + " cannot be written: check its owner and mode"};
-    default: return {Code::internal, path_ + ": " + what};
+        return {Code::corrupt,
+                path_ + " is damaged (" + what +
+                    "): put back a copy that was made while skerry was stopped, or move the file away and start anew: what "
+                    "the parent holds for this cell comes back over the link"};
+    case SQLITE_FULL:
+        return {Code::exhausted, path_ + ": the disk is full: make room"};
+    case SQLITE_READONLY:
+        return {Code::forbidden, path_ + " cannot be written: check its owner and mode"};
+    default:
+        return {Code::internal, path_ + ": " + what};
     }
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {
     Statement statement;
     statement.database_ = this;
-    int code = sqlite3_prepare_v3(connection_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement.statement_, nullptr);
+    int code = sqlite3_prepare_v3(connection_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                  &statement.statement_, nullptr);
     if (code != SQLITE_OK) return std::unexpected(error(code));
     return statement;
 }

@@ -20,10 +20,10 @@ struct Content {
 
 /// A run of work against a disk whose power may go at any step.
 struct Work {
-    std::vector<Content> states{{}}; ///< after 0, 1, 2 … transactions in order of commit
-    std::size_t acknowledged = 0;    ///< how many of them were
-    std::vector<Cursor> durable;     ///< cursors at acknowledged places
-    Number highest = 0;              ///< ever given, soft ones too
+    std::vector<Content> states{{}};         ///< after 0, 1, 2 … transactions in order of commit
+    std::size_t acknowledged = 0;            ///< how many of them were
+    std::vector<Cursor> durable;             ///< cursors at acknowledged places
+    Number highest = 0;                      ///< ever given, soft ones too
     std::vector<IncarnationId> incarnations; ///< that served
 
     CellId cell;
@@ -55,7 +55,8 @@ void Work::round(TestEnv& env, Store& store, int number) {
                 transaction.erase(k, {});
                 next.objects.erase(k);
             } else {
-                std::string bytes(env.chance.bits() % 16 == 0 ? 9'000 : 40 + env.chance.bits() % 900, 'a' + static_cast<char>(env.chance.bits() % 26));
+                std::string bytes(env.chance.bits() % 16 == 0 ? 9'000 : 40 + env.chance.bits() % 900,
+                                  'a' + static_cast<char>(env.chance.bits() % 26));
                 transaction.put(k, uid(k), CellId(Id{1, 1}), 1, bytes, {});
                 next.objects[k] = bytes;
             }
@@ -71,7 +72,8 @@ void Work::round(TestEnv& env, Store& store, int number) {
     env.settle();
     if (acknowledged == states.size() - 1) durable.push_back(store.cursor());
     for (const ObjectPtr& object : store.list(model::Kind::app))
-        if (env.chance.bits() % 4 == 0) (void)store.report(object->key, object->uid, Part::found, std::to_string(env.chance.bits()));
+        if (env.chance.bits() % 4 == 0)
+            (void)store.report(object->key, object->uid, Part::found, std::to_string(env.chance.bits()));
     if (number % 4 == 3) env.pass(61s);
     highest = std::max(highest, store.cursor().number);
 }
@@ -109,7 +111,8 @@ void check(const Work& work, env::Files& disk, const std::string& when) {
     }
     for (IncarnationId incarnation : work.incarnations) {
         auto listed = (*store)->incarnations();
-        EXPECT_NE(std::find(listed.begin(), listed.end(), incarnation), listed.end()) << "an incarnation that served is forgotten";
+        EXPECT_NE(std::find(listed.begin(), listed.end(), incarnation), listed.end())
+            << "an incarnation that served is forgotten";
     }
     if (!work.durable.empty()) {
         const bool forgotten = !(*store)->since(work.durable.back().number).has_value();
@@ -150,7 +153,8 @@ TEST(SqlitePower, AcknowledgedWorkSurvivesACutAtEveryStep) {
             TestEnv env(7);
             (void)open(env, *left);
         }
-        check(work, *left->after_cut(env::Loss::chance, chance), "cut after step " + std::to_string(n) + " and again while recovering");
+        check(work, *left->after_cut(env::Loss::chance, chance),
+              "cut after step " + std::to_string(n) + " and again while recovering");
         steps = n;
         if (finished || HasFailure()) break;
     }

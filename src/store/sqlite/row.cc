@@ -25,7 +25,8 @@ public:
     Integer integer() {
         std::string_view bytes = take(sizeof(Integer));
         Integer value = 0;
-        for (std::size_t i = 0; i < bytes.size(); i++) value |= static_cast<Integer>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+        for (std::size_t i = 0; i < bytes.size(); i++)
+            value |= static_cast<Integer>(static_cast<unsigned char>(bytes[i])) << (8 * i);
         return value;
     }
     Id id() {
@@ -72,7 +73,9 @@ constexpr std::array parts = {Part::wish, Part::found, Part::seen};
 
 } // namespace
 
-std::string seal(std::string_view identity, std::string_view payload) { return digest(identity, payload).bytes().append(payload); }
+std::string seal(std::string_view identity, std::string_view payload) {
+    return digest(identity, payload).bytes().append(payload);
+}
 
 std::optional<std::string_view> unseal(std::string_view identity, std::string_view row) {
     if (row.size() < digest_size) return {};

@@ -5,8 +5,8 @@
 
 namespace skerry::store {
 
-/// Makes the tables in an empty database, or makes sure that the tables there are ours and of this format, before anything is written. Returns
-/// the format version found; 0: they were just made.
+/// Makes the tables in an empty database, or makes sure that the tables there are ours and of this format, before anything is
+/// written. Returns the format version found; 0: they were just made.
 Result<std::uint32_t> ensure_schema(Database&, const std::string& path);
 
 } // namespace skerry::store

@@ -33,7 +33,7 @@ struct SqliteBackend::Parts {
     std::unique_ptr<Database> database;
     Statement begin, commit, rollback, put, note, erase_note, forget, open, close;
     std::optional<StoredIncarnation> current;
-    Number head = 0;  ///< highest number that reading the rows would show
+    Number head = 0; ///< highest number that reading the rows would show
     Number floor = 0;
     std::vector<std::int64_t> damaged_rows;
     bool dead = false;
@@ -58,9 +58,11 @@ Result<void> SqliteBackend::Parts::prepare() {
     begin = TRY(database->prepare("BEGIN IMMEDIATE"));
     commit = TRY(database->prepare("COMMIT"));
     rollback = TRY(database->prepare("ROLLBACK"));
-    put = TRY(database->prepare("INSERT INTO objects(kind, project, name, erased, body) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(kind, project, name) DO "
-                                "UPDATE SET erased = excluded.erased, body = excluded.body"));
-    note = TRY(database->prepare("INSERT INTO notes(space, key, body) VALUES(?1, ?2, ?3) ON CONFLICT(space, key) DO UPDATE SET body = excluded.body"));
+    put = TRY(database->prepare(
+        "INSERT INTO objects(kind, project, name, erased, body) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(kind, project, name) DO "
+        "UPDATE SET erased = excluded.erased, body = excluded.body"));
+    note = TRY(database->prepare(
+        "INSERT INTO notes(space, key, body) VALUES(?1, ?2, ?3) ON CONFLICT(space, key) DO UPDATE SET body = excluded.body"));
     erase_note = TRY(database->prepare("DELETE FROM notes WHERE space = ?1 AND key = ?2"));
     forget = TRY(database->prepare("DELETE FROM objects WHERE erased IS NOT NULL AND erased <= ?1"));
     open = TRY(database->prepare("INSERT INTO incarnations(id, body) VALUES(?1, ?2)"));
@@ -80,7 +82,8 @@ Result<Backend::Loaded> SqliteBackend::load() {
     TRY_VOID(parts_->read_incarnations(loaded));
     TRY_VOID(parts_->check_integrity(path_));
     // A store that was cut off between its tables and its first incarnation is still a new one.
-    if (loaded.incarnations.empty() && loaded.objects.empty() && loaded.notes.empty() && loaded.damaged.empty()) loaded.format = 0;
+    if (loaded.incarnations.empty() && loaded.objects.empty() && loaded.notes.empty() && loaded.damaged.empty())
+        loaded.format = 0;
     return loaded;
 }
 
@@ -88,7 +91,8 @@ Result<void> SqliteBackend::Parts::read_objects(Loaded& loaded) {
     Statement rows = TRY(database->prepare("SELECT kind, project, name, erased, body, id FROM objects NOT INDEXED"));
     while (TRY(rows.step())) {
         const std::int64_t kind = rows.integer(0).value_or(0);
-        const Key key{static_cast<model::Kind>(kind), std::string(rows.text(1).value_or("")), std::string(rows.text(2).value_or(""))};
+        const Key key{static_cast<model::Kind>(kind), std::string(rows.text(1).value_or("")),
+                      std::string(rows.text(2).value_or(""))};
         const bool known = kind > 0 && kind < 256 && model::find_kind(static_cast<std::uint32_t>(kind));
         const std::string_view body = rows.blob(4).value_or("");
         if (known && rows.is_null(3)) {
@@ -106,8 +110,7 @@ Result<void> SqliteBackend::Parts::read_objects(Loaded& loaded) {
             }
         }
         damaged_rows.push_back(rows.integer(5).value_or(0));
-        loaded.damaged.push_back(
-            Key{static_cast<model::Kind>(known ? kind : 0), shown(key.project), shown(key.name)}.text());
+        loaded.damaged.push_back(Key{static_cast<model::Kind>(known ? kind : 0), shown(key.project), shown(key.name)}.text());
     }
     return {};
 }
@@ -163,17 +166,20 @@ Result<void> SqliteBackend::Parts::check_integrity(const std::string& path) {
         found = TRY(database->text("PRAGMA integrity_check(1)"));
         if (found == "ok") return {};
     }
-    return fail(Code::corrupt, path + " is damaged (" + found +
-                                   "): put back a copy that was made while skerry was stopped, or move the file away and start anew: what the "
-                                   "parent holds for this cell comes back over the link");
+    return fail(Code::corrupt,
+                path + " is damaged (" + found +
+                    "): put back a copy that was made while skerry was stopped, or move the file away and start anew: what the "
+                    "parent holds for this cell comes back over the link");
 }
 
 Result<void> SqliteBackend::Parts::put_row(const Key& key, std::optional<Number> erased, std::string_view body) {
     put.bind(1, static_cast<std::int64_t>(key.kind));
     put.bind(2, key.project);
     put.bind(3, key.name);
-    if (erased) put.bind(4, static_cast<std::int64_t>(*erased));
-    else put.bind_null(4);
+    if (erased)
+        put.bind(4, static_cast<std::int64_t>(*erased));
+    else
+        put.bind_null(4);
     put.bind_blob(5, body);
     return put.run();
 }

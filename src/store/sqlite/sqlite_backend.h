@@ -8,19 +8,22 @@
 
 namespace skerry::store {
 
-/// Keeps a store's rows in one SQLite database (WAL, synchronous=FULL): a batch is one transaction, one append to the log, one sync.
+/// Keeps a store's rows in one SQLite database (WAL, synchronous=FULL): a batch is one transaction, one append to the log, one
+/// sync.
 ///
 ///     PATH        objects       kind, project, name | erased: number of the tombstone, or null | body
 ///                 notes         space, key | body          the floor of the tombstones is note ("", "floor")
 ///                 incarnations  in order | body
 ///     PATH-wal    the log; joins PATH at every `checkpoint_pages` and at a clean end
 ///
-/// Each body carries a checksum over its whole row (rule S5). The head of the current incarnation is not written with each batch, since it
-/// is the highest number of any row; it is fixed when the next incarnation opens. The caller makes sure that no other process uses PATH.
+/// Each body carries a checksum over its whole row (rule S5). The head of the current incarnation is not written with each batch,
+/// since it is the highest number of any row; it is fixed when the next incarnation opens. The caller makes sure that no other
+/// process uses PATH.
 class SqliteBackend final : public Backend {
 public:
     struct Options {
-        /// The log joins the database at this many pages of 4 KiB: more of them write each page less often, and take longer at once.
+        /// The log joins the database at this many pages of 4 KiB: more of them write each page less often, and take longer at
+        /// once.
         unsigned checkpoint_pages = 1'000;
     };
     /// `files` must outlive it, and any write that a worker is still doing.
@@ -28,7 +31,8 @@ public:
     SqliteBackend(env::Files& files, std::string path) : SqliteBackend(files, std::move(path), Options()) {}
     ~SqliteBackend() override;
 
-    /// `unsupported` for another program's database or another format version, `corrupt` for one that cannot be read; both with the remedy.
+    /// `unsupported` for another program's database or another format version, `corrupt` for one that cannot be read; both with
+    /// the remedy.
     Result<Loaded> load() override;
     Result<void> write(const Batch&) override;
 

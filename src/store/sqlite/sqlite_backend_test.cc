@@ -37,7 +37,8 @@ void fill(env::Files& files) {
     batch.notes.push_back({"cell", "id", Id{9, 9}.bytes()});
     ASSERT_TRUE(backend.write(batch));
     batch = {};
-    for (Number i = 0; i < 50; i++) batch.put.push_back(object("app-" + std::to_string(i), 11 + i, std::string(200 + i * 20, 'x')));
+    for (Number i = 0; i < 50; i++)
+        batch.put.push_back(object("app-" + std::to_string(i), 11 + i, std::string(200 + i * 20, 'x')));
     batch.erased.push_back({app("gone"), Uid(Id{1, 1}), CellId(Id{2, 2}), 61});
     batch.head = 61;
     ASSERT_TRUE(backend.write(batch));
@@ -88,7 +89,8 @@ TEST(SqliteBackend, FlippedBitsAreNeverBelieved) {
         SqliteBackend backend(files, "/s.db");
         auto loaded = backend.load();
         if (!loaded) {
-            EXPECT_TRUE(loaded.error().code == Code::corrupt || loaded.error().code == Code::unsupported) << loaded.error().message;
+            EXPECT_TRUE(loaded.error().code == Code::corrupt || loaded.error().code == Code::unsupported)
+                << loaded.error().message;
             EXPECT_NE(loaded.error().message.find(":"), std::string::npos);
             refused++;
             continue;
@@ -99,7 +101,8 @@ TEST(SqliteBackend, FlippedBitsAreNeverBelieved) {
             EXPECT_EQ(found->key, app("app-" + std::to_string(n - 11)));
             EXPECT_EQ(*found->wish.bytes, std::string(200 + (n - 11) * 20, 'x'));
         }
-        const bool whole = loaded->objects.size() == 50 && loaded->tombstones.size() == 1 && loaded->notes.size() == 1 && loaded->incarnations.size() == 1;
+        const bool whole = loaded->objects.size() == 50 && loaded->tombstones.size() == 1 && loaded->notes.size() == 1 &&
+                           loaded->incarnations.size() == 1;
         EXPECT_TRUE(whole || !loaded->damaged.empty()) << "something is missing that nobody lists";
         (whole ? unharmed : listed)++;
     }
@@ -114,7 +117,8 @@ void foreign(env::FakeFiles& files, const std::vector<std::string>& statements) 
     const std::string path = folder + "/f.db";
     sqlite3* database = nullptr;
     ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
-    for (const std::string& sql : statements) EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+    for (const std::string& sql : statements)
+        EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
     sqlite3_close(database);
     std::ifstream in(path, std::ios::binary);
     std::string bytes((std::istreambuf_iterator<char>(in)), {});
@@ -152,8 +156,8 @@ TEST(SqliteBackend, RefusesWhatItDidNotMake) {
     }
     {
         env::FakeFiles files; // a view in the place of a table, and a trigger
-        foreign(files, {"PRAGMA application_id=1399550585", "PRAGMA user_version=1", "CREATE TABLE t(x)", "CREATE VIEW objects AS SELECT 1",
-                        "CREATE TRIGGER notes AFTER INSERT ON t BEGIN DELETE FROM t; END"});
+        foreign(files, {"PRAGMA application_id=1399550585", "PRAGMA user_version=1", "CREATE TABLE t(x)",
+                        "CREATE VIEW objects AS SELECT 1", "CREATE TRIGGER notes AFTER INSERT ON t BEGIN DELETE FROM t; END"});
         EXPECT_EQ(refusal(files).code, Code::corrupt);
     }
 }

@@ -53,7 +53,8 @@ struct Open : sqlite3_file {
     }
     Result<void> write(std::uint64_t offset, std::string_view bytes) {
         if (!gathers) return file->write(offset, bytes);
-        if (!gathered.empty() && (offset != gathered_at + gathered.size() || gathered.size() + bytes.size() > gather_limit)) TRY_VOID(settle());
+        if (!gathered.empty() && (offset != gathered_at + gathered.size() || gathered.size() + bytes.size() > gather_limit))
+            TRY_VOID(settle());
         if (gathered.empty()) gathered_at = offset;
         gathered += bytes;
         return {};
@@ -81,7 +82,9 @@ struct Open : sqlite3_file {
 
 Open& open(sqlite3_file* file) { return *static_cast<Open*>(file); }
 
-int answer(Open& file, Result<void> result, int code) { return result ? SQLITE_OK : file.vfs->failed(std::move(result).error(), code); }
+int answer(Open& file, Result<void> result, int code) {
+    return result ? SQLITE_OK : file.vfs->failed(std::move(result).error(), code);
+}
 
 int close_file(sqlite3_file* f) {
     Open& file = open(f);
@@ -96,7 +99,8 @@ int read_file(sqlite3_file* f, void* to, int size, sqlite3_int64 offset) {
     if (!bytes) return file.vfs->failed(std::move(bytes).error(), SQLITE_IOERR_READ);
     std::memcpy(to, bytes->data(), bytes->size());
     if (bytes->size() == static_cast<std::size_t>(size)) return SQLITE_OK;
-    std::memset(static_cast<char*>(to) + bytes->size(), 0, static_cast<std::size_t>(size) - bytes->size()); // SQLite asks for zeros
+    std::memset(static_cast<char*>(to) + bytes->size(), 0,
+                static_cast<std::size_t>(size) - bytes->size()); // SQLite asks for zeros
     return SQLITE_IOERR_SHORT_READ;
 }
 

@@ -141,7 +141,8 @@ Result<Attachment> BridgeNetwork::connect(const Wish& wish) {
     TRY_VOID(check_instance(wish.instance));
     TRY_VOID(load());
     bool is_live = book_->find(wish.instance) && TRY(os::is_netns(netns(wish.instance)));
-    TRY_VOID(check_ports(wish, is_live));
+    std::optional<Json::Array> chains;
+    TRY_VOID(check_ports(wish, is_live, chains));
     if (!shared_ready_) {
         bool anyone = false;
         for (const auto& instance : TRY(namespaces())) anyone = anyone || TRY(os::is_netns(netns(instance)));
@@ -154,7 +155,7 @@ Result<Attachment> BridgeNetwork::connect(const Wish& wish) {
     TRY_VOID(os::mkdirs(netns_folder(), 0755));
     TRY_VOID(os::make_netns(netns(wish.instance)));
     TRY_VOID(wire(wish.instance, entry) | during("network of instance " + wish.instance));
-    TRY_VOID(apply_rules(*book_, false));
+    TRY_VOID(apply_rules(*book_, false, chains));
     return Attachment{.netns = netns(wish.instance),
                       .tap = {},
                       .address = os::text(entry.address) + "/" + std::to_string(book_->subnet()->bits),
@@ -191,7 +192,7 @@ Result<void> BridgeNetwork::take_down(const InstanceName& instance) {
 
 Result<void> BridgeNetwork::reset() {
     std::scoped_lock turn(turn_);
-    TRY_VOID(open_foreign_chains(Opening::unwanted));
+    TRY_VOID(open_foreign_chains(Opening::unwanted, TRY(os::list_nft({"chains"}))));
     TRY_VOID(step("remove rules"));
     TRY_VOID(os::apply_nft(remove_own_table(names_)));
     applied_.clear();

@@ -70,9 +70,10 @@ private:
     Result<void> wire(const InstanceName&, const Entry&);
     Result<void> take_down(const InstanceName&);
     Result<void> remove_stale_links();
-    Result<void> check_ports(const Wish&, bool is_live) const;
-    Result<void> apply_rules(const AddressBook&, bool always);
-    Result<void> open_foreign_chains(Opening);
+    /// Fills `chains`, the listing of all rule chains, where it had to look.
+    Result<void> check_ports(const Wish&, bool is_live, std::optional<Json::Array>& chains) const;
+    Result<void> apply_rules(const AddressBook&, bool always, const std::optional<Json::Array>& chains = {});
+    Result<void> open_foreign_chains(Opening, const Json::Array& chains);
     Result<void> open_iptables(const std::string& program, Opening);
 
     Options options_;

@@ -13,11 +13,14 @@ namespace skerry::drivers::network {
 namespace {
 
 /// The comment of the rule that publishes this port in a table of another Skerry on this machine; its owner.
-Result<std::optional<std::string>> published_elsewhere(const Names& names, const PublishedPort& wanted) {
-    for (const Json& item : TRY(os::list_nft({"tables", "ip"}))) {
-        const Json* table = item.find("table");
-        if (!table || !table->text("name").starts_with("skerry_") || table->text("name") == names.table()) continue;
-        auto rules = os::list_nft({"chain", "ip", std::string(table->text("name")), "published"});
+Result<std::optional<std::string>> published_elsewhere(const Names& names, const PublishedPort& wanted,
+                                                       const Json::Array& chains) {
+    for (const Json& item : chains) {
+        const Json* chain = item.find("chain");
+        if (!chain || chain->text("name") != "published" || chain->text("family") != "ip") continue;
+        std::string_view table = chain->text("table");
+        if (!table.starts_with("skerry_") || table == names.table()) continue;
+        auto rules = os::list_nft({"chain", "ip", std::string(table), "published"});
         if (!rules) continue;
         for (const Json& entry : *rules) {
             const Json* rule = entry.find("rule");
@@ -28,7 +31,7 @@ Result<std::optional<std::string>> published_elsewhere(const Names& names, const
                 const std::int64_t* port = part.at({"match", "right"}).integer();
                 if (field.text("field") == "dport" && field.text("protocol") == name(wanted.protocol) && port &&
                     *port == wanted.host_port)
-                    return std::optional(fmt::format("instance {} of {}", rule->text("comment"), table->text("name")));
+                    return std::optional(fmt::format("instance {} of {}", rule->text("comment"), table));
             }
         }
     }
@@ -56,7 +59,7 @@ Result<bool> belongs_to_iptables(const ForeignChain& chain) {
 
 } // namespace
 
-Result<void> BridgeNetwork::check_ports(const Wish& wish, bool is_live) const {
+Result<void> BridgeNetwork::check_ports(const Wish& wish, bool is_live, std::optional<Json::Array>& chains) const {
     const Entry* entry = book_->find(wish.instance);
     for (auto port = wish.ports.begin(); port != wish.ports.end(); ++port) {
         std::string title = fmt::format("port {}/{}", port->host_port, name(port->protocol));
@@ -80,7 +83,8 @@ Result<void> BridgeNetwork::check_ports(const Wish& wish, bool is_live) const {
             if (listener.port == port->host_port)
                 return fail(Code::exists, fmt::format("{} of this machine is in use by {}; publish another or stop that process",
                                                       title, os::owner_of_socket(listener.inode)));
-        if (auto owner = TRY(published_elsewhere(names_, *port)))
+        if (!chains) chains = TRY(os::list_nft({"chains"}));
+        if (auto owner = TRY(published_elsewhere(names_, *port, *chains)))
             return fail(
                 Code::exists,
                 fmt::format("{} of this machine is published by {}; publish another or remove that instance", title, *owner));
@@ -88,20 +92,20 @@ Result<void> BridgeNetwork::check_ports(const Wish& wish, bool is_live) const {
     return {};
 }
 
-Result<void> BridgeNetwork::apply_rules(const AddressBook& book, bool always) {
+Result<void> BridgeNetwork::apply_rules(const AddressBook& book, bool always, const std::optional<Json::Array>& chains) {
     std::string wanted = own_table(names_, book);
     if (!always && wanted == applied_) return {};
     TRY_VOID(step("rules"));
     applied_.clear();
     TRY_VOID(os::apply_nft(wanted));
-    TRY_VOID(open_foreign_chains(Opening::wanted));
+    TRY_VOID(open_foreign_chains(Opening::wanted, chains ? *chains : TRY(os::list_nft({"chains"}))));
     applied_ = std::move(wanted);
     return {};
 }
 
-Result<void> BridgeNetwork::open_foreign_chains(Opening opening) {
+Result<void> BridgeNetwork::open_foreign_chains(Opening opening, const Json::Array& chains) {
     std::string commands;
-    for (const auto& chain : forward_chains(TRY(os::list_nft({"chains"})))) {
+    for (const auto& chain : forward_chains(chains)) {
         if (TRY(belongs_to_iptables(chain))) {
             TRY_VOID(open_iptables("iptables-nft", opening));
             continue;

@@ -262,8 +262,8 @@ void Connection::take_body() {
 }
 
 void Connection::body_progress() {
-    body_bytes_ += parser_->body.size();
     if (is_upload_) {
+        body_bytes_ += parser_->body.size();
         pulled_ += parser_->body;
         parser_->body.clear();
         if (body_bytes_ > reception_.limit) {
@@ -275,7 +275,7 @@ void Connection::body_progress() {
         }
         return;
     }
-    if (body_bytes_ > reception_.limit) return refuse(413, fmt::format("the body passed the limit of {} bytes", reception_.limit));
+    if (parser_->body.size() > reception_.limit) return refuse(413, fmt::format("the body passed the limit of {} bytes", reception_.limit));
     if (!body_complete()) return;
     no_deadline();
     auto request = std::move(request_);

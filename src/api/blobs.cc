@@ -1,0 +1,138 @@
+#include "api/blobs.h"
+
+#include "api/status.h"
+#include "trust/rights.h"
+
+#include <charconv>
+
+namespace skerry::api {
+
+namespace {
+
+constexpr std::string_view prefix = "/blobs/v1/";
+constexpr std::uint64_t largest = std::uint64_t{64} << 30;
+constexpr auto lane = "depot";
+
+Result<std::uint64_t> parse_bytes_of(const http::Query& query, std::string_view name) {
+    std::string_view text = query.get(name);
+    std::uint64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size() || value > largest)
+        return fail(Code::invalid, std::string(name) + ": \"" + std::string(text.substr(0, 40)) + "\" is not a number of bytes up to 64 GiB");
+    return value;
+}
+
+http::Response with_have(int status, std::uint64_t have) {
+    http::Response response = http::Response::text(status, "");
+    response.headers.set("X-Have", std::to_string(have));
+    return response;
+}
+
+} // namespace
+
+/// One upload: pieces are pulled from the client one by one, each written before the next is asked for.
+struct Blobs::Taking {
+    depot::Digest digest;
+    std::uint64_t size = 0;
+    std::uint64_t at = 0;
+    std::shared_ptr<http::Upload> upload;
+    std::shared_ptr<http::Responder> responder;
+};
+
+Blobs::Blobs(Options options) : options_(std::move(options)) {}
+
+bool Blobs::is_upload(const http::Request& request) { return request.method == "PUT" && request.path.starts_with(prefix); }
+
+bool Blobs::answer(const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+    if (!request.path.starts_with(prefix)) return false;
+    auto refuse = [&](const Error& error) {
+        responder->respond(refusal(error));
+        return true;
+    };
+    auto who = options_.identify(request);
+    if (!who) return refuse(who.error());
+    if (auto may = trust::may(*who, trust::Verb::create, {.kind = "Image", .project = "default", .name = {}, .site = {}, .node = {}}); !may) return refuse(may.error());
+    auto digest = depot::Digest::parse(std::string_view(request.path).substr(prefix.size()));
+    if (!digest) return refuse(digest.error());
+    if (request.method == "HEAD" || request.method == "GET") {
+        look(*digest, responder);
+        return true;
+    }
+    if (request.method != "PUT" || !request.upload) return refuse({Code::unsupported, request.method + " is not offered here; only HEAD and PUT"});
+    auto size = parse_bytes_of(request.query, "size");
+    if (!size) return refuse(size.error());
+    auto at = parse_bytes_of(request.query, "at");
+    if (!at) return refuse(at.error());
+    if (!busy_.insert(*digest).second) return refuse({Code::conflict, digest->text() + " is being uploaded by somebody else; try again when that is done"});
+
+    auto taking = std::make_shared<Taking>(Taking{*digest, *size, *at, request.upload, responder});
+    auto have = std::make_shared<Result<std::uint64_t>>(0);
+    options_.env.workers.run(lane, [this, taking, have] { *have = options_.depot.open_partial(taking->digest, taking->size); }, [this, taking, have] {
+        auto stop = [&](const Error& error) {
+            busy_.erase(taking->digest);
+            taking->responder->respond(refusal(error));
+        };
+        if (!*have) return stop(have->error());
+        if (taking->at > **have) return stop({Code::conflict, "at: " + std::to_string(taking->at) + " leaves a gap; " + std::to_string(**have) + " bytes are here"});
+        take(taking);
+    });
+    return true;
+}
+
+void Blobs::look(const depot::Digest& digest, std::shared_ptr<http::Responder> responder) {
+    auto whole = std::make_shared<Result<std::uint64_t>>(0);
+    auto have = std::make_shared<Result<std::uint64_t>>(0);
+    options_.env.workers.run(lane, [this, digest, whole, have] {
+        *whole = options_.depot.size(digest);
+        if (!*whole) *have = options_.depot.have(digest);
+    }, [this, digest, whole, have, responder] {
+        if (!*whole) return responder->respond(with_have(404, have->value_or(0)));
+        options_.arrived(digest);
+        http::Response response = http::Response::text(200, "");
+        response.headers.set("X-Size", std::to_string(**whole));
+        responder->respond(std::move(response));
+    });
+}
+
+void Blobs::take(std::shared_ptr<Taking> taking) {
+    taking->upload->read([this, taking](Result<std::string> piece) {
+        if (!piece) {
+            // The client has gone: what came stays for its next try.
+            busy_.erase(taking->digest);
+            options_.env.workers.run(lane, [this, taking] { options_.depot.suspend(taking->digest); }, [] {});
+            return taking->responder->respond(refusal(piece.error()));
+        }
+        bool last = piece->empty();
+        std::uint64_t at = taking->at;
+        taking->at += piece->size();
+        struct Step {
+            Result<std::uint64_t> have = 0;
+            Result<void> finished;
+        };
+        auto step = std::make_shared<Step>();
+        options_.env.workers.run(lane, [this, taking, last, at, bytes = std::move(*piece), step] {
+            if (!last) {
+                step->have = options_.depot.write(taking->digest, at, bytes);
+                return;
+            }
+            step->have = options_.depot.have(taking->digest);
+            if (step->have && (*step->have == taking->size || taking->size == 0))
+                step->finished = options_.depot.finish(taking->digest);
+            else
+                options_.depot.suspend(taking->digest);
+        }, [this, taking, last, step] {
+            auto stop = [&](http::Response response) {
+                busy_.erase(taking->digest);
+                taking->responder->respond(std::move(response));
+            };
+            if (!step->have) return stop(refusal(step->have.error()));
+            if (!last) return take(taking);
+            if (!step->finished) return stop(refusal(step->finished.error()));
+            if (*step->have != taking->size) return stop(with_have(200, *step->have));
+            options_.arrived(taking->digest);
+            stop(with_have(201, taking->size));
+        });
+    });
+}
+
+} // namespace skerry::api

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "depot/depot.h"
+#include "env/env.h"
+#include "http/server.h"
+#include "trust/identity.h"
+
+#include <functional>
+#include <memory>
+#include <set>
+
+namespace skerry::api {
+
+/// Bytes of images, by digest, for `skerry image push`:
+///
+///     HEAD /blobs/v1/sha256:…              200 with X-Size if it is here whole; else 404 with X-Have: how many bytes a transfer can resume behind
+///     PUT  /blobs/v1/sha256:…?size=N&at=K  the bytes from K on; 201 when whole and verified, 200 with X-Have while bytes are missing
+///
+/// What a client tags afterwards with an Image object stays; anything else is swept later.
+class Blobs {
+public:
+    struct Options {
+        env::Env env;
+        depot::Depot& depot;
+        std::function<Result<trust::Identity>(const http::Request&)> identify;
+        /// A blob came; it must outlive sweeps until an Image can name it.
+        std::function<void(const depot::Digest&)> arrived;
+    };
+    explicit Blobs(Options);
+
+    /// For Server::on_head: uploads are streamed and may be long.
+    static bool is_upload(const http::Request&);
+    /// False: not our path.
+    bool answer(const http::Request&, const std::shared_ptr<http::Responder>&);
+
+private:
+    struct Taking;
+    void look(const depot::Digest&, std::shared_ptr<http::Responder>);
+    void take(std::shared_ptr<Taking>);
+
+    Options options_;
+    std::set<depot::Digest> busy_; ///< being uploaded now: one client at a time
+};
+
+} // namespace skerry::api

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "cell/cell.h"
+#include "http/server.h"
+#include "main/membership.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skerry::main {
+
+/// The parent's side of joining: gives out tokens and answers those who come with one.
+///
+///     POST /tokens/v1  {kind, name, labels, values, ttl, advertise} → {token, name, expires}    for administrators
+///     POST /join/v1    trust::JoinRequest → trust::JoinAnswer                                    for whoever has a token
+///
+/// Token records are notes (space "token", by id), durable before an answer leaves, so that a repeated join gets the same certificate.
+class JoinDesk {
+public:
+    struct Options {
+        cell::Cell& cell;
+        store::Store& store;
+        Membership& membership;
+        std::string site; ///< of this cell; empty: a core without a site
+        bool takes_sites = false;
+        bool takes_nodes = false;
+        /// Where children reach this cell.
+        std::function<std::vector<std::string>()> addresses;
+        /// New addresses that a token names: they go into the server's certificate too.
+        std::function<Result<void>(const std::vector<std::string>&)> advertise;
+        std::function<Result<trust::Identity>(const http::Request&)> identify;
+    };
+    explicit JoinDesk(Options);
+
+    /// False: not one of these paths.
+    bool answer(const http::Request&, const std::shared_ptr<http::Responder>&);
+
+private:
+    void create_token(const http::Request&, std::shared_ptr<http::Responder>);
+    void join(const http::Request&, std::shared_ptr<http::Responder>);
+
+    Options options_;
+};
+
+} // namespace skerry::main

@@ -1,0 +1,93 @@
+#include "main/tunnel.h"
+
+#include "base/log.h"
+
+#include <algorithm>
+
+namespace skerry::main {
+
+namespace {
+constexpr Duration longest_back_off = 30s;
+}
+
+Tunnel::Tunnel(env::Timers& timers, env::Chance& chance) : timers_(timers), chance_(chance) {}
+Tunnel::~Tunnel() = default;
+
+void Tunnel::serve(From from, std::string name, Serve serve) { serves_[{from, std::move(name)}] = std::move(serve); }
+
+void Tunnel::opened(From from, const env::Peer& peer, std::shared_ptr<link::Stream> stream) {
+    auto serve = serves_.find({from, stream->target().name});
+    if (serve == serves_.end()) return stream->reset("this cell does not serve \"" + stream->target().name.substr(0, 40) + "\"");
+    serve->second(peer, std::move(stream));
+}
+
+void Tunnel::accept(std::unique_ptr<env::Wire> wire) {
+    env::Peer peer = wire->peer();
+    auto& trunk = children_[peer.name];
+    trunk.reset();
+    trunk = std::make_unique<link::Trunk>(
+        std::move(wire), link::MuxOptions{.side = link::Side::acceptor},
+        [this, peer](std::shared_ptr<link::Stream> stream) { opened(From::child, peer, std::move(stream)); },
+        [this, name = peer.name](std::string) {
+            // The trunk must not die within its own call.
+            auto gone = std::make_shared<std::unique_ptr<link::Trunk>>(std::move(children_[name]));
+            children_.erase(name);
+            timers_.post([gone] {});
+        });
+}
+
+void Tunnel::reach(env::Dialer& dialer, std::vector<std::string> addresses) {
+    dialer_ = &dialer;
+    addresses_ = std::move(addresses);
+    dial();
+}
+
+void Tunnel::parent_returned() {
+    if (!dialer_) return;
+    back_off_ = 500ms;
+    if (parent_) {
+        parent_.reset();
+        if (on_parent_) on_parent_(false);
+    }
+    waiting_.reset();
+    dial();
+}
+
+void Tunnel::dial() {
+    if (addresses_.empty()) return;
+    const std::string& address = addresses_[next_address_++ % addresses_.size()];
+    dialing_ = dialer_->dial(address, env::Channel::bulk, [this](Result<std::unique_ptr<env::Wire>> wire) {
+        if (!wire) return retry();
+        back_off_ = 500ms;
+        env::Peer peer = (*wire)->peer();
+        parent_ = std::make_unique<link::Trunk>(
+            std::move(*wire), link::MuxOptions{.side = link::Side::dialler},
+            [this, peer](std::shared_ptr<link::Stream> stream) { opened(From::parent, peer, std::move(stream)); },
+            [this](std::string why) {
+                log(Level::debug, "tunnel", "the bulk wire to the parent is down: {}", why);
+                auto gone = std::make_shared<std::unique_ptr<link::Trunk>>(std::move(parent_));
+                timers_.post([gone] {});
+                if (on_parent_) on_parent_(false);
+                retry();
+            });
+        if (on_parent_) on_parent_(true);
+    });
+}
+
+void Tunnel::retry() {
+    waiting_ = timers_.after(100ms + chance_.up_to(back_off_), [this] { dial(); });
+    back_off_ = std::min<Duration>(back_off_ * 2, longest_back_off);
+}
+
+Result<std::shared_ptr<link::Stream>> Tunnel::open_parent(link::Target target) {
+    if (!parent_) return fail(Code::unavailable, "the parent is out of reach");
+    return parent_->mux().open(std::move(target));
+}
+
+Result<std::shared_ptr<link::Stream>> Tunnel::open_child(const std::string& name, link::Target target) {
+    auto child = children_.find(name);
+    if (child == children_.end()) return fail(Code::unavailable, name + " is out of reach");
+    return child->second->mux().open(std::move(target));
+}
+
+} // namespace skerry::main

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "base/result.h"
+#include "env/env.h"
+#include "link/mux.h"
+#include "link/trunk.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skerry::main {
+
+/// The second connection of each session (rule L6): streams for logs and bytes of images, over wires that children dial. Nothing crosses an
+/// idle one.
+class Tunnel {
+public:
+    enum class From : std::uint8_t { parent, child };
+    using Serve = std::function<void(const env::Peer& from, std::shared_ptr<link::Stream>)>;
+
+    Tunnel(env::Timers&, env::Chance&);
+    ~Tunnel();
+
+    /// Streams that the parent, or that children, open under this name; all others are refused. Before any wire.
+    void serve(From, std::string name, Serve);
+    /// A child's bulk wire; an older one of the same child is closed.
+    void accept(std::unique_ptr<env::Wire>);
+
+    /// From now on keeps a wire to the parent. The dialer outlives this.
+    void reach(env::Dialer&, std::vector<std::string> addresses);
+    /// A new session with the parent began, so an old bulk wire may be dead without knowing: dials anew.
+    void parent_returned();
+    /// Called when the wire to the parent came up or went down.
+    void on_parent(std::function<void(bool up)> f) { on_parent_ = std::move(f); }
+    bool parent_is_up() const { return parent_ != nullptr; }
+    bool has_parent() const { return dialer_ != nullptr; }
+
+    /// `unavailable`, saying who is away, where there is no wire.
+    Result<std::shared_ptr<link::Stream>> open_parent(link::Target);
+    Result<std::shared_ptr<link::Stream>> open_child(const std::string& name, link::Target);
+
+private:
+    void opened(From, const env::Peer&, std::shared_ptr<link::Stream>);
+    void dial();
+    void retry();
+
+    env::Timers& timers_;
+    env::Chance& chance_;
+    std::map<std::pair<From, std::string>, Serve> serves_;
+    std::map<std::string, std::unique_ptr<link::Trunk>> children_;
+    env::Dialer* dialer_ = nullptr;
+    std::vector<std::string> addresses_;
+    std::size_t next_address_ = 0;
+    Duration back_off_ = 500ms;
+    std::unique_ptr<link::Trunk> parent_;
+    std::unique_ptr<env::Timer> dialing_;
+    std::unique_ptr<env::Timer> waiting_;
+    std::function<void(bool)> on_parent_;
+};
+
+} // namespace skerry::main

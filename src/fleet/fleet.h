@@ -15,7 +15,8 @@ struct Options {
     std::string own_site; ///< the site whose loops run in this cell, always in touch; empty: none
 };
 
-/// Adds the loops "revisions", "rollouts", "apps" (status), "sites" (who is in touch) and "gc". Before Cell::start.
+/// Adds the loops "revisions" (with what nobody refers to any more), "rollouts" (with the status of apps) and "sites" (who is in touch). Before
+/// Cell::start.
 void add_loops(cell::Cell&, Options);
 
 struct SiteWish {

@@ -18,7 +18,7 @@ struct Options {
     Duration silence = 10s; ///< after which a node's instances are replaced (rule F7)
 };
 
-/// Adds the loops "placing" (healing is the same difference), "nodes" and "site-summary"; makes the Node object of `own_node`. Before
+/// Adds the loop "site" (placing, healing, what is found: one difference) and "own-node", which makes the Node object of `own_node`. Before
 /// Cell::start. The Site object comes from its home: over the link, or from `fleet::ensure_site` in the same cell.
 void add_loops(cell::Cell&, Options);
 

@@ -1,0 +1,126 @@
+#include "fleet/rollouts_loop.h"
+
+#include "model/allocation.pb.h"
+#include "model/app.pb.h"
+#include "model/conditions.h"
+#include "model/revision.pb.h"
+
+#include <set>
+#include <utility>
+
+namespace skerry::fleet {
+
+namespace {
+
+std::string sites(std::size_t count) { return std::to_string(count) + (count == 1 ? " site" : " sites"); }
+
+/// The first thing wrong at a site, with its words.
+struct Trouble {
+    std::string reason;
+    std::string message;
+};
+
+struct Counts {
+    std::set<std::string> wanted, behind, updated, unreachable, unavailable;
+    std::uint32_t replicas = 0, ready = 0;
+    Trouble trouble;
+};
+
+Counts count(const AppFacts& facts) {
+    Counts counts;
+    std::map<std::pair<std::string, std::string>, const store::Object*> found;
+    for (const auto& object : *facts.allocations) {
+        const auto& spec = store::as<model::Allocation>(*object).spec();
+        found[{spec.site(), spec.component()}] = object.get();
+    }
+    const std::string& newest = facts.revision->metadata().name();
+    for (const auto& wanted : facts.placement->wanted) {
+        counts.wanted.insert(wanted.site);
+        auto room = facts.rooms->find(wanted.site);
+        bool in_touch = room != facts.rooms->end() && room->second.in_touch;
+        if (!in_touch) counts.unreachable.insert(wanted.site);
+        auto at = found.find({wanted.site, wanted.component});
+        if (at == found.end()) {
+            counts.behind.insert(wanted.site);
+            continue;
+        }
+        const auto& object = *at->second;
+        const auto& allocation = store::as<model::Allocation>(object);
+        const auto& status = allocation.status();
+        counts.replicas += status.replicas();
+        counts.ready += status.ready_replicas();
+        bool observed = status.observed_generation() >= object.generation;
+        bool current = allocation.spec().revision() == newest && observed && status.updated_replicas() >= wanted.replicas;
+        if (!current) counts.behind.insert(wanted.site);
+        if (!in_touch || (observed && status.ready_replicas() >= wanted.replicas)) continue;
+        counts.unavailable.insert(wanted.site);
+        if (!counts.trouble.reason.empty()) continue;
+        for (auto type : {"Placed", "Available"})
+            if (const auto* condition = model::find_condition(status.conditions(), type); condition && condition->status() == "False" && counts.trouble.reason.empty())
+                counts.trouble = {condition->reason(), wanted.site + ": " + condition->message()};
+    }
+    for (const auto& site : counts.wanted)
+        if (!counts.behind.contains(site)) counts.updated.insert(site);
+    return counts;
+}
+
+} // namespace
+
+void summarise_app(const AppFacts& facts, const std::string& now, model::AppStatus& status) {
+    auto& conditions = *status.mutable_conditions();
+    auto set = [&](std::string_view type, std::string_view value, const std::string& reason, const std::string& message) {
+        model::set_condition(conditions, type, value, reason, message, now);
+    };
+    status.set_observed_generation(facts.app->metadata().generation());
+    std::string obstacle_reason, obstacle;
+    for (const auto& one : *facts.obstacles) {
+        if (obstacle_reason.empty()) obstacle_reason = one.reason;
+        obstacle += (obstacle.empty() ? "" : "; ") + one.message;
+    }
+    if (!facts.revision) {
+        bool waits = obstacle_reason.empty();
+        set("Placed", "False", waits ? "NoRevision" : obstacle_reason, waits ? "its first revision is being made" : obstacle);
+        set("Progressing", waits ? "True" : "False", waits ? "NoRevision" : obstacle_reason, obstacle);
+        set("Available", "False", waits ? "NoRevision" : obstacle_reason, obstacle);
+        return;
+    }
+    Counts counts = count(facts);
+    const std::string& revision = facts.revision->metadata().name();
+    status.set_revision(revision);
+    status.set_sites(static_cast<std::uint32_t>(counts.wanted.size()));
+    status.set_updated_sites(static_cast<std::uint32_t>(counts.updated.size()));
+    status.set_unreachable_sites(static_cast<std::uint32_t>(counts.unreachable.size()));
+    status.set_replicas(counts.replicas);
+    status.set_ready_replicas(counts.ready);
+
+    std::string shortage_reason, shortage;
+    for (const auto& one : facts.placement->shortages) {
+        if (shortage_reason.empty()) shortage_reason = one.reason;
+        shortage += (shortage.empty() ? "" : "; ") + one.message;
+    }
+    bool placed = shortage_reason.empty();
+    set("Placed", placed ? "True" : "False", placed ? "Placed" : shortage_reason, placed ? sites(counts.wanted.size()) : shortage);
+
+    std::size_t behind_in_touch = 0;
+    for (const auto& site : counts.behind) behind_in_touch += counts.unreachable.contains(site) ? 0 : 1;
+    std::size_t behind_away = counts.behind.size() - behind_in_touch;
+    std::string away = behind_away == 0 ? "" : "; " + sites(behind_away) + " out of touch will get it on return";
+    if (!obstacle_reason.empty()) set("Progressing", "False", obstacle_reason, obstacle + "; revision " + revision + " stays");
+    else if (behind_in_touch > 0 && facts.frozen && facts.rollout->waiting > 0)
+        set("Progressing", "False", "Frozen", "rollout.maxUnavailable is 0, so no site may be updated; set it to 1 or more");
+    else if (behind_in_touch > 0)
+        set("Progressing", "True", "RollingOut", "revision " + revision + " is at " + std::to_string(counts.updated.size()) + " of " + sites(counts.wanted.size()) + away);
+    else set("Progressing", "False", "Complete", "revision " + revision + " is at " + sites(counts.updated.size()) + away);
+
+    std::string unreachable = counts.unreachable.empty() ? "" : sites(counts.unreachable.size()) + " out of touch, where it runs on as far as is known";
+    if (facts.revision->spec().state() != "running") set("Available", "False", "Stopped", "spec.state is " + facts.revision->spec().state() + "; set it to running to start it");
+    else if (!counts.unavailable.empty()) {
+        bool known = !counts.trouble.reason.empty();
+        set("Available", "False", known ? counts.trouble.reason : "Starting",
+            known ? counts.trouble.message : "not all instances are ready at " + sites(counts.unavailable.size()));
+    } else if (!placed) set("Available", "False", shortage_reason, shortage);
+    else if (!counts.wanted.empty() && counts.unreachable.size() == counts.wanted.size()) set("Available", "Unknown", "OutOfTouch", unreachable);
+    else set("Available", "True", "Available", unreachable);
+}
+
+} // namespace skerry::fleet

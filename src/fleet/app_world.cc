@@ -1,0 +1,33 @@
+#include "fleet/app_world.h"
+
+#include "model/image.pb.h"
+#include "model/project.pb.h"
+#include "model/revision.pb.h"
+#include "model/secret.pb.h"
+
+namespace skerry::fleet {
+
+using model::Kind;
+using store::Key;
+
+plan::AppWorld world_of(const store::Store& store, const std::string& project) {
+    plan::AppWorld world;
+    world.project_exists = store.get(Key{Kind::project, "", project}) != nullptr;
+    world.image = [&store](const std::string& in, const std::string& name) { return store.get<model::Image>(Key{Kind::image, in, name}); };
+    world.secret = [&store, project](const std::string& name) { return store.get<model::Secret>(Key{Kind::secret, project, name}); };
+    world.config = [&store, project](const std::string& name) { return store.get<model::Config>(Key{Kind::config, project, name}); };
+    return world;
+}
+
+RevisionList revisions_of(const store::Store& store, const std::string& project, const std::string& app) {
+    RevisionList list;
+    for (auto& object : store.list(Kind::revision, project)) {
+        const auto& revision = store::as<model::Revision>(*object);
+        if (revision.spec().app() != app || object->home != store.cell()) continue;
+        list.messages.push_back(&revision);
+        list.objects.push_back(std::move(object));
+    }
+    return list;
+}
+
+} // namespace skerry::fleet

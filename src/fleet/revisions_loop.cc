@@ -1,0 +1,132 @@
+#include "fleet/revisions_loop.h"
+
+#include "fleet/app_world.h"
+#include "model/allocation.pb.h"
+#include "model/app.pb.h"
+#include "model/revision.pb.h"
+#include "model/secret.pb.h"
+#include "plan/app.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace skerry::fleet {
+
+using model::Kind;
+using store::Key;
+
+bool RevisionsLoop::wakes(const store::Change& change) const {
+    switch (change.key.kind) {
+    case Kind::app:
+    case Kind::project:
+    case Kind::image:
+    case Kind::secret:
+    case Kind::config:
+    case Kind::revision:
+    case Kind::allocation: return change.changed(store::Part::wish);
+    default: return false;
+    }
+}
+
+void RevisionsLoop::turn() {
+    if (!writing_.begin()) return;
+    std::set<PinKey> wanted;
+    for (const auto& app : cell_.store().list(Kind::app))
+        if (app->home == cell_.store().cell()) make_revision(*app, wanted);
+    erase_pins(erase_revisions(), wanted);
+    writing_.end();
+}
+
+void RevisionsLoop::make_revision(const store::Object& object, std::set<PinKey>& wanted) {
+    const auto& app = store::as<model::App>(object);
+    auto revisions = revisions_of(cell_.store(), object.key.project, object.key.name);
+    auto plan = plan::plan_app(app, revisions.messages, world_of(cell_.store(), object.key.project));
+    if (!plan.revision_bytes) return;
+    model::Revision revision;
+    revision.ParseFromString(*plan.revision_bytes);
+    // What it pins is durable before it: the next turn makes the Revision itself.
+    if (!make_pins(object, revision, wanted)) return;
+    writing_.create(Kind::revision, revision);
+    cell_.events().record(object, cell::Tone::normal, "RevisionMade", "revision " + revision.metadata().name() + " is made and rolls out");
+}
+
+bool RevisionsLoop::make_pins(const store::Object& app, const model::Revision& revision, std::set<PinKey>& wanted) {
+    bool all = true;
+    auto label = [](model::Meta& meta, const std::string& name, const std::string& project) {
+        meta.set_name(name);
+        meta.set_namespace_(project);
+        (*meta.mutable_labels())[std::string(plan::pinned_label)] = "true";
+    };
+    const std::string& project = app.key.project;
+    for (const auto& pin : revision.spec().pins()) {
+        Kind kind = pin.kind() == "Secret" ? Kind::secret : Kind::config;
+        bool first = wanted.insert({kind, project, pin.copy()}).second;
+        if (cell_.store().get(Key{kind, project, pin.copy()})) continue;
+        all = false;
+        if (!first) continue; // another app's revision makes it in this very turn
+        if (kind == Kind::secret) {
+            const auto* source = cell_.store().get<model::Secret>(Key{kind, project, pin.name()});
+            model::Secret copy;
+            label(*copy.mutable_metadata(), pin.copy(), project);
+            *copy.mutable_data() = source->data();
+            if (source->has_type()) copy.set_type(source->type());
+            writing_.create(kind, copy);
+        } else {
+            const auto* source = cell_.store().get<model::Config>(Key{kind, project, pin.name()});
+            model::Config copy;
+            label(*copy.mutable_metadata(), pin.copy(), project);
+            *copy.mutable_data() = source->data();
+            writing_.create(kind, copy);
+        }
+    }
+    return all;
+}
+
+/// Old ones, and those of apps that are gone, once no Allocation of ours refers to them. Returns what goes.
+std::set<Key> RevisionsLoop::erase_revisions() {
+    auto& store = cell_.store();
+    std::set<Key> used;
+    for (const auto& allocation : store.list(Kind::allocation))
+        used.insert(Key{Kind::revision, allocation->key.project, store::as<model::Allocation>(*allocation).spec().revision()});
+    std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
+    for (auto& object : store.list(Kind::revision))
+        if (object->home == store.cell()) by_app[{object->key.project, store::as<model::Revision>(*object).spec().app()}].push_back(object);
+    std::set<Key> gone;
+    for (auto& [name, revisions] : by_app) {
+        auto app = store.get(Key{Kind::app, name.first, name.second});
+        auto order = [](const store::ObjectPtr& object) {
+            const auto& revision = store::as<model::Revision>(*object);
+            return std::pair(revision.spec().app_generation(), plan::revision_ordinal(revision));
+        };
+        std::sort(revisions.begin(), revisions.end(), [&](const auto& a, const auto& b) { return order(a) > order(b); });
+        std::size_t newer = 0;
+        for (const auto& object : revisions) {
+            bool of_app = app && store::as<model::Revision>(*object).spec().app_uid() == app->uid.text();
+            if ((of_app && newer++ < kept) || used.contains(object->key)) continue;
+            writing_.erase(*object);
+            gone.insert(object->key);
+        }
+    }
+    return gone;
+}
+
+void RevisionsLoop::erase_pins(const std::set<Key>& gone, const std::set<PinKey>& wanted) {
+    auto& store = cell_.store();
+    std::set<PinKey> used = wanted;
+    for (const auto& object : store.list(Kind::revision)) {
+        if (gone.contains(object->key)) continue;
+        for (const auto& pin : store::as<model::Revision>(*object).spec().pins())
+            used.insert({pin.kind() == "Secret" ? Kind::secret : Kind::config, object->key.project, pin.copy()});
+    }
+    auto sweep = [&](const store::ObjectPtr& object, const auto& labels) {
+        auto label = labels.find(std::string(plan::pinned_label));
+        if (label == labels.end() || label->second != "true" || object->home != store.cell()) return;
+        if (!used.contains({object->key.kind, object->key.project, object->key.name})) writing_.erase(*object);
+    };
+    for (const auto& object : store.list(Kind::secret)) sweep(object, store::as<model::Secret>(*object).metadata().labels());
+    for (const auto& object : store.list(Kind::config)) sweep(object, store::as<model::Config>(*object).metadata().labels());
+}
+
+} // namespace skerry::fleet

@@ -1,0 +1,186 @@
+#include "fleet/rollouts_loop.h"
+
+#include "fleet/app_world.h"
+#include "model/allocation.pb.h"
+#include "model/app.pb.h"
+#include "model/conditions.h"
+#include "model/revision.pb.h"
+
+#include <utility>
+
+namespace skerry::fleet {
+
+using model::Kind;
+using store::Key;
+using store::Part;
+
+bool RolloutsLoop::wakes(const store::Change& change) const {
+    switch (change.key.kind) {
+    case Kind::app:
+    case Kind::revision:
+    case Kind::project:
+    case Kind::image:
+    case Kind::secret:
+    case Kind::config: return change.changed(Part::wish);
+    case Kind::allocation:
+    case Kind::site: return change.changed(Part::wish) || change.changed(Part::found) || change.changed(Part::seen);
+    default: return false;
+    }
+}
+
+void RolloutsLoop::turn() {
+    timer_.reset();
+    if (!writing_.begin()) return;
+    auto& store = cell_.store();
+    auto rooms = read_rooms(cell_, options_.own_site);
+    std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
+    for (auto& object : store.list(Kind::allocation))
+        if (object->home == store.cell()) by_app[{object->key.project, store::as<model::Allocation>(*object).spec().app()}].push_back(object);
+    for (const auto& app : store.list(Kind::app)) {
+        if (app->home != store.cell()) continue;
+        auto mine = by_app.extract({app->key.project, app->key.name});
+        roll(*app, mine ? mine.mapped() : std::vector<store::ObjectPtr>(), rooms);
+    }
+    for (const auto& [name, orphans] : by_app)
+        for (const auto& allocation : orphans) writing_.erase(*allocation);
+    writing_.end();
+}
+
+bool RolloutsLoop::paused(const store::Object& object) {
+    auto last = last_wave_.find(object.uid);
+    if (last == last_wave_.end()) return false;
+    auto pause = parse_duration(store::as<model::App>(object).spec().rollout().pause_between());
+    if (!pause) return false;
+    Instant now = cell_.env().clock.now();
+    if (now - last->second >= *pause) return false;
+    timer_ = cell_.env().timers.after(last->second + *pause - now, [this] { cell_.wake(name()); });
+    return true;
+}
+
+void RolloutsLoop::roll(const store::Object& object, const std::vector<store::ObjectPtr>& allocations, std::map<std::string, SiteRoom>& rooms) {
+    const auto& app = store::as<model::App>(object);
+    auto revisions = revisions_of(cell_.store(), object.key.project, object.key.name);
+    auto app_plan = plan::plan_app(app, revisions.messages, world_of(cell_.store(), object.key.project));
+    const model::Revision* newest = plan::newest_revision(app, revisions.messages);
+    AppFacts facts{.app = &app, .revision = newest, .obstacles = &app_plan.obstacles, .placement = nullptr, .rollout = nullptr, .allocations = &allocations, .rooms = &rooms};
+    Placement placement;
+    plan::RolloutPlan rollout;
+    if (newest) {
+        // Those of an earlier app of this name count for nothing: they go.
+        std::vector<store::ObjectPtr> own;
+        for (const auto& allocation : allocations) {
+            const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, object.key.project, store::as<model::Allocation>(*allocation).spec().revision()});
+            if (revision && revision->spec().app_uid() == object.uid.text()) own.push_back(allocation);
+        }
+        placement = place_app(*newest, own, rooms);
+        auto input = input_for(app, *newest, placement, allocations, rooms);
+        input.paused = paused(object);
+        rollout = plan::plan_rollout(input);
+        apply(object, *newest, rollout);
+        if (rollout.wave) last_wave_[object.uid] = cell_.env().clock.now();
+        facts.frozen = input.max_unavailable == 0;
+        facts.placement = &placement;
+        facts.rollout = &rollout;
+        report(object, facts);
+    } else {
+        for (const auto& allocation : allocations) writing_.erase(*allocation);
+        report(object, facts);
+    }
+}
+
+plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::Revision& newest, const Placement& placement,
+                                           const std::vector<store::ObjectPtr>& allocations, const std::map<std::string, SiteRoom>& rooms) const {
+    plan::RolloutInput input;
+    input.revision = newest.metadata().name();
+    input.running = newest.spec().state() == "running";
+    input.wanted = placement.wanted;
+    std::map<std::string, plan::RolloutSite> sites;
+    auto site_state = [&](const std::string& name) {
+        auto room = rooms.find(name);
+        return plan::RolloutSite{.exists = room != rooms.end(), .in_touch = room != rooms.end() && room->second.in_touch};
+    };
+    for (const auto& wanted : placement.wanted) sites[wanted.site] = site_state(wanted.site);
+    for (const auto& object : allocations) {
+        const auto& allocation = store::as<model::Allocation>(*object);
+        const auto& spec = allocation.spec();
+        sites[spec.site()] = site_state(spec.site());
+        plan::FoundAllocation found{.component = spec.component(),
+                                    .site = spec.site(),
+                                    .replicas = spec.replicas(),
+                                    .revision = spec.revision(),
+                                    .hash = {},
+                                    .foreign = false,
+                                    .running = true,
+                                    .observed = allocation.status().observed_generation() >= object->generation,
+                                    .ready = allocation.status().ready_replicas(),
+                                    .updated = allocation.status().updated_replicas()};
+        const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, object->key.project, spec.revision()});
+        if (revision) {
+            found.foreign = revision->spec().app_uid() != app.metadata().uid();
+            found.running = revision->spec().state() == "running";
+            for (const auto& closed : revision->spec().components())
+                if (closed.component().name() == spec.component()) found.hash = closed.hash();
+        }
+        input.found.push_back(std::move(found));
+    }
+    std::int64_t in_touch = 0;
+    for (const auto& [name, state] : sites) in_touch += state.in_touch ? 1 : 0;
+    input.sites.assign(sites.begin(), sites.end());
+    const std::string& text = app.spec().rollout().max_unavailable();
+    auto share = parse_share(text.empty() ? "10%" : text, in_touch);
+    input.max_unavailable = share ? *share : 1;
+    return input;
+}
+
+void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan) {
+    for (const auto& step : plan.steps) {
+        Key key{Kind::allocation, app.key.project, app.key.name + "." + step.component + "." + step.site};
+        auto object = cell_.store().get(key);
+        if (step.what == plan::RolloutStep::What::create) {
+            if (object) continue; // a foreign one of the same name goes first
+            model::Allocation allocation;
+            auto& meta = *allocation.mutable_metadata();
+            meta.set_name(key.name);
+            meta.set_namespace_(key.project);
+            (*meta.mutable_labels())["skerry/app"] = app.key.name;
+            (*meta.mutable_labels())["skerry/component"] = step.component;
+            (*meta.mutable_labels())["skerry/site"] = step.site;
+            auto& spec = *allocation.mutable_spec();
+            spec.set_site(step.site);
+            spec.set_app(app.key.name);
+            spec.set_component(step.component);
+            spec.set_revision(revision.metadata().name());
+            spec.set_replicas(step.replicas);
+            spec.mutable_epoch()->set_term(1);
+            spec.mutable_epoch()->set_count(1);
+            writing_.create(Kind::allocation, allocation);
+        } else if (object && step.what == plan::RolloutStep::What::erase) {
+            writing_.erase(*object);
+        } else if (object) {
+            auto wish = cell::wish_of<model::Allocation>(*object);
+            wish.mutable_spec()->set_revision(revision.metadata().name());
+            wish.mutable_spec()->set_replicas(step.replicas);
+            writing_.update(*object, wish);
+        }
+    }
+}
+
+void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
+    auto report = cell::part_of<model::App>(object, Part::found);
+    auto& status = *report.mutable_status();
+    auto words = [&] {
+        std::map<std::string, std::pair<std::string, std::string>> map;
+        for (const auto& condition : status.conditions()) map[condition.type()] = {condition.reason(), condition.message()};
+        return map;
+    };
+    auto before = words();
+    summarise_app(facts, rfc3339(cell_.env().clock.wall()), status);
+    for (const auto& condition : status.conditions()) {
+        bool news = before[condition.type()] != std::pair(condition.reason(), condition.message());
+        bool bad = condition.status() == "False" && condition.reason() != "Complete" && condition.reason() != "Stopped";
+        if (news && bad && !condition.message().empty()) cell_.events().record(object, cell::Tone::warning, condition.reason(), condition.message());
+    }
+    cell::report_part(cell_.store(), object, Part::found, report);
+}
+
+} // namespace skerry::fleet

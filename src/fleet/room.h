@@ -1,0 +1,41 @@
+#pragma once
+
+#include "cell/cell.h"
+#include "place/place.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skerry::model {
+class ClosedComponent;
+}
+
+namespace skerry::fleet {
+
+/// What one replica asks of a place.
+struct Demand {
+    MilliCpu cpu;
+    Bytes memory;
+    std::vector<std::uint16_t> ports;
+};
+Demand demand_of(const model::ClosedComponent&);
+
+struct SiteRoom {
+    store::ObjectPtr object;
+    bool in_touch = false;
+    std::string jurisdiction;
+    std::optional<MilliCpu> cpu; ///< none: it has never told
+    std::optional<Bytes> memory;
+    std::uint32_t machines = 1;
+    std::vector<std::uint16_t> used_ports;
+
+    void take(const Demand&, std::int64_t replicas);
+};
+
+/// Room of every site (rule A5): what it reported, less what was given to it that its report does not reflect yet. An Allocation is reflected
+/// from the report on that answers to its generation; what a site says of Allocations and of itself travels together.
+std::map<std::string, SiteRoom> read_rooms(cell::Cell&, const std::string& own_site);
+
+} // namespace skerry::fleet

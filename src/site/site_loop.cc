@@ -1,0 +1,206 @@
+#include "site/site_loop.h"
+
+#include "base/log.h"
+#include "model/allocation.pb.h"
+#include "model/app.pb.h"
+#include "model/conditions.h"
+#include "model/instance.pb.h"
+#include "model/node.pb.h"
+#include "model/revision.pb.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace skerry::site {
+
+using model::Kind;
+using store::Key;
+using store::Part;
+
+namespace {
+
+/// How often the loop asks who is back, while somebody is away.
+constexpr Duration ask_again = 2s;
+
+/// Five of RFC 4648's base32 alphabet in lower case.
+std::string random_label(env::Chance& chance) {
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz234567";
+    std::uint64_t bits = chance.bits();
+    std::string label;
+    for (int i = 0; i < 5; ++i, bits >>= 5) label += letters[bits & 31];
+    return label;
+}
+
+const model::ClosedComponent* component_of(const store::ObjectPtr& revision, const std::string& name) {
+    if (!revision) return nullptr;
+    for (const auto& closed : store::as<model::Revision>(*revision).spec().components())
+        if (closed.component().name() == name) return &closed;
+    return nullptr;
+}
+
+} // namespace
+
+SiteLoop::SiteLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)), writing_(cell, "site") {}
+
+bool SiteLoop::wakes(const store::Change& change) const {
+    switch (change.key.kind) {
+    case Kind::allocation:
+    case Kind::revision: return change.changed(Part::wish);
+    case Kind::site: return change.key.name == options_.name && change.changed(Part::wish);
+    case Kind::node:
+    case Kind::instance: return change.changed(Part::wish) || change.changed(Part::found);
+    default: return false;
+    }
+}
+
+SiteLoop::Touch SiteLoop::touch_of(const std::string& node) {
+    if (node == options_.own_node) return {.in_touch = true, .silent = false, .ever = true};
+    auto view = cell_.peers().child(node);
+    Instant since = cell_.peers().listening_since();
+    if (view && view->heard) since = std::max(since, *view->heard);
+    bool ever = view && view->heard;
+    bool silent = now() - since >= options_.silence;
+    wake_at(silent ? now() + ask_again : !ever ? now() + std::min(ask_again, options_.silence) : since + options_.silence);
+    return {.in_touch = ever && !silent, .silent = silent, .ever = ever};
+}
+
+SiteLoop::World SiteLoop::read() {
+    World world;
+    auto& store = cell_.store();
+    for (auto& object : store.list(Kind::node)) {
+        const auto& node = store::as<model::Node>(*object);
+        if (node.spec().site() != options_.name) continue;
+        Touch touch = touch_of(object->key.name);
+        plan::SiteNode seat;
+        seat.name = object->key.name;
+        auto cpu = parse_cpu(node.status().capacity().cpu());
+        auto memory = parse_bytes(node.status().capacity().memory());
+        bool reported = cpu && memory;
+        if (reported) seat.cpu = *cpu, seat.memory = *memory;
+        seat.in_touch = touch.in_touch && reported && !node.spec().unschedulable() && model::holds(node.status().conditions(), "Ready");
+        seat.silent = touch.silent;
+        seat.images.assign(node.status().images().begin(), node.status().images().end());
+        world.seats.push_back(std::move(seat));
+        world.nodes.push_back(std::move(object));
+    }
+    for (auto& object : store.list(Kind::allocation))
+        if (store::as<model::Allocation>(*object).spec().site() == options_.name) world.allocations.push_back(std::move(object));
+    for (auto& object : store.list(Kind::instance)) {
+        const auto& spec = store::as<model::Instance>(*object).spec();
+        if (spec.site() == options_.name) world.instances[{object->key.project, spec.allocation()}].emplace(object->key.name, object);
+    }
+    return world;
+}
+
+bool SiteLoop::is_silent(const World& world, const std::string& node) const {
+    auto seat = std::find_if(world.seats.begin(), world.seats.end(), [&](const auto& one) { return one.name == node; });
+    return seat == world.seats.end() || seat->silent;
+}
+
+plan::SiteAllocation SiteLoop::planned(const store::Object& object, const World& world) const {
+    const auto& spec = store::as<model::Allocation>(object).spec();
+    plan::SiteAllocation planned;
+    planned.name = object.key.project + "/" + object.key.name;
+    planned.replicas = spec.replicas();
+    planned.revision = spec.revision();
+    auto revision = cell_.store().get(Key{Kind::revision, object.key.project, spec.revision()});
+    if (const auto* closed = component_of(revision, spec.component())) {
+        const auto& component = closed->component();
+        planned.resolved = true;
+        planned.hash = closed->hash();
+        planned.image = closed->image_digest();
+        planned.state = store::as<model::Revision>(*revision).spec().state();
+        if (auto cpu = parse_cpu(component.resources().cpu())) planned.cpu = *cpu;
+        if (auto memory = parse_bytes(component.resources().memory())) planned.memory = *memory;
+        for (const auto& port : component.ports())
+            if (port.has_publish()) planned.ports.push_back(static_cast<std::uint16_t>(port.publish()));
+    }
+    auto instances = world.instances.find({object.key.project, object.key.name});
+    if (instances == world.instances.end()) return planned;
+    for (const auto& [name, instance] : instances->second) {
+        const auto& message = store::as<model::Instance>(*instance);
+        // Those of an earlier allocation of the same name are orphans, not replicas.
+        if (message.spec().allocation_uid() != object.uid.text()) continue;
+        planned.instances.push_back({.name = name,
+                                     .node = message.spec().node(),
+                                     .revision = message.spec().revision(),
+                                     .state = message.spec().state(),
+                                     .made = message.metadata().creation_timestamp(),
+                                     .ready = message.status().ready(),
+                                     .hash = message.status().hash()});
+    }
+    return planned;
+}
+
+void SiteLoop::turn() {
+    timer_.reset();
+    next_wake_ = Instant::never();
+    if (!writing_.begin()) return;
+    World world = read();
+    std::vector<plan::SiteAllocation> allocations;
+    for (const auto& allocation : world.allocations) allocations.push_back(planned(*allocation, world));
+    plan::SitePlan plan = plan::plan_site(allocations, world.seats);
+    erase_orphans(world);
+    apply(plan, world);
+    writing_.end();
+    report_allocations(plan, world);
+    report_nodes(world);
+    report_site(world, allocations);
+}
+
+void SiteLoop::erase_orphans(const World& world) {
+    std::map<std::pair<std::string, std::string>, std::string> uids;
+    for (const auto& allocation : world.allocations) uids[{allocation->key.project, allocation->key.name}] = allocation->uid.text();
+    for (const auto& [key, instances] : world.instances) {
+        auto owner = uids.find(key);
+        for (const auto& [name, instance] : instances)
+            if (owner == uids.end() || store::as<model::Instance>(*instance).spec().allocation_uid() != owner->second) writing_.erase(*instance);
+    }
+}
+
+void SiteLoop::apply(const plan::SitePlan& plan, const World& world) {
+    for (const auto& change : plan.changes) {
+        const auto& allocation = *world.allocations[change.allocation];
+        const auto& spec = store::as<model::Allocation>(allocation).spec();
+        auto revision = cell_.store().get(Key{Kind::revision, allocation.key.project, spec.revision()});
+        std::string state = revision ? store::as<model::Revision>(*revision).spec().state() : "running";
+        if (change.what == plan::InstanceChange::What::create) {
+            model::Instance instance;
+            auto& meta = *instance.mutable_metadata();
+            meta.set_name(allocation.key.name + "." + random_label(cell_.env().chance));
+            meta.set_namespace_(allocation.key.project);
+            (*meta.mutable_labels())["skerry/app"] = spec.app();
+            (*meta.mutable_labels())["skerry/component"] = spec.component();
+            (*meta.mutable_labels())["skerry/site"] = options_.name;
+            auto& wish = *instance.mutable_spec();
+            wish.set_site(options_.name);
+            wish.set_node(change.node);
+            wish.set_allocation(allocation.key.name);
+            wish.set_allocation_uid(allocation.uid.text());
+            wish.set_app(spec.app());
+            wish.set_component(spec.component());
+            wish.set_revision(spec.revision());
+            wish.set_state(state);
+            writing_.create(Kind::instance, instance);
+            continue;
+        }
+        auto instance = cell_.store().get(Key{Kind::instance, allocation.key.project, change.instance});
+        if (!instance) continue;
+        if (change.what == plan::InstanceChange::What::erase) {
+            writing_.erase(*instance);
+        } else {
+            auto wish = cell::wish_of<model::Instance>(*instance);
+            wish.mutable_spec()->set_revision(spec.revision());
+            wish.mutable_spec()->set_state(state);
+            writing_.update(*instance, wish);
+        }
+    }
+}
+
+void SiteLoop::wake_at(Instant when) {
+    if (when >= next_wake_) return;
+    next_wake_ = when;
+    timer_ = cell_.env().timers.after(std::max(when - now(), Duration(0)), [this] { cell_.wake(name()); });
+}
+
+} // namespace skerry::site

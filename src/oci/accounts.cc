@@ -82,14 +82,17 @@ Result<Account> resolve_account(std::string_view user, std::string_view passwd, 
         });
         if (!gid) return fail(Code::invalid, "group \"" + std::string(which.substr(0, 100)) + "\" is not in the image's /etc/group; use its number");
         account.gid = *gid;
+        account.groups = {*gid};
         return account;
     }
     constexpr std::size_t max_groups = 1024;
     if (!login.empty())
         each_line(group, 4, [&](std::span<const std::string_view> fields) {
             auto gid = number(fields[2]);
-            if (gid && *gid != account.gid && account.groups.size() < max_groups && lists(fields[3], login)) account.groups.push_back(*gid);
+            if (gid && account.groups.size() < max_groups && lists(fields[3], login)) account.groups.push_back(*gid);
         });
+    // With the primary group, too: without it, setgroups(2) would let a process drop what a group is denied (CVE-2022-36109).
+    account.groups.push_back(account.gid);
     std::ranges::sort(account.groups);
     account.groups.erase(std::ranges::unique(account.groups).begin(), account.groups.end());
     return account;

@@ -13,7 +13,7 @@ namespace skerry::oci {
 struct Account {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
-    std::vector<std::uint32_t> groups; ///< supplementary, sorted
+    std::vector<std::uint32_t> groups; ///< supplementary, the primary one included; sorted
     std::string home = "/";
 };
 

@@ -106,7 +106,7 @@ Result<Json> process(const ImageConfig& image, const RuntimeWish& wish) {
     json.set("env", strings(TRY(environment(image, wish, account))));
     json.set("cwd", folder);
     json.set("capabilities", std::move(capabilities));
-    json.set("rlimits", Json::array({limit("RLIMIT_NOFILE", 65'536, 1'048'576)}));
+    json.set("rlimits", Json::array({limit("RLIMIT_NOFILE", std::min<std::int64_t>(65'536, wish.open_files), wish.open_files)}));
     json.set("noNewPrivileges", false);
     json.set("oomScoreAdj", wish.oom_score_adjust);
     return json;

@@ -40,6 +40,7 @@ struct RuntimeWish {
     bool cgroup2 = false;                         ///< only the unified hierarchy: the container gets a cgroup namespace
     bool limit_swap = false;                      ///< the machine accounts swap, so that memory and swap together can be limited
     int oom_score_adjust = 0;
+    std::int64_t open_files = 1'048'576;            ///< hard limit of descriptors; not above our own, which only CAP_SYS_RESOURCE may raise
 };
 
 /// podman's default set.

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +25,13 @@ bool is_host_name(const std::string& text) {
 }
 
 } // namespace
+
+std::int64_t open_files_limit() {
+    constexpr rlim_t usual = 1'048'576;
+    rlimit own{};
+    if (::getrlimit(RLIMIT_NOFILE, &own) < 0) return 1024;
+    return static_cast<std::int64_t>(std::min(own.rlim_max, usual));
+}
 
 Result<std::string> hosts_file(const InstanceSpec& spec) {
     std::string text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
@@ -73,6 +81,7 @@ Result<oci::RuntimeWish> wish_for(const InstanceSpec& spec, const std::string& r
     wish.pids = spec.pids;
     wish.cgroup2 = surroundings.cgroup2;
     wish.limit_swap = surroundings.limit_swap;
+    wish.open_files = surroundings.open_files;
     return wish;
 }
 

@@ -15,7 +15,11 @@ struct Surroundings {
     std::string cgroup = "/skerry";
     bool cgroup2 = false;
     bool limit_swap = false;
+    std::int64_t open_files = 1024; ///< hard limit of descriptors that may be given
 };
+
+/// As many descriptors as containers usually get, or as we may give.
+std::int64_t open_files_limit();
 
 /// /etc/hosts: localhost, the instance itself, and what the spec adds. `invalid` for names or addresses that would break the file.
 Result<std::string> hosts_file(const InstanceSpec&);

@@ -60,6 +60,7 @@ ContainerDriver::ContainerDriver(Options options, Blobs& blobs, os::Cgroups cgro
       boot_(std::move(boot)), host_(std::move(host)), images_(paths_, blobs, options_.program, host_) {
     surroundings_.cgroup = options_.cgroup;
     surroundings_.cgroup2 = cgroups_.layout() == os::Cgroups::Layout::v2;
+    surroundings_.open_files = open_files_limit();
     surroundings_.limit_swap = swap_is_accounted(cgroups_).value_or(false);
 }
 

@@ -2,14 +2,13 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "drivers/container/bundle.h"
 #include "oci/runtime_config.h"
 #include "os/files.h"
-#include "os/mount.h"
 
 #include <charconv>
 #include <cstdlib>
 #include <poll.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 namespace skerry::drivers::container {
@@ -92,28 +91,26 @@ os::Command Runtime::command(std::vector<std::string> verb) const {
     return command;
 }
 
-/// Runs a shell of this machine in a container over its own root, read-only, with every wall that instances get.
+/// Runs a shell of this machine, its programs mounted read-only into an empty root, within every wall that instances get.
 Result<void> Runtime::try_out() const {
     std::string name = "probe-" + std::to_string(::getpid());
     std::string folder = options_.paths.run + "/" + name, root = folder + "/root";
     TRY_VOID(os::mkdirs(root));
     constexpr int secret = 42;
     auto tried = [&]() -> Result<void> {
-        TRY_VOID(os::mount("/", root, "", MS_BIND | MS_REC));
-        TRY_VOID(os::mount("", root, "", MS_SLAVE | MS_REC));
         oci::ImageConfig image;
         image.platform = options_.host;
         oci::RuntimeWish wish{.name = name, .command = {"/bin/sh", "-c", "exit " + std::to_string(secret)}, .hostname = "probe", .rootfs = root,
-                              .cgroup_path = options_.cgroup + "/" + name, .cpu_millis = 1000, .memory_bytes = 64 << 20, .cgroup2 = options_.cgroup2};
+                              .cgroup_path = options_.cgroup + "/" + name, .cpu_millis = 1000, .memory_bytes = 64 << 20, .cgroup2 = options_.cgroup2, .open_files = open_files_limit()};
+        for (const char* folder : {"/bin", "/lib", "/lib32", "/lib64", "/usr"})
+            if (TRY(os::exists(folder))) wish.mounts.push_back({folder, folder, true});
         Json config = TRY(oci::runtime_config(image, wish));
-        config.find("root")->set("readonly", true);
         TRY_VOID(os::write_file_atomically(folder + "/config.json", write_json(config), 0600));
         auto finished = TRY(os::run(command({"run", "--bundle", folder, name})));
         if (finished.exit_code == secret) return {};
         return fail(Code::unsupported, last_line(finished.errors.empty() ? "ended with code " + std::to_string(finished.exit_code) : finished.errors));
     }();
     (void)os::run(command({"delete", "--force", name}));
-    TRY_VOID(os::umount(root, true));
     TRY_VOID(os::remove_tree(folder));
     return tried;
 }

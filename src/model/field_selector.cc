@@ -49,6 +49,7 @@ std::string text_at(const Message& message, std::string_view path) {
 }
 
 bool leads_to_value(const Descriptor* descriptor, std::string_view path) {
+    if (path.ends_with('.')) return false;
     while (descriptor) {
         const FieldDescriptor* field = find(descriptor, step(path));
         if (!field || field->is_repeated()) return false;

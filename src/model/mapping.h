@@ -26,7 +26,7 @@ void from_json(const Json& json, google::protobuf::Message& message, Problems&, 
 /// (non-optional) numbers and booleans are shown also when they are zero, except in metadata.
 Json to_json(const google::protobuf::Message&);
 
-/// A whole object: `{apiVersion, kind, metadata, ...}`.
+/// A whole object: `{apiVersion, kind, metadata, ...}`. Whoever holds one includes <google/protobuf/message.h> or a kind's .pb.h.
 struct Parsed {
     const KindFacts* kind = nullptr;                    ///< null: the kind is missing or unknown
     std::unique_ptr<google::protobuf::Message> message; ///< null exactly when `kind` is

@@ -87,7 +87,7 @@ std::string_view closest(std::string_view word, const std::vector<std::string_vi
     if (word.size() > 40) return {};
     std::string plain = folded(word);
     std::string_view best;
-    std::size_t least = std::min<std::size_t>(3, plain.size() / 2 + 1);
+    std::size_t least = std::clamp<std::size_t>(plain.size() / 3, 1, 2) + 1;
     for (std::string_view candidate : known)
         if (std::size_t edits = distance(plain, folded(candidate)); edits < least) least = edits, best = candidate;
     return best;

@@ -195,7 +195,7 @@ Json schema_definitions(const SchemaText& text, std::string_view prefix) {
     while (!open.empty()) {
         const Descriptor* next = open.back();
         open.pop_back();
-        if (next->options().map_entry() ? false : !reached.emplace(definition_name(next), next).second) continue;
+        if (!next->options().map_entry() && !reached.emplace(definition_name(next), next).second) continue;
         for (int i = 0; i < next->field_count(); ++i)
             if (const Descriptor* inner = next->field(i)->message_type()) open.push_back(inner);
     }

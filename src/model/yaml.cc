@@ -9,6 +9,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <istream>
 #include <map>
 #include <streambuf>
@@ -27,7 +28,13 @@ constexpr std::string_view core_tags = "tag:yaml.org,2002:";
 /// collection, so its depth is bounded with ours.
 class Builder : public YAML::EventHandler {
 public:
-    explicit Builder(const YamlLimits& limits) : limits_(limits) {}
+    Builder(std::string_view text, const YamlLimits& limits) : limits_(limits) {
+        for (std::size_t at = 0; at <= text.size();) {
+            std::size_t end = std::min(text.find('\n', at), text.size());
+            lines_.push_back(text.substr(at, end - at));
+            at = end + 1;
+        }
+    }
 
     std::vector<Json> take() { return std::move(documents_); }
 
@@ -35,12 +42,18 @@ public:
         anchors_.clear();
         open_.clear();
         if (++seen_ > limits_.documents) refuse(mark, "more than " + std::to_string(limits_.documents) + " documents");
+        if (seen_ > 1 && !is_announced(mark)) refuse(mark, "text behind the end of the document (indent it, or begin a new document with ---)");
+        last_line_ = mark.line;
     }
     void OnDocumentEnd() override {}
 
-    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { scalar(mark, Json(), "", anchor, true); }
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        last_line_ = std::max(last_line_, mark.line);
+        scalar(mark, Json(), "", anchor, true);
+    }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+        last_line_ = std::max(last_line_, mark.line);
         bool plain = tag.empty() || tag == "?";
         if (plain && value == "<<" && is_key()) refuse(mark, "merge keys (<<) are not supported (write the members out)");
         if (is_key()) {
@@ -88,6 +101,17 @@ private:
         std::size_t values, bytes;
     };
 
+    /// The parser begins a new document wherever something is left behind the end of one. YAML wants `---` or an earlier `...` there.
+    bool is_announced(const YAML::Mark& mark) const {
+        auto begins = [&](int line, std::string_view sign) {
+            return static_cast<std::size_t>(line) < lines_.size() && lines_[static_cast<std::size_t>(line)].starts_with(sign);
+        };
+        if (mark.column == 0 && begins(mark.line, "---")) return true;
+        for (int line = last_line_ + 1; line <= mark.line; ++line)
+            if (begins(line, "...")) return true;
+        return false;
+    }
+
     bool is_key() const { return !open_.empty() && open_.back().value.members() && !open_.back().awaits_value; }
 
     void count(const YAML::Mark& mark, std::size_t values, std::size_t bytes) {
@@ -134,7 +158,7 @@ private:
     void open(const YAML::Mark& mark, const std::string& tag, std::string_view core, YAML::anchor_t anchor, Json value) {
         bool known = tag.empty() || tag == "?" || tag == "!" || tag == std::string(core_tags) + std::string(core);
         if (!known) refuse(mark, "the tag " + quoted(tag) + " is not supported");
-        if (is_key()) refuse(mark, "a key is " + std::string(value.shape()) + " (use text)");
+        if (is_key()) refuse(mark, "a key is " + std::string(value.shape()) + " (use text), or a bracket is not closed");
         if (open_.size() >= limits_.depth) refuse(mark, "nested deeper than " + std::to_string(limits_.depth) + " levels");
         std::size_t values = values_, bytes = bytes_;
         count(mark, 1, 0);
@@ -174,6 +198,8 @@ private:
     std::vector<Json> documents_;
     std::vector<Open> open_;
     std::map<YAML::anchor_t, Anchored> anchors_;
+    std::vector<std::string_view> lines_;
+    int last_line_ = 0; ///< where the document's latest scalar began
     std::size_t seen_ = 0, values_ = 0, bytes_ = 0, kept_values_ = 0, kept_bytes_ = 0;
 };
 
@@ -191,11 +217,13 @@ public:
 Result<std::vector<Json>> parse_yaml(std::string_view text, YamlLimits limits) {
     if (text.size() > limits.bytes)
         return fail(Code::exhausted, "YAML of " + std::to_string(text.size()) + " bytes; at most " + std::to_string(limits.bytes) + " are accepted");
+    // The parser would guess another encoding from zero bytes and put something else for what is broken.
+    if (!is_utf8(text) || text.find('\0') != std::string_view::npos) return fail(Code::invalid, "YAML: not UTF-8 text");
     try {
         ViewBuffer buffer(text);
         std::istream stream(&buffer);
         YAML::Parser parser(stream);
-        Builder builder(limits);
+        Builder builder(text, limits);
         while (parser.HandleNextDocument(builder)) {}
         return builder.take();
     } catch (const YAML::Exception& error) {

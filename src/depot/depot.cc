@@ -17,7 +17,8 @@ std::string folder_above(const std::string& path) {
 }
 
 std::string in_bytes(std::uint64_t count) {
-    return std::to_string(count) + " bytes (" + rounded(Bytes{static_cast<std::int64_t>(std::min(count, std::uint64_t{1} << 62))}) + ")";
+    return std::to_string(count) + " bytes (" +
+           rounded(Bytes{static_cast<std::int64_t>(std::min(count, std::uint64_t{1} << 62))}) + ")";
 }
 
 Result<void> remove_if_there(env::Files& files, const std::string& path) {
@@ -27,7 +28,9 @@ Result<void> remove_if_there(env::Files& files, const std::string& path) {
 }
 
 /// Two of hexadecimal, as the folders under blobs/ are named.
-bool is_shard(std::string_view name) { return name.size() == 2 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
+bool is_shard(std::string_view name) {
+    return name.size() == 2 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
 
 } // namespace
 
@@ -103,7 +106,8 @@ Result<std::uint64_t> Depot::have(const Digest& digest) const {
         if (file.error().code == Code::not_found) return 0;
         return std::unexpected(file.error());
     }
-    return std::min(TRY((*file)->size()), TRY(Mark::read(files_, partial_path(digest) + std::string(mark_suffix), options_.boot_id, 0)));
+    return std::min(TRY((*file)->size()),
+                    TRY(Mark::read(files_, partial_path(digest) + std::string(mark_suffix), options_.boot_id, 0)));
 }
 
 Result<void> Depot::check_room(const Digest& digest, std::uint64_t needed) const {
@@ -113,8 +117,9 @@ Result<void> Depot::check_room(const Digest& digest, std::uint64_t needed) const
     std::uint64_t usable = free - std::min(free, options_.reserve);
     usable -= std::min(usable, promised);
     if (needed <= usable) return {};
-    return fail(Code::exhausted, "blob " + digest.text() + " needs " + in_bytes(needed) + "; " + in_bytes(free) + " are free, of which " +
-                                     in_bytes(options_.reserve) + " stay reserved and " + in_bytes(promised) +
+    return fail(Code::exhausted, "blob " + digest.text() + " needs " + in_bytes(needed) + "; " + in_bytes(free) +
+                                     " are free, of which " + in_bytes(options_.reserve) + " stay reserved and " +
+                                     in_bytes(promised) +
                                      " are promised to transfers under way: make room, or lower the reserve");
 }
 
@@ -122,17 +127,19 @@ Result<std::uint64_t> Depot::open_partial(const Digest& digest, std::uint64_t si
     if (TRY(has(digest))) {
         std::uint64_t whole = TRY(this->size(digest));
         if (whole != size)
-            return fail(Code::conflict, "blob " + digest.text() + " is here with " + std::to_string(whole) + " bytes, not " + std::to_string(size));
+            return fail(Code::conflict, "blob " + digest.text() + " is here with " + std::to_string(whole) + " bytes, not " +
+                                            std::to_string(size));
         return whole;
     }
     if (auto open = transfers_.find(digest); open != transfers_.end()) {
         if (open->second->size() == size) return open->second->have();
-        return fail(Code::conflict, "blob " + digest.text() + " is under way with " + std::to_string(open->second->size()) + " bytes, not " +
-                                        std::to_string(size));
+        return fail(Code::conflict, "blob " + digest.text() + " is under way with " + std::to_string(open->second->size()) +
+                                        " bytes, not " + std::to_string(size));
     }
     std::uint64_t had = TRY(have(digest));
     TRY_VOID(check_room(digest, size - std::min(size, had)));
-    auto transfer = TRY(Transfer::open(files_, partial_path(digest), partial_path(digest) + std::string(mark_suffix), options_.boot_id, size));
+    auto transfer = TRY(
+        Transfer::open(files_, partial_path(digest), partial_path(digest) + std::string(mark_suffix), options_.boot_id, size));
     TRY_VOID(files_.sync_folder(folder_ + "/partial"));
     std::uint64_t here = transfer->have();
     transfers_.emplace(digest, std::move(transfer));
@@ -147,7 +154,8 @@ Result<void> Depot::remove_partial(const Digest& digest) {
     return remove_if_there(files_, partial_path(digest));
 }
 
-/// After a failed sync nobody knows what is on the disk (the kernel forgets what it could not write), so the transfer starts over.
+/// After a failed sync nobody knows what is on the disk (the kernel forgets what it could not write), so the transfer starts
+/// over.
 Result<void> Depot::make_durable(const Digest& digest, Transfer& transfer) {
     auto synced = transfer.sync();
     if (synced) return {};
@@ -244,7 +252,8 @@ Result<Depot::Swept> Depot::sweep(const std::set<Digest>& keep) {
     for (const std::string& name : TRY(files_.list(folder_ + "/blobs")))
         if (is_shard(name)) TRY_VOID(sweep_folder(folder_ + "/blobs/" + name, keep, swept));
     TRY_VOID(sweep_folder(folder_ + "/partial", keep, swept));
-    for (const std::string& name : TRY(files_.list(folder_ + "/damaged"))) TRY_VOID(remove_if_there(files_, folder_ + "/damaged/" + name));
+    for (const std::string& name : TRY(files_.list(folder_ + "/damaged")))
+        TRY_VOID(remove_if_there(files_, folder_ + "/damaged/" + name));
     return swept;
 }
 

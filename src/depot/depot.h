@@ -19,7 +19,8 @@ namespace skerry::depot {
 struct DepotOptions {
     /// Bytes of the file system that transfers leave free for everybody else.
     std::uint64_t reserve = 256 << 20;
-    /// env::Clock::boot_id: what an earlier process wrote without a sync still counts as long as the machine has not gone down since.
+    /// env::Clock::boot_id: what an earlier process wrote without a sync still counts as long as the machine has not gone down
+    /// since.
     std::string boot_id;
     /// A transfer is made durable each time it grew by this much; a power cut costs at most that.
     std::uint64_t sync_every = 8 << 20;
@@ -32,10 +33,12 @@ struct DepotOptions {
 ///     <folder>/partial/ab34….mark  how much of it counts (mark.h)
 ///     <folder>/damaged/ab34…       set aside by a scrub, for whoever wants to look; the next sweep takes it
 ///
-/// A blob is acknowledged when `finish` (or `put`) returns: from then on it is there, whole, after any power cut. Before that a transfer
-/// resumes at the first byte that is not known to be on the disk. Other bytes than the digest's are never served as a blob.
+/// A blob is acknowledged when `finish` (or `put`) returns: from then on it is there, whole, after any power cut. Before that a
+/// transfer resumes at the first byte that is not known to be on the disk. Other bytes than the digest's are never served as a
+/// blob.
 ///
-/// Calls block: they are made on workers, one at a time (one lane), except `has`, `size`, `path`, `read`, `list` and `scrub`, which may run beside anything.
+/// Calls block: they are made on workers, one at a time (one lane), except `has`, `size`, `path`, `read`, `list` and `scrub`,
+/// which may run beside anything.
 class Depot {
 public:
     /// Makes the folders where they are missing (the parent of `folder` must exist) and clears what a cut left half done.
@@ -52,17 +55,17 @@ public:
     /// A whole small blob (a manifest); `exhausted` beyond `limit`.
     Result<std::string> read_whole(const Digest&, std::size_t limit = 4 << 20) const;
 
-    /// Begins or resumes a transfer and returns how many bytes from the start are here already (`size` where the blob is whole). Refuses with
-    /// `exhausted`, naming what is needed and what is free, when it and the transfers under way would eat into the reserve; with
-    /// `conflict` where an earlier call gave another size.
+    /// Begins or resumes a transfer and returns how many bytes from the start are here already (`size` where the blob is whole).
+    /// Refuses with `exhausted`, naming what is needed and what is free, when it and the transfers under way would eat into the
+    /// reserve; with `conflict` where an earlier call gave another size.
     Result<std::uint64_t> open_partial(const Digest&, std::uint64_t size);
     /// Bytes from the start that a transfer could resume with, without opening it; 0 where there is none.
     Result<std::uint64_t> have(const Digest&) const;
-    /// Adds bytes of an open transfer, in any order; what was there before may come again. Returns the bytes present from the start without a
-    /// gap. Out-of-order parts beyond a gap do not survive a restart.
+    /// Adds bytes of an open transfer, in any order; what was there before may come again. Returns the bytes present from the
+    /// start without a gap. Out-of-order parts beyond a gap do not survive a restart.
     Result<std::uint64_t> write(const Digest&, std::uint64_t offset, std::string_view bytes);
-    /// Verifies, makes durable, and shows the blob under its name. `corrupt` naming both digests for wrong content, which is deleted;
-    /// `conflict` while bytes are missing. Repeating it after success is fine.
+    /// Verifies, makes durable, and shows the blob under its name. `corrupt` naming both digests for wrong content, which is
+    /// deleted; `conflict` while bytes are missing. Repeating it after success is fine.
     Result<void> finish(const Digest&);
     /// Closes a transfer and keeps its bytes, durably, for later.
     Result<void> suspend(const Digest&);

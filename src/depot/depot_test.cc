@@ -129,7 +129,8 @@ TEST(Depot, keeps_a_reserve_and_says_what_is_missing) {
     ASSERT_TRUE(depot->open_partial(Digest::of("1"), 5000));
     auto refused = depot->open_partial(Digest::of("2"), 4000);
     EXPECT_EQ(refused.error().code, Code::exhausted);
-    EXPECT_THAT(refused.error().message, testing::AllOf(testing::HasSubstr("4000 bytes"), testing::HasSubstr("10000 bytes"), testing::HasSubstr("5000 bytes")));
+    EXPECT_THAT(refused.error().message, testing::AllOf(testing::HasSubstr("4000 bytes"), testing::HasSubstr("10000 bytes"),
+                                                        testing::HasSubstr("5000 bytes")));
     EXPECT_TRUE(depot->open_partial(Digest::of("2"), 3000));
     ASSERT_TRUE(depot->abandon(Digest::of("1")));
     EXPECT_TRUE(depot->open_partial(Digest::of("3"), 4000));
@@ -193,8 +194,8 @@ TEST(Depot, scrub_sets_damaged_blobs_aside) {
     EXPECT_TRUE(files.list("/depot/damaged").value().empty());
 }
 
-/// Everything a transfer does, with the power cut at each step: nothing wrong is ever served, what was acknowledged is there, and the transfer
-/// can be completed from wherever it stands.
+/// Everything a transfer does, with the power cut at each step: nothing wrong is ever served, what was acknowledged is there, and
+/// the transfer can be completed from wherever it stands.
 TEST(Depot, survives_a_power_cut_at_every_step) {
     std::string content = bytes_of(4200), small = "a manifest";
     Digest digest = Digest::of(content), little = Digest::of(small);
@@ -271,7 +272,8 @@ TEST(Depot, survives_an_error_at_every_step) {
             for (; have < content.size();) have = TRY(depot->write(digest, have, std::string_view(content).substr(have, 600)));
             return depot->finish(digest);
         };
-        for (auto outcome = work(); !outcome; outcome = work()) ASSERT_LT(++failures, 3) << "step " << n << ": " << outcome.error().message;
+        for (auto outcome = work(); !outcome; outcome = work())
+            ASSERT_LT(++failures, 3) << "step " << n << ": " << outcome.error().message;
         ASSERT_EQ(depot->read_whole(digest).value(), content);
         SeededChance chance(n);
         auto disk = files.after_cut(Loss::everything, chance);

@@ -9,7 +9,8 @@
 
 namespace skerry::depot {
 
-/// What names a blob: `sha256:` and 64 lower-case hexadecimal digits, as in OCI. No other algorithm, so that it is also a safe file name.
+/// What names a blob: `sha256:` and 64 lower-case hexadecimal digits, as in OCI. No other algorithm, so that it is also a safe
+/// file name.
 class Digest {
 public:
     static Result<Digest> parse(std::string_view text);

@@ -18,7 +18,8 @@ namespace skerry::depot {
 ///
 ///     slot: size of the blob (8) | bytes that count (8) | hash of the boot id (8) | hash of those 24 (8), big-endian
 ///
-/// A slot is written only after the bytes it speaks of, and a synced one only after their sync, so whatever survives a cut is true.
+/// A slot is written only after the bytes it speaks of, and a synced one only after their sync, so whatever survives a cut is
+/// true.
 class Mark {
 public:
     /// Makes the file if there is none.
@@ -30,7 +31,8 @@ public:
     Result<void> synced(std::uint64_t have);
 
 private:
-    Mark(std::unique_ptr<env::File> file, std::uint64_t boot, std::uint64_t size) : file_(std::move(file)), boot_(boot), size_(size) {}
+    Mark(std::unique_ptr<env::File> file, std::uint64_t boot, std::uint64_t size)
+        : file_(std::move(file)), boot_(boot), size_(size) {}
     std::string slot(std::uint64_t have) const;
 
     std::unique_ptr<env::File> file_;

@@ -59,7 +59,8 @@ void Fetch::want(const std::string& owner, Want want) {
     blob.priority = std::min(blob.priority, want.priority);
     blob.owners.insert(owner);
     enqueue(want.digest, blob);
-    if (!fresh && want.size && !blob.size && blob.state == State::open && offered(want.digest, *want.size)) blob.size_is_certain = true;
+    if (!fresh && want.size && !blob.size && blob.state == State::open && offered(want.digest, *want.size))
+        blob.size_is_certain = true;
     settle(want.digest, blob);
 }
 

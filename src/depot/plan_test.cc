@@ -224,13 +224,15 @@ TEST(Range, lines_survive_and_malformed_ones_are_refused) {
     RangeRequest request{digest(1), 12, 34};
     EXPECT_EQ(RangeRequest::parse(request.text()).value(), request);
     std::string d = digest(1).text();
-    for (const std::string& bad : {std::string(), d, d + " 1", d + " 1 2 3", d + " -1 2", d + " 1 x", d + " 99999999999999999999 1", d + " 1 67108865",
-                                   d + "  1 2", std::string("sha512:00 1 2"), std::string(100'000, ' ')})
+    for (const std::string& bad :
+         {std::string(), d, d + " 1", d + " 1 2 3", d + " -1 2", d + " 1 x", d + " 99999999999999999999 1", d + " 1 67108865",
+          d + "  1 2", std::string("sha512:00 1 2"), std::string(100'000, ' ')})
         EXPECT_FALSE(RangeRequest::parse(bad)) << bad;
     EXPECT_EQ(RangeAnswer::parse(RangeAnswer::ok(7).text()).value().size, 7u);
     EXPECT_EQ(RangeAnswer::parse(RangeAnswer::no("not\nhere").text()).value().why, "not here");
     EXPECT_LE(RangeAnswer::no(std::string(10'000, 'x')).text().size(), RangeAnswer::max_line);
-    for (const char* bad : {"", "ok", "ok x", "ok -1", "maybe 3", "ok 18446744073709551615"}) EXPECT_FALSE(RangeAnswer::parse(bad)) << bad;
+    for (const char* bad : {"", "ok", "ok x", "ok -1", "maybe 3", "ok 18446744073709551615"})
+        EXPECT_FALSE(RangeAnswer::parse(bad)) << bad;
 }
 
 TEST(Digest, has_one_spelling) {

@@ -21,23 +21,29 @@ std::string_view without_end(std::string_view line) {
 
 std::string printable(std::string_view text) {
     std::string clean(text.substr(0, 400));
-    std::ranges::replace_if(clean, [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+    std::ranges::replace_if(
+        clean, [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
     return clean;
 }
 
 } // namespace
 
-std::string RangeRequest::text() const { return digest.text() + " " + std::to_string(offset) + " " + std::to_string(length) + "\n"; }
+std::string RangeRequest::text() const {
+    return digest.text() + " " + std::to_string(offset) + " " + std::to_string(length) + "\n";
+}
 
 Result<RangeRequest> RangeRequest::parse(std::string_view line) {
-    auto refuse = [&](std::string why) { return fail(Code::invalid, "range request \"" + printable(line) + "\": " + std::move(why)); };
+    auto refuse = [&](std::string why) {
+        return fail(Code::invalid, "range request \"" + printable(line) + "\": " + std::move(why));
+    };
     line = without_end(line);
     std::size_t first = line.find(' ');
     std::size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
     if (second == std::string_view::npos) return refuse("wanted are a digest, an offset and a length");
     Digest digest = TRY(Digest::parse(line.substr(0, first)) | during("range request"));
     std::uint64_t offset = 0, length = 0;
-    if (!number(line.substr(first + 1, second - first - 1), offset) || offset > largest) return refuse("the offset is no number up to 2^62");
+    if (!number(line.substr(first + 1, second - first - 1), offset) || offset > largest)
+        return refuse("the offset is no number up to 2^62");
     if (!number(line.substr(second + 1), length) || length > max_length)
         return refuse("the length is no number up to " + std::to_string(max_length));
     return RangeRequest{std::move(digest), offset, length};

@@ -22,8 +22,8 @@ struct RangeRequest {
     static constexpr std::uint64_t max_length = 64 << 20;
 };
 
-/// The first line of the answer: `ok <size of the whole blob>\n`, then the bytes asked for (as far as the blob goes); or `no <reason>\n`
-/// and nothing more.
+/// The first line of the answer: `ok <size of the whole blob>\n`, then the bytes asked for (as far as the blob goes); or `no
+/// <reason>\n` and nothing more.
 struct RangeAnswer {
     bool granted = false;
     std::uint64_t size = 0;

@@ -9,14 +9,16 @@
 
 namespace skerry::depot {
 
-/// One answer to a range request, read from the depot piece by piece. `next` blocks: it is called on workers, the others anywhere.
+/// One answer to a range request, read from the depot piece by piece. `next` blocks: it is called on workers, the others
+/// anywhere.
 class Serve {
 public:
     Serve(const Depot& depot, RangeRequest request) : depot_(depot), request_(std::move(request)) {}
 
     /// The answer's first line. `no …` is all that is sent then.
     RangeAnswer begin();
-    /// The next bytes, at most `limit` and 1 MiB; empty at the range's end. An error ends the stream (the blob was swept or set aside).
+    /// The next bytes, at most `limit` and 1 MiB; empty at the range's end. An error ends the stream (the blob was swept or set
+    /// aside).
     Result<std::string> next(std::size_t limit);
     std::uint64_t left() const { return left_; }
     const RangeRequest& request() const { return request_; }

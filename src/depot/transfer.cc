@@ -6,8 +6,9 @@
 
 namespace skerry::depot {
 
-Result<std::unique_ptr<Depot::Transfer>> Depot::Transfer::open(env::Files& files, const std::string& path, const std::string& mark_path,
-                                                               std::string_view boot_id, std::uint64_t size) {
+Result<std::unique_ptr<Depot::Transfer>> Depot::Transfer::open(env::Files& files, const std::string& path,
+                                                               const std::string& mark_path, std::string_view boot_id,
+                                                               std::uint64_t size) {
     std::uint64_t counted = TRY(Mark::read(files, mark_path, boot_id, size));
     auto file = TRY(files.open(path, env::Files::Mode::create));
     std::uint64_t length = TRY(file->size());
@@ -22,7 +23,8 @@ Result<std::unique_ptr<Depot::Transfer>> Depot::Transfer::open(env::Files& files
 Result<void> Depot::Transfer::hash_until(std::uint64_t end) {
     while (have_ < end) {
         std::string bytes = TRY(file_->read(have_, static_cast<std::size_t>(std::min<std::uint64_t>(end - have_, 1 << 20))));
-        if (bytes.empty()) return fail(Code::corrupt, "the file ends at byte " + std::to_string(have_) + ", before what was written to it");
+        if (bytes.empty())
+            return fail(Code::corrupt, "the file ends at byte " + std::to_string(have_) + ", before what was written to it");
         hash_.add(bytes);
         have_ += bytes.size();
     }
@@ -31,8 +33,8 @@ Result<void> Depot::Transfer::hash_until(std::uint64_t end) {
 
 Result<std::uint64_t> Depot::Transfer::write(std::uint64_t offset, std::string_view bytes) {
     if (offset > size_ || bytes.size() > size_ - offset)
-        return fail(Code::invalid, std::to_string(bytes.size()) + " bytes at " + std::to_string(offset) + " go beyond its size of " +
-                                       std::to_string(size_));
+        return fail(Code::invalid, std::to_string(bytes.size()) + " bytes at " + std::to_string(offset) +
+                                       " go beyond its size of " + std::to_string(size_));
     if (offset < have_) {
         std::size_t known = static_cast<std::size_t>(std::min<std::uint64_t>(have_ - offset, bytes.size()));
         bytes.remove_prefix(known);

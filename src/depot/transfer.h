@@ -19,8 +19,8 @@ namespace skerry::depot {
 struct Depot::Transfer {
 public:
     /// Resumes what is known to be on the disk (and hashes it again), drops what is not.
-    static Result<std::unique_ptr<Transfer>> open(env::Files&, const std::string& path, const std::string& mark_path, std::string_view boot_id,
-                                                  std::uint64_t size);
+    static Result<std::unique_ptr<Transfer>> open(env::Files&, const std::string& path, const std::string& mark_path,
+                                                  std::string_view boot_id, std::uint64_t size);
 
     Result<std::uint64_t> write(std::uint64_t offset, std::string_view bytes);
     Result<void> sync();
@@ -34,7 +34,8 @@ public:
     std::uint64_t outstanding() const { return size_ - have_ - ahead_.total(); }
 
 private:
-    Transfer(std::unique_ptr<env::File> file, Mark mark, std::uint64_t size) : file_(std::move(file)), mark_(std::move(mark)), size_(size) {}
+    Transfer(std::unique_ptr<env::File> file, Mark mark, std::uint64_t size)
+        : file_(std::move(file)), mark_(std::move(mark)), size_(size) {}
     Result<void> hash_until(std::uint64_t end);
 
     std::unique_ptr<env::File> file_;
@@ -44,7 +45,7 @@ private:
     std::uint64_t size_;
     std::uint64_t have_ = 0;
     std::uint64_t durable_ = 0; ///< made durable by this process
-    Spans ahead_; ///< written beyond a gap
+    Spans ahead_;               ///< written beyond a gap
 };
 
 } // namespace skerry::depot

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-/// The seam between what decides and the world. `env/real` is the world; `sim` is a world in virtual time. Everything here is called
-/// on the one deciding thread of a cell, and every callback arrives on it, unless a line says otherwise.
+/// The seam between what decides and the world. `env/real` is the world; `sim` is a world in virtual time. Everything here is
+/// called on the one deciding thread of a cell, and every callback arrives on it, unless a line says otherwise.
 namespace skerry::env {
 
 class Clock {
@@ -57,7 +57,9 @@ public:
     Id id() { return Id{bits(), bits()}; }
     /// Uniform in [0, 1).
     double fraction() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
-    Duration up_to(Duration limit) { return Duration(static_cast<Duration::rep>(fraction() * static_cast<double>(limit.count()))); }
+    Duration up_to(Duration limit) {
+        return Duration(static_cast<Duration::rep>(fraction() * static_cast<double>(limit.count())));
+    }
 };
 
 /// What a wire carries: `control` has the lanes of the slice protocol, `bulk` tunnels and bytes of images (rule L6).

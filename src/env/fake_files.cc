@@ -1,205 +1,13 @@
 #include "env/fake_files.h"
 
 #include "base/check.h"
-#include "env/fake_platter.h"
+#include "env/fake_disk.h"
 
 #include <algorithm>
-#include <map>
+#include <limits>
 #include <mutex>
-#include <unordered_map>
-#include <unordered_set>
 
 namespace skerry::env {
-
-namespace {
-
-struct Node {
-    bool folder = false;
-    Platter bytes;
-    /// As programs see it, and as it is on the platter.
-    std::map<std::string, std::shared_ptr<Node>> entries;
-    std::map<std::string, std::shared_ptr<Node>> durable;
-};
-
-using NodePtr = std::shared_ptr<Node>;
-
-/// One entry of a folder set (or, without a node, cleared).
-struct EntryChange {
-    NodePtr folder;
-    std::string name;
-    NodePtr node;
-};
-
-/// Reaches the platter whole or not at all.
-using FolderStep = std::vector<EntryChange>;
-
-std::vector<std::string> split(const std::string& path) {
-    std::vector<std::string> parts;
-    for (std::size_t at = 0; at <= path.size();) {
-        std::size_t slash = std::min(path.find('/', at), path.size());
-        if (slash > at) parts.push_back(path.substr(at, slash - at));
-        at = slash + 1;
-    }
-    return parts;
-}
-
-NodePtr make_node(bool folder) {
-    auto node = std::make_shared<Node>();
-    node->folder = folder;
-    return node;
-}
-
-bool concerns(const FolderStep& step, const std::unordered_set<Node*>& folders) {
-    return std::ranges::any_of(step, [&](const EntryChange& change) { return folders.contains(change.folder.get()); });
-}
-
-} // namespace
-
-struct FakeFiles::Disk {
-    mutable std::mutex mutex;
-    NodePtr root = make_node(true);
-    std::vector<FolderStep> pending;
-    std::uint64_t capacity = std::uint64_t{1} << 40;
-    std::uint64_t used = 0;
-    std::uint64_t steps = 0;
-    std::uint64_t last_step = std::numeric_limits<std::uint64_t>::max();
-    std::uint64_t life = 0; ///< counts power cuts; files opened in an earlier one are dead
-    bool dark = false;
-    std::map<std::uint64_t, Error> planned_errors;
-
-    Result<void> powered() const {
-        if (dark) return fail(Code::unavailable, "the power was cut at step " + std::to_string(last_step));
-        return {};
-    }
-
-    /// Counts one step. `apply` is what an interrupted step may still have done.
-    template<class Apply>
-    Result<void> step(Apply apply) {
-        TRY_VOID(powered());
-        ++steps;
-        if (auto planned = planned_errors.find(steps); planned != planned_errors.end()) {
-            Error error = planned->second;
-            planned_errors.erase(planned);
-            return std::unexpected(error);
-        }
-        if (steps > last_step) {
-            dark = true;
-            apply();
-            return powered();
-        }
-        apply();
-        return {};
-    }
-
-    NodePtr find(const std::vector<std::string>& parts, std::size_t count) const {
-        NodePtr node = root;
-        for (std::size_t i = 0; i < count; ++i) {
-            if (!node->folder) return nullptr;
-            auto entry = node->entries.find(parts[i]);
-            if (entry == node->entries.end()) return nullptr;
-            node = entry->second;
-        }
-        return node;
-    }
-
-    struct Place {
-        NodePtr folder;
-        std::string name;
-        NodePtr node; ///< null where nothing is there yet
-    };
-    Result<Place> place(const std::string& path) const {
-        auto parts = split(path);
-        if (parts.empty()) return fail(Code::invalid, path + " names no file");
-        NodePtr folder = find(parts, parts.size() - 1);
-        if (!folder || !folder->folder) return fail(Code::not_found, path + ": its folder does not exist");
-        auto entry = folder->entries.find(parts.back());
-        return Place{folder, parts.back(), entry == folder->entries.end() ? nullptr : entry->second};
-    }
-
-    void change(FolderStep step) {
-        for (const auto& [folder, name, node] : step) {
-            if (node)
-                folder->entries[name] = node;
-            else
-                folder->entries.erase(name);
-        }
-        pending.push_back(std::move(step));
-    }
-
-    static void settle(const FolderStep& step) {
-        for (const auto& [folder, name, node] : step) {
-            if (node)
-                folder->durable[name] = node;
-            else
-                folder->durable.erase(name);
-        }
-    }
-
-    /// A step of `folder` takes along those of other folders that share a step with it, up to the shared one.
-    void settle_folder(Node* folder) {
-        std::unordered_set<Node*> folders{folder};
-        std::vector<bool> taken(pending.size());
-        for (std::size_t i = pending.size(); i-- > 0;) {
-            if (!concerns(pending[i], folders)) continue;
-            taken[i] = true;
-            for (const auto& change : pending[i]) folders.insert(change.folder.get());
-        }
-        std::vector<FolderStep> left;
-        for (std::size_t i = 0; i < pending.size(); ++i) {
-            if (taken[i])
-                settle(pending[i]);
-            else
-                left.push_back(std::move(pending[i]));
-        }
-        pending = std::move(left);
-    }
-
-    std::shared_ptr<Disk> after_cut(Loss loss, Chance& chance) const;
-};
-
-namespace {
-
-/// Copies the durable tree, each file as the cut left it. `durable` gives the entries of a folder.
-NodePtr survivors(const NodePtr& node, Loss loss, Chance& chance, std::uint64_t& used,
-                  const std::unordered_map<Node*, std::map<std::string, NodePtr>>& overrides) {
-    auto copy = make_node(node->folder);
-    if (!node->folder) {
-        copy->bytes = Platter(node->bytes.after_cut(loss, chance));
-        used += copy->bytes.seen().size();
-        return copy;
-    }
-    auto changed = overrides.find(node.get());
-    const auto& entries = changed == overrides.end() ? node->durable : changed->second;
-    for (const auto& [name, child] : entries) copy->entries[name] = survivors(child, loss, chance, used, overrides);
-    copy->durable = copy->entries;
-    return copy;
-}
-
-std::uint64_t contents(const Node& node) {
-    std::uint64_t sum = node.bytes.seen().size();
-    for (const auto& [name, child] : node.entries) sum += contents(*child);
-    return sum;
-}
-
-} // namespace
-
-std::shared_ptr<FakeFiles::Disk> FakeFiles::Disk::after_cut(Loss loss, Chance& chance) const {
-    std::size_t kept = loss == Loss::everything ? 0 : loss == Loss::nothing ? pending.size() : chance.bits() % (pending.size() + 1);
-    std::unordered_map<Node*, std::map<std::string, NodePtr>> overrides;
-    for (std::size_t i = 0; i < kept; ++i) {
-        for (const auto& [folder, name, node] : pending[i]) {
-            auto& entries = overrides.try_emplace(folder.get(), folder->durable).first->second;
-            if (node)
-                entries[name] = node;
-            else
-                entries.erase(name);
-        }
-    }
-    auto disk = std::make_shared<Disk>();
-    disk->capacity = capacity;
-    disk->root = survivors(root, loss, chance, disk->used, overrides);
-    return disk;
-}
 
 namespace {
 
@@ -405,7 +213,7 @@ void FakeFiles::power_cut(Loss loss, Chance& chance) {
 void FakeFiles::limit(std::uint64_t bytes) {
     std::scoped_lock lock(disk_->mutex);
     disk_->capacity = bytes;
-    disk_->used = contents(*disk_->root);
+    disk_->used = disk_->contents();
 }
 
 void FakeFiles::flip_bit(const std::string& path, std::uint64_t bit) {

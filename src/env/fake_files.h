@@ -16,17 +16,18 @@ namespace skerry::env {
 enum class Loss : std::uint8_t {
     everything, ///< nothing unsynced reached the disk
     nothing,    ///< all of it did, by luck
-    chance,     ///< per file: dropped, kept, torn at any byte, some writes and not others, or each sector of 512 bytes at an age of its own
+    chance, ///< per file: dropped, kept, torn at any byte, some writes and not others, or each sector of 512 bytes at an age of
+            ///< its own
 };
 
 /// A disk in memory that behaves like one.
 ///
-/// It keeps two trees: what programs see, and what is on the platter. `sync` carries a file's writes over, `sync_folder` a folder's
-/// creations, renames and removals (of that folder alone: a new folder needs its parent synced too). At a power cut, a prefix of the
-/// unsynced folder operations survives, a rename whole or not at all.
+/// It keeps two trees: what programs see, and what is on the platter. `sync` carries a file's writes over, `sync_folder` a
+/// folder's creations, renames and removals (of that folder alone: a new folder needs its parent synced too). At a power cut, a
+/// prefix of the unsynced folder operations survives, a rename whole or not at all.
 ///
-/// Every write, truncate, sync, create, make_folder, rename, remove and sync_folder that could change the platter is one step, numbered
-/// from 1, so that a test can cut the power at each of them:
+/// Every write, truncate, sync, create, make_folder, rename, remove and sync_folder that could change the platter is one step,
+/// numbered from 1, so that a test can cut the power at each of them:
 ///
 ///     for (std::uint64_t n = 0;; ++n) {
 ///         FakeFiles disk;

@@ -43,8 +43,11 @@ std::string Platter::some_writes(Chance& chance) const {
     std::string content = durable_;
     for (const Change& change : pending_) {
         switch (chance.bits() % 3) {
-        case 0: break;
-        case 1: apply(content, change); break;
+        case 0:
+            break;
+        case 1:
+            apply(content, change);
+            break;
         default: {
             std::size_t sectors = change.bytes.size() / sector + 1;
             apply(content, change, change.resize ? 0 : chance.bits() % sectors * sector);
@@ -63,8 +66,8 @@ std::string Platter::torn_last(Chance& chance) const {
 }
 
 std::string Platter::scattered(Chance& chance) const {
-    // `ages[k]` would be the content after k changes; instead of keeping all, each sector draws its age first and is copied as that age
-    // passes by.
+    // `ages[k]` would be the content after k changes; instead of keeping all, each sector draws its age first and is copied as
+    // that age passes by.
     std::string content = durable_;
     std::size_t longest = content.size();
     std::size_t size = content.size();
@@ -94,11 +97,16 @@ std::string Platter::after_cut(Loss loss, Chance& chance) const {
     if (loss == Loss::everything || pending_.empty()) return durable_;
     if (loss == Loss::nothing) return seen_;
     switch (chance.bits() % 5) {
-    case 0: return durable_;
-    case 1: return seen_;
-    case 2: return some_writes(chance);
-    case 3: return torn_last(chance);
-    default: return scattered(chance);
+    case 0:
+        return durable_;
+    case 1:
+        return seen_;
+    case 2:
+        return some_writes(chance);
+    case 3:
+        return torn_last(chance);
+    default:
+        return scattered(chance);
     }
 }
 

@@ -23,8 +23,8 @@ public:
     void sync();
     void flip_bit(std::uint64_t bit);
 
-    /// What is found after a power cut. With `Loss::chance`, a page cache that writes back in any order: each sector holds its state after
-    /// some of the unsynced writes, at any of its ages, and the file has the size it had after some of them.
+    /// What is found after a power cut. With `Loss::chance`, a page cache that writes back in any order: each sector holds its
+    /// state after some of the unsynced writes, at any of its ages, and the file has the size it had after some of them.
     std::string after_cut(Loss, Chance&) const;
 
 private:

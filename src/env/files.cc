@@ -34,7 +34,8 @@ Result<std::string> read_whole(Files& files, const std::string& path, std::size_
     auto file = TRY(files.open(path, Files::Mode::read));
     std::uint64_t size = TRY(file->size());
     if (size > limit)
-        return fail(Code::exhausted, path + " has " + std::to_string(size) + " bytes, more than the " + std::to_string(limit) + " allowed");
+        return fail(Code::exhausted,
+                    path + " has " + std::to_string(size) + " bytes, more than the " + std::to_string(limit) + " allowed");
     return file->read(0, static_cast<std::size_t>(size));
 }
 

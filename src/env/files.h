@@ -46,7 +46,8 @@ public:
     virtual Result<std::uint64_t> free() = 0;
 };
 
-/// Whole content, written so that after a cut there is the old file or the new one: temporary name, sync, rename, sync of the folder.
+/// Whole content, written so that after a cut there is the old file or the new one: temporary name, sync, rename, sync of the
+/// folder.
 Result<void> write_whole(Files&, const std::string& path, std::string_view bytes);
 Result<std::string> read_whole(Files&, const std::string& path, std::size_t limit);
 

@@ -6,7 +6,8 @@
 
 namespace skerry::env {
 
-/// All randomness of a run from one seed (SplitMix64, Steele et al. 2014). Predictable: for simulations and tests, never for secrets.
+/// All randomness of a run from one seed (SplitMix64, Steele et al. 2014). Predictable: for simulations and tests, never for
+/// secrets.
 class SeededChance final : public Chance {
 public:
     explicit SeededChance(std::uint64_t seed) : state_(seed) {}

@@ -58,12 +58,14 @@ Result<AccessRecord> AccessRecord::from_json(const Json& json) {
 
 AccessToken make_access_token(env::Chance& chance) { return {chance.id(), draw_secret(chance)}; }
 
-AccessRecord record_of(const AccessToken& token, std::string user, std::vector<std::string> groups, std::optional<WallTime> expires) {
+AccessRecord record_of(const AccessToken& token, std::string user, std::vector<std::string> groups,
+                       std::optional<WallTime> expires) {
     return {token.id, sha256(token.secret), std::move(user), std::move(groups), expires};
 }
 
 Result<Identity> check(const AccessRecord& record, const AccessToken& token, WallTime now) {
-    if (record.id != token.id || !matches(token.secret, record.secret_hash)) return refuse("unknown; log in again with `skerry login`");
+    if (record.id != token.id || !matches(token.secret, record.secret_hash))
+        return refuse("unknown; log in again with `skerry login`");
     if (record.expires && now > *record.expires)
         return refuse("it ended at " + rfc3339(*record.expires) + "; log in again with `skerry login`");
     return Identity::user(record.user, record.groups);

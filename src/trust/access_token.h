@@ -34,7 +34,8 @@ struct AccessRecord {
 };
 
 AccessToken make_access_token(env::Chance&);
-AccessRecord record_of(const AccessToken&, std::string user, std::vector<std::string> groups, std::optional<WallTime> expires = {});
+AccessRecord record_of(const AccessToken&, std::string user, std::vector<std::string> groups,
+                       std::optional<WallTime> expires = {});
 
 /// Whom the token speaks for; `unauthenticated` for a wrong secret or past its end. The record is the one with the token's id.
 Result<Identity> check(const AccessRecord&, const AccessToken&, WallTime now);

@@ -24,7 +24,8 @@ constexpr std::int64_t begin_of_2026 = 1'767'225'600;
 constexpr std::int64_t end_of_9999 = 253'402'300'799;
 
 std::string_view without_port(std::string_view address) {
-    if (address.starts_with('[')) return address.substr(1, address.find(']') == std::string_view::npos ? 0 : address.find(']') - 1);
+    if (address.starts_with('['))
+        return address.substr(1, address.find(']') == std::string_view::npos ? 0 : address.find(']') - 1);
     // More than one colon is a bare IPv6 address.
     std::size_t colon = address.find(':');
     if (colon == std::string_view::npos || address.find(':', colon + 1) != std::string_view::npos) return address;
@@ -34,7 +35,8 @@ std::string_view without_port(std::string_view address) {
 bool is_host_name(std::string_view text) {
     return !text.empty() && text.size() <= 253 && text.front() != '.' && text.front() != '-' && text.back() != '-' &&
            std::ranges::all_of(text, [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                      c == '_';
            });
 }
 
@@ -56,7 +58,8 @@ Result<void> add_address(GENERAL_NAMES* names, std::string_view address) {
     } else if (is_host_name(host)) {
         add_name(names, GEN_DNS, host);
     } else {
-        return fail(Code::invalid, "address \"" + std::string(address.substr(0, 80)) + "\" is neither a host name nor an IP address");
+        return fail(Code::invalid,
+                    "address \"" + std::string(address.substr(0, 80)) + "\" is neither a host name nor an IP address");
     }
     return {};
 }
@@ -88,8 +91,8 @@ void set_subject(X509* certificate, const Grant& grant) {
     } else {
         add_subject_field(subject, NID_organizationName, "skerry:" + std::string(name(identity.role)) + "s");
     }
-    // X.520 allows 64 characters here; the whole name is in the URI. Authorities differ from their cell's other certificates by the cell's
-    // id, so that no two authorities of a fleet share a subject.
+    // X.520 allows 64 characters here; the whole name is in the URI. Authorities differ from their cell's other certificates by
+    // the cell's id, so that no two authorities of a fleet share a subject.
     if (grant.authority)
         add_subject_field(subject, NID_commonName, "skerry authority " + identity.cell.text());
     else
@@ -121,7 +124,8 @@ Result<CertificatePtr> build(EVP_PKEY* key, const Grant& grant, X509* issuer, EV
 
     std::int64_t start = std::clamp(grant.now.seconds, begin_of_2026, end_of_9999);
     std::int64_t end = add_seconds(start, grant.validity);
-    CHECK(ASN1_TIME_set(X509_getm_notBefore(certificate.get()), begin_of_2020) && ASN1_TIME_set(X509_getm_notAfter(certificate.get()), end));
+    CHECK(ASN1_TIME_set(X509_getm_notBefore(certificate.get()), begin_of_2020) &&
+          ASN1_TIME_set(X509_getm_notAfter(certificate.get()), end));
 
     set_subject(certificate.get(), grant);
     CHECK(X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer ? issuer : certificate.get())) == 1);
@@ -174,7 +178,8 @@ Result<Authority> Authority::open(std::string chain_pem, std::string key_pem) {
     Certificate own = TRY(read_certificate(chain_pem));
     if (!own.is_authority) return fail(Code::invalid, "the certificate of " + own.identity.title() + " is not an authority's");
     if (TRY(trust::key_fingerprint(key_pem)) != own.key_fingerprint)
-        return fail(Code::corrupt, "the authority's certificate (key " + own.key_fingerprint + ") and its private key do not belong together");
+        return fail(Code::corrupt,
+                    "the authority's certificate (key " + own.key_fingerprint + ") and its private key do not belong together");
     Authority authority;
     authority.identity_ = own.identity;
     authority.fingerprint_ = own.fingerprint;

@@ -13,14 +13,14 @@ namespace skerry::trust {
 /// Everything that goes into a certificate besides the key.
 struct Grant {
     Identity identity;
-    /// Where a server is reached: host names and IP addresses, with or without a port. `localhost`, 127.0.0.1 and ::1 are always added for
-    /// cells.
+    /// Where a server is reached: host names and IP addresses, with or without a port. `localhost`, 127.0.0.1 and ::1 are always
+    /// added for cells.
     std::vector<std::string> addresses;
     /// Whether the holder may issue for its own nodes, users and itself.
     bool authority = false;
     WallTime now;
-    /// Counted from `now`, or from 2026 where the clock is plainly behind. Always begins in 2020, whatever the clock says: whoever
-    /// verifies may have a wrong one too.
+    /// Counted from `now`, or from 2026 where the clock is plainly behind. Always begins in 2020, whatever the clock says:
+    /// whoever verifies may have a wrong one too.
     Duration validity = 24h * 3652;
 };
 
@@ -32,8 +32,8 @@ public:
     /// `corrupt` where key and certificate do not belong together, `invalid` where the certificate is no authority.
     static Result<Authority> open(std::string chain_pem, std::string key_pem);
 
-    /// A certificate (PEM, alone) for the request's key. What the request asks for beyond its key is ignored. `forbidden` when a site's
-    /// authority is asked for another site's nodes, or for a core.
+    /// A certificate (PEM, alone) for the request's key. What the request asks for beyond its key is ignored. `forbidden` when a
+    /// site's authority is asked for another site's nodes, or for a core.
     Result<std::string> issue(std::string_view request_pem, const Grant&) const;
     /// The same with this authority's chain behind it, as a TLS server or client shows it.
     Result<std::string> issue_chain(std::string_view request_pem, const Grant&) const;

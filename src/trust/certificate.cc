@@ -94,7 +94,8 @@ Result<std::vector<std::string>> split_chain(std::string_view pem) {
     std::vector<std::string> chain;
     for (std::size_t at = 0; (at = pem.find(begin, at)) != std::string_view::npos;) {
         std::size_t stop = pem.find(end, at);
-        if (stop == std::string_view::npos) return fail(Code::invalid, "certificate chain: it ends in the middle of a certificate");
+        if (stop == std::string_view::npos)
+            return fail(Code::invalid, "certificate chain: it ends in the middle of a certificate");
         stop += end.size();
         if (chain.size() == 8) return fail(Code::invalid, "certificate chain: more than 8 certificates");
         chain.push_back(std::string(pem.substr(at, stop - at)) + "\n");

@@ -21,8 +21,8 @@ struct Certificate {
     std::vector<std::string> addresses; ///< DNS names and IP addresses it may serve under
 };
 
-/// Reads the first certificate of a PEM text of at most 64 KiB. `invalid` for what is no certificate, `unauthenticated` for one that
-/// carries no Skerry name.
+/// Reads the first certificate of a PEM text of at most 64 KiB. `invalid` for what is no certificate, `unauthenticated` for one
+/// that carries no Skerry name.
 Result<Certificate> read_certificate(std::string_view pem);
 
 /// The certificates of a PEM text, each as a PEM of its own; at most 8, at most 64 KiB.

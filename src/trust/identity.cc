@@ -6,10 +6,14 @@ namespace skerry::trust {
 
 std::string_view name(Role role) {
     switch (role) {
-    case Role::core: return "core";
-    case Role::site: return "site";
-    case Role::node: return "node";
-    case Role::user: return "user";
+    case Role::core:
+        return "core";
+    case Role::site:
+        return "site";
+    case Role::node:
+        return "node";
+    case Role::user:
+        return "user";
     }
     return "user";
 }
@@ -46,16 +50,20 @@ std::string quoted(std::string_view text) { return "\"" + std::string(text.subst
 Result<void> check(const Identity& identity) {
     if (identity.role == Role::user) {
         if (!is_user_name(identity.name))
-            return fail(Code::invalid, "user: " + quoted(identity.name) + " is not a user's name (1 to 128 letters, digits and .:_@-)");
-        if (identity.groups.size() > 32) return fail(Code::invalid, "groups: " + std::to_string(identity.groups.size()) + ", at most 32 are allowed");
+            return fail(Code::invalid,
+                        "user: " + quoted(identity.name) + " is not a user's name (1 to 128 letters, digits and .:_@-)");
+        if (identity.groups.size() > 32)
+            return fail(Code::invalid, "groups: " + std::to_string(identity.groups.size()) + ", at most 32 are allowed");
         for (const std::string& group : identity.groups)
             if (!is_user_name(group))
-                return fail(Code::invalid, "groups: " + quoted(group) + " is not a group's name (1 to 128 letters, digits and .:_@-)");
+                return fail(Code::invalid,
+                            "groups: " + quoted(group) + " is not a group's name (1 to 128 letters, digits and .:_@-)");
         if (identity.cell || !identity.site.empty()) return fail(Code::invalid, "user " + identity.name + " belongs to no cell");
         return {};
     }
     if (!is_cell_name(identity.name))
-        return fail(Code::invalid, "name: " + quoted(identity.name) + " is not a name (try lower-case letters, digits and -, such as store-17)");
+        return fail(Code::invalid,
+                    "name: " + quoted(identity.name) + " is not a name (try lower-case letters, digits and -, such as store-17)");
     if (!is_cell_name(identity.site)) return fail(Code::invalid, "site: " + quoted(identity.site) + " is not a name");
     if (identity.role != Role::node && identity.site != identity.name)
         return fail(Code::invalid, "site: " + quoted(identity.site) + " is not that of " + identity.title());
@@ -106,10 +114,14 @@ Result<Identity> parse_uri(std::string_view uri) {
 
 Result<env::Peer> peer_of(const Identity& identity) {
     switch (identity.role) {
-    case Role::core: return env::Peer{env::Peer::Role::core, identity.name, identity.cell};
-    case Role::site: return env::Peer{env::Peer::Role::site, identity.name, identity.cell};
-    case Role::node: return env::Peer{env::Peer::Role::node, identity.name, identity.cell};
-    case Role::user: break;
+    case Role::core:
+        return env::Peer{env::Peer::Role::core, identity.name, identity.cell};
+    case Role::site:
+        return env::Peer{env::Peer::Role::site, identity.name, identity.cell};
+    case Role::node:
+        return env::Peer{env::Peer::Role::node, identity.name, identity.cell};
+    case Role::user:
+        break;
     }
     return fail(Code::forbidden, identity.title() + " may not open a link: links are for sites and nodes");
 }

@@ -21,20 +21,22 @@ inline constexpr std::string_view viewers = "skerry:viewers";
 
 /// Whom a certificate or an access token speaks for.
 ///
-/// In a certificate a cell is one URI among the subject's alternative names: `skerry://core/<name>/<cell>`, `skerry://site/<name>/<cell>`,
-/// `skerry://node/<site>/<name>/<cell>`, with the cell's id in hexadecimal; a user is `skerry://user/<name>` with the groups as
-/// organisations (O=) of the subject.
+/// In a certificate a cell is one URI among the subject's alternative names: `skerry://core/<name>/<cell>`,
+/// `skerry://site/<name>/<cell>`, `skerry://node/<site>/<name>/<cell>`, with the cell's id in hexadecimal; a user is
+/// `skerry://user/<name>` with the groups as organisations (O=) of the subject.
 struct Identity {
     Role role = Role::user;
     std::string name;
-    std::string site; ///< of core and site: their own name; of a node: where it is; of a user: empty
-    CellId cell;      ///< none for users
+    std::string site;                ///< of core and site: their own name; of a node: where it is; of a user: empty
+    CellId cell;                     ///< none for users
     std::vector<std::string> groups; ///< users only
     bool operator==(const Identity&) const = default;
 
     static Identity core(std::string name, CellId cell) { return {Role::core, name, name, cell, {}}; }
     static Identity of_site(std::string name, CellId cell) { return {Role::site, name, name, cell, {}}; }
-    static Identity node(std::string site, std::string name, CellId cell) { return {Role::node, std::move(name), std::move(site), cell, {}}; }
+    static Identity node(std::string site, std::string name, CellId cell) {
+        return {Role::node, std::move(name), std::move(site), cell, {}};
+    }
     static Identity user(std::string name, std::vector<std::string> groups) {
         return {Role::user, std::move(name), {}, {}, std::move(groups)};
     }
@@ -44,8 +46,8 @@ struct Identity {
     std::string title() const;
 };
 
-/// Names of cells are lower-case dotted labels up to 253 bytes; users and groups up to 128 of letters, digits and `.:_@-`; at most 32
-/// groups; cells have an id, users none.
+/// Names of cells are lower-case dotted labels up to 253 bytes; users and groups up to 128 of letters, digits and `.:_@-`; at
+/// most 32 groups; cells have an id, users none.
 Result<void> check(const Identity&);
 
 std::string uri_of(const Identity&);

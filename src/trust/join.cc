@@ -20,7 +20,8 @@ Result<std::string> text_member(const Json& json, std::string_view member, std::
     if (!found || found->is_null()) return std::string();
     const std::string* text = found->string();
     if (!text) return fail(Code::invalid, std::string(member) + ": " + std::string(found->shape()) + "; wanted a string");
-    if (text->size() > limit) return fail(Code::invalid, std::string(member) + ": longer than " + std::to_string(limit) + " bytes");
+    if (text->size() > limit)
+        return fail(Code::invalid, std::string(member) + ": longer than " + std::to_string(limit) + " bytes");
     return *text;
 }
 
@@ -30,7 +31,8 @@ Result<Id> id_member(const Json& json, std::string_view member) {
 
 Result<std::string> bytes_member(const Json& json, std::string_view member, std::size_t size) {
     auto bytes = unbase64(TRY(text_member(json, member, 256)));
-    if (!bytes || bytes->size() != size) return fail(Code::invalid, std::string(member) + ": not " + std::to_string(size) + " bytes in base64");
+    if (!bytes || bytes->size() != size)
+        return fail(Code::invalid, std::string(member) + ": not " + std::to_string(size) + " bytes in base64");
     return *bytes;
 }
 
@@ -148,13 +150,13 @@ Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, c
             same = TRY(request_fingerprint(request.authority_request) | during("authorityRequest")) ==
                    TRY(read_certificate(record.answer.authority_chain)).key_fingerprint;
         if (!same)
-            return fail(Code::forbidden, "the join token for " + title + " was used already, with another key (" + record.used_by.substr(0, 16) +
-                                             "…): make a new one with `skerry token create`");
+            return fail(Code::forbidden, "the join token for " + title + " was used already, with another key (" +
+                                             record.used_by.substr(0, 16) + "…): make a new one with `skerry token create`");
         return Redeemed{record, record.answer, identity, true};
     }
     if (now > record.expires)
-        return fail(Code::unauthenticated, "the join token for " + title + " ended at " + rfc3339(record.expires) + " and it is " +
-                                               rfc3339(now) + " here: make a new one with `skerry token create`");
+        return fail(Code::unauthenticated, "the join token for " + title + " ended at " + rfc3339(record.expires) +
+                                               " and it is " + rfc3339(now) + " here: make a new one with `skerry token create`");
     Grant grant{.identity = identity, .addresses = {}, .authority = false, .now = now};
     if (identity.role == Role::node) grant.addresses = {record.name};
     JoinAnswer answer;
@@ -189,11 +191,14 @@ Result<Identity> accept(const JoinToken& token, const JoinRequest& request, cons
     };
     if (own.key_fingerprint != TRY(request_fingerprint(request.request))) return mismatch("its key is another");
     Role role = token.kind == JoinKind::site ? Role::site : Role::node;
-    if (identity.role != role || identity.name != token.name || identity.cell != request.cell) return mismatch("it is for " + identity.title());
+    if (identity.role != role || identity.name != token.name || identity.cell != request.cell)
+        return mismatch("it is for " + identity.title());
     if (token.kind == JoinKind::site) {
         Certificate granted = TRY(read_certificate(answer.authority_chain) | during("the authority received"));
-        if (!granted.is_authority || granted.identity != identity) return mismatch("the authority is for " + granted.identity.title());
-        if (granted.key_fingerprint != TRY(request_fingerprint(request.authority_request))) return mismatch("the authority's key is another");
+        if (!granted.is_authority || granted.identity != identity)
+            return mismatch("the authority is for " + granted.identity.title());
+        if (granted.key_fingerprint != TRY(request_fingerprint(request.authority_request)))
+            return mismatch("the authority's key is another");
     }
     return identity;
 }

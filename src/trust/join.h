@@ -12,8 +12,8 @@
 
 namespace skerry::trust {
 
-/// What a joining cell posts to its parent, over TLS pinned to the token's authority. It made (and kept) its keys before, so that it can ask
-/// again with the same ones when the answer is lost.
+/// What a joining cell posts to its parent, over TLS pinned to the token's authority. It made (and kept) its keys before, so that
+/// it can ask again with the same ones when the answer is lost.
 struct JoinRequest {
     Id token;
     std::string secret;            ///< 32 bytes
@@ -25,8 +25,8 @@ struct JoinRequest {
 };
 
 struct JoinAnswer {
-    std::string chain;           ///< own certificate, then up to the root, PEM
-    std::string authority_chain; ///< sites only: the authority's certificate, then up to the root
+    std::string chain;            ///< own certificate, then up to the root, PEM
+    std::string authority_chain;  ///< sites only: the authority's certificate, then up to the root
     std::string parent_authority; ///< the certificate to pin from now on (the token named its fingerprint)
     Identity parent;
     Json json() const;
@@ -41,9 +41,9 @@ struct TokenRecord {
     std::string name;
     std::map<std::string, std::string> labels; ///< for the Site or Node object that the join makes
     WallTime expires;
-    std::string used_by;      ///< fingerprint of the key that joined; empty: unused
-    CellId cell;              ///< that joined
-    JoinAnswer answer;        ///< what it was given
+    std::string used_by; ///< fingerprint of the key that joined; empty: unused
+    CellId cell;         ///< that joined
+    JoinAnswer answer;   ///< what it was given
     Json json() const;
     static Result<TokenRecord> from_json(const Json&);
 };
@@ -52,8 +52,8 @@ TokenRecord record_of(const JoinToken&, std::map<std::string, std::string> label
 
 /// Answers a join. The caller stores `record` durably before it sends `answer`.
 ///
-/// Repeated with the same key, the same answer, also after the token's end; `forbidden` with another key or cell, `unauthenticated` with a
-/// wrong secret or past its end. Pure: `parent_authority` signs, `now` is the parent's clock.
+/// Repeated with the same key, the same answer, also after the token's end; `forbidden` with another key or cell,
+/// `unauthenticated` with a wrong secret or past its end. Pure: `parent_authority` signs, `now` is the parent's clock.
 struct Redeemed {
     TokenRecord record;
     JoinAnswer answer;
@@ -62,8 +62,8 @@ struct Redeemed {
 };
 Result<Redeemed> redeem(const TokenRecord&, const JoinRequest&, const Authority& parent_authority, WallTime now);
 
-/// The joining side's check of an answer: that the certificates are for its keys, name and cell, that their authority is the one the token
-/// pinned. Returns its own identity.
+/// The joining side's check of an answer: that the certificates are for its keys, name and cell, that their authority is the one
+/// the token pinned. Returns its own identity.
 Result<Identity> accept(const JoinToken&, const JoinRequest&, const JoinAnswer&);
 
 } // namespace skerry::trust

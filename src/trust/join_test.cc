@@ -8,8 +8,8 @@ namespace {
 
 struct JoinTest : testing::Test, Fleet {
     env::SeededChance chance{1};
-    JoinToken token = make_join_token(chance, JoinKind::site, "store-18", root.fingerprint(), {"10.0.0.1:7443", "core.example:7443"},
-                                      WallTime{now.seconds + 3600});
+    JoinToken token = make_join_token(chance, JoinKind::site, "store-18", root.fingerprint(),
+                                      {"10.0.0.1:7443", "core.example:7443"}, WallTime{now.seconds + 3600});
     TokenRecord record = record_of(token, {{"tier", "store"}});
     JoinRequest request{.token = token.id,
                         .secret = token.secret,
@@ -75,8 +75,10 @@ TEST_F(JoinTest, a_site_receives_a_certificate_and_an_authority) {
 }
 
 TEST_F(JoinTest, a_node_joins_a_site_that_is_cut_off) {
-    JoinToken node = make_join_token(chance, JoinKind::node, "n2", site.fingerprint(), {"10.0.0.2:7443"}, WallTime{now.seconds + 60});
-    JoinRequest asks{.token = node.id, .secret = node.secret, .cell = CellId(Id{9, 9}), .request = make_request(make_key().value()).value()};
+    JoinToken node =
+        make_join_token(chance, JoinKind::node, "n2", site.fingerprint(), {"10.0.0.2:7443"}, WallTime{now.seconds + 60});
+    JoinRequest asks{
+        .token = node.id, .secret = node.secret, .cell = CellId(Id{9, 9}), .request = make_request(make_key().value()).value()};
     Redeemed redeemed = redeem(record_of(node), asks, site, now).value();
     EXPECT_EQ(redeemed.identity, Identity::node("store-17", "n2", asks.cell));
     EXPECT_EQ(accept(node, asks, redeemed.answer).value(), redeemed.identity);
@@ -157,7 +159,8 @@ TEST_F(JoinTest, structs_survive_json_and_malformed_json_is_refused) {
     JoinAnswer answer = redeem(record, request, root, now).value().answer;
     EXPECT_EQ(JoinAnswer::from_json(answer.json()).value().parent, answer.parent);
     EXPECT_EQ(TokenRecord::from_json(record.json()).value().secret_hash, record.secret_hash);
-    for (const char* bad : {"{}", "[]", "null", R"({"token":1})", R"({"token":"00000000000000010000000000000002","secret":"AAAA"})"})
+    for (const char* bad :
+         {"{}", "[]", "null", R"({"token":1})", R"({"token":"00000000000000010000000000000002","secret":"AAAA"})"})
         EXPECT_FALSE(JoinRequest::from_json(parse_json(bad).value())) << bad;
     Json long_request = request.json();
     long_request.set("request", std::string(100'000, 'x'));

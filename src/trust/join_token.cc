@@ -15,7 +15,8 @@ std::string_view name(JoinKind kind) { return kind == JoinKind::site ? "site" : 
 
 JoinToken make_join_token(env::Chance& chance, JoinKind kind, std::string name, std::string authority_fingerprint,
                           std::vector<std::string> addresses, WallTime expires) {
-    return {kind, std::move(name), std::move(authority_fingerprint), std::move(addresses), chance.id(), draw_secret(chance), expires};
+    return {kind,   std::move(name), std::move(authority_fingerprint), std::move(addresses), chance.id(), draw_secret(chance),
+            expires};
 }
 
 namespace {
@@ -27,7 +28,8 @@ constexpr std::size_t checksum_size = 6;
 std::string checksum(std::string_view payload) { return sha256(payload).substr(0, checksum_size); }
 
 std::unexpected<Error> refuse(std::string why) {
-    return fail(Code::invalid, "join token: " + std::move(why) + "; copy it again, whole, or make a new one with `skerry token create`");
+    return fail(Code::invalid,
+                "join token: " + std::move(why) + "; copy it again, whole, or make a new one with `skerry token create`");
 }
 
 /// What a token that passed its checksum holds; its maker may still be hostile.
@@ -83,7 +85,8 @@ std::string text(const JoinToken& token) {
 Result<JoinToken> parse_join_token(std::string_view text) {
     if (text.size() > max_text) return refuse("it is longer than any token");
     std::string packed;
-    std::ranges::copy_if(text, std::back_inserter(packed), [](char c) { return c != ' ' && c != '\t' && c != '\n' && c != '\r'; });
+    std::ranges::copy_if(text, std::back_inserter(packed),
+                         [](char c) { return c != ' ' && c != '\t' && c != '\n' && c != '\r'; });
     if (packed.empty()) return refuse("it is empty");
     if (!packed.starts_with(prefix)) {
         std::size_t dot = packed.find('.');
@@ -96,9 +99,11 @@ Result<JoinToken> parse_join_token(std::string_view text) {
     std::string_view body = std::string_view(packed).substr(prefix.size());
     // A text cut short may end within a group of four, so that it does not even decode.
     auto bytes = unbase64url(body);
-    if (!bytes && body.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
+    if (!bytes &&
+        body.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
         return refuse("it contains characters that no token has");
-    std::string_view payload = bytes && bytes->size() > checksum_size ? std::string_view(*bytes).substr(0, bytes->size() - checksum_size) : "";
+    std::string_view payload =
+        bytes && bytes->size() > checksum_size ? std::string_view(*bytes).substr(0, bytes->size() - checksum_size) : "";
     if (payload.empty() || checksum(payload) != bytes->substr(payload.size()))
         return refuse("it is cut short or altered (" + std::to_string(packed.size()) + " characters arrived)");
     auto json = parse_json(payload, {.bytes = max_text, .depth = 4, .values = 64});

@@ -22,19 +22,19 @@ struct JoinToken {
     std::string authority_fingerprint;  ///< of the parent's authority: 64 hexadecimal digits
     std::vector<std::string> addresses; ///< of the parent, host:port, in order of preference; 1 to 16
     Id id;
-    std::string secret;                 ///< 32 random bytes
+    std::string secret; ///< 32 random bytes
     WallTime expires;
     bool operator==(const JoinToken&) const = default;
 };
 
 /// Fills in id and secret.
-JoinToken make_join_token(env::Chance&, JoinKind, std::string name, std::string authority_fingerprint, std::vector<std::string> addresses,
-                          WallTime expires);
+JoinToken make_join_token(env::Chance&, JoinKind, std::string name, std::string authority_fingerprint,
+                          std::vector<std::string> addresses, WallTime expires);
 
 /// Contains the secret: shown once, kept nowhere.
 std::string text(const JoinToken&);
-/// White space anywhere is ignored (terminals break lines). `invalid` says whether something is missing, damaged or of another make;
-/// `unsupported` for a later version.
+/// White space anywhere is ignored (terminals break lines). `invalid` says whether something is missing, damaged or of another
+/// make; `unsupported` for a later version.
 Result<JoinToken> parse_join_token(std::string_view);
 
 } // namespace skerry::trust

@@ -10,7 +10,8 @@ namespace skerry::trust {
 /// A new P-256 private key, PKCS #8 in PEM.
 Result<std::string> make_key();
 
-/// Lower-case hexadecimal SHA-256 of the public key (SubjectPublicKeyInfo, DER): the same for a key, its requests and its certificates.
+/// Lower-case hexadecimal SHA-256 of the public key (SubjectPublicKeyInfo, DER): the same for a key, its requests and its
+/// certificates.
 Result<std::string> key_fingerprint(std::string_view key_pem);
 
 /// A certificate signing request (PKCS #10, PEM) for this key. It carries no names: those come from whoever grants.

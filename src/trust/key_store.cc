@@ -49,7 +49,8 @@ Result<void> KeyStore::put_chain(std::string_view name, std::string_view chain_p
     auto key = env::read_whole(files_, path(name, "key"), max_file);
     if (!key && key.error().code != Code::not_found) return std::unexpected(key.error());
     if (key && TRY(key_fingerprint(*key)) != certificate.key_fingerprint)
-        return fail(Code::corrupt, "the certificate for " + certificate.identity.title() + " does not fit the key in " + path(name, "key"));
+        return fail(Code::corrupt,
+                    "the certificate for " + certificate.identity.title() + " does not fit the key in " + path(name, "key"));
     return put(name, "chain", chain_pem);
 }
 

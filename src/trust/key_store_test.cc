@@ -13,7 +13,8 @@ TEST(KeyStore, makes_a_key_once_and_keeps_what_fits) {
     EXPECT_EQ(store.load("cell").error().code, Code::not_found);
     std::string key = store.ensure_key("cell").value();
     EXPECT_EQ(store.ensure_key("cell").value(), key);
-    Grant grant{.identity = Identity::of_site("store-17", fleet.site_cell), .addresses = {}, .authority = false, .now = fleet.now};
+    Grant grant{
+        .identity = Identity::of_site("store-17", fleet.site_cell), .addresses = {}, .authority = false, .now = fleet.now};
     std::string chain = fleet.root.issue_chain(make_request(key).value(), grant).value();
     ASSERT_TRUE(store.put_chain("cell", chain));
     EXPECT_EQ(store.load("cell").value().chain_pem, chain);
@@ -32,7 +33,8 @@ TEST(KeyStore, a_key_that_was_returned_is_there_after_a_power_cut_at_any_step) {
         env::SeededChance chance(n);
         files.cut_after(n);
         auto key = KeyStore(files, "/keys").ensure_key("cell");
-        for (env::Loss loss : {env::Loss::everything, env::Loss::nothing, env::Loss::chance, env::Loss::chance, env::Loss::chance}) {
+        for (env::Loss loss :
+             {env::Loss::everything, env::Loss::nothing, env::Loss::chance, env::Loss::chance, env::Loss::chance}) {
             auto after = files.after_cut(loss, chance);
             auto found = KeyStore(*after, "/keys").ensure_key("cell");
             ASSERT_TRUE(found) << found.error().message;

@@ -63,7 +63,8 @@ Result<RequestPtr> read_request(std::string_view pem) {
         ERR_clear_error();
         return fail(Code::invalid, "certificate request: its key is not on P-256");
     }
-    if (X509_REQ_verify(request.get(), key) != 1) return fail_openssl(Code::invalid, "certificate request: its signature does not fit its key");
+    if (X509_REQ_verify(request.get(), key) != 1)
+        return fail_openssl(Code::invalid, "certificate request: its signature does not fit its key");
     return request;
 }
 
@@ -77,7 +78,8 @@ std::string pem_of(X509* certificate) {
 
 bool is_p256(EVP_PKEY* key) {
     char group[64] = {};
-    return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof group, nullptr) == 1 &&
+    return EVP_PKEY_is_a(key, "EC") &&
+           EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof group, nullptr) == 1 &&
            std::string_view(group) == "prime256v1";
 }
 

@@ -16,7 +16,9 @@ namespace skerry::trust {
 template<auto Free>
 struct FreeWith {
     template<class T>
-    void operator()(T* object) const { Free(object); }
+    void operator()(T* object) const {
+        Free(object);
+    }
 };
 inline void free_extensions(STACK_OF(X509_EXTENSION) * stack) { sk_X509_EXTENSION_pop_free(stack, X509_EXTENSION_free); }
 inline void free_references(STACK_OF(X509) * stack) { sk_X509_free(stack); }

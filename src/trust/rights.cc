@@ -20,7 +20,9 @@ constexpr std::array<std::pair<Verb, std::string_view>, 10> verbs{{{Verb::get, "
                                                                    {Verb::exec, "exec in"}}};
 
 bool is_read(Verb verb) { return verb == Verb::get || verb == Verb::list || verb == Verb::watch; }
-bool is_write(Verb verb) { return verb == Verb::create || verb == Verb::update || verb == Verb::patch || verb == Verb::remove || verb == Verb::status; }
+bool is_write(Verb verb) {
+    return verb == Verb::create || verb == Verb::update || verb == Verb::patch || verb == Verb::remove || verb == Verb::status;
+}
 
 bool user_may(const Identity& who, Verb verb, const Target& what) {
     if (who.is_in(administrators)) return true;
@@ -46,10 +48,14 @@ bool node_may(const Identity& who, Verb verb, const Target& what) {
 
 std::string_view remedy(const Identity& who) {
     switch (who.role) {
-    case Role::user: return "it takes a member of group system:masters, or for reading one of skerry:viewers";
-    case Role::core: return "a core's wishes come as a slice; as a caller it only reads";
-    case Role::site: return "a site reads and writes only what is its own";
-    case Role::node: return "a node reads and writes only what is its own";
+    case Role::user:
+        return "it takes a member of group system:masters, or for reading one of skerry:viewers";
+    case Role::core:
+        return "a core's wishes come as a slice; as a caller it only reads";
+    case Role::site:
+        return "a site reads and writes only what is its own";
+    case Role::node:
+        return "a node reads and writes only what is its own";
     }
     return "";
 }
@@ -70,15 +76,25 @@ std::optional<Verb> parse_verb(std::string_view text) {
 Result<void> may(const Identity& who, Verb verb, const Target& what) {
     bool allowed = false;
     switch (who.role) {
-    case Role::user: allowed = user_may(who, verb, what); break;
-    case Role::core: allowed = core_may(verb); break;
-    case Role::site: allowed = site_may(who, verb, what); break;
-    case Role::node: allowed = node_may(who, verb, what); break;
+    case Role::user:
+        allowed = user_may(who, verb, what);
+        break;
+    case Role::core:
+        allowed = core_may(verb);
+        break;
+    case Role::site:
+        allowed = site_may(who, verb, what);
+        break;
+    case Role::node:
+        allowed = node_may(who, verb, what);
+        break;
     }
     if (allowed) return {};
-    std::string object = what.kind + (what.name.empty() ? "s" : " ") + (what.project.empty() || what.name.empty() ? "" : what.project + "/") + what.name;
+    std::string object = what.kind + (what.name.empty() ? "s" : " ") +
+                         (what.project.empty() || what.name.empty() ? "" : what.project + "/") + what.name;
     if (what.name.empty() && !what.project.empty()) object += " of project " + what.project;
-    return fail(Code::forbidden, who.title() + " may not " + std::string(name(verb)) + " " + object + ": " + std::string(remedy(who)));
+    return fail(Code::forbidden,
+                who.title() + " may not " + std::string(name(verb)) + " " + object + ": " + std::string(remedy(who)));
 }
 
 } // namespace skerry::trust

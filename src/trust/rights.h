@@ -15,7 +15,8 @@ std::string_view name(Verb);
 /// Kubernetes' verbs (`delete` is `remove`).
 std::optional<Verb> parse_verb(std::string_view);
 
-/// What is touched. `site` and `node` are the object's owner: the site it belongs to (of a Site: its own name), the node it is on.
+/// What is touched. `site` and `node` are the object's owner: the site it belongs to (of a Site: its own name), the node it is
+/// on.
 struct Target {
     std::string kind; ///< "Instance"
     std::string project;

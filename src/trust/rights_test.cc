@@ -14,7 +14,8 @@ bool allowed(const Identity& who, Verb verb, Target what) { return may(who, verb
 const CellId cell{Id{1, 1}};
 
 TEST(Rights, administrators_do_everything_viewers_read_all_but_secrets) {
-    Identity admin = Identity::user("a", {"system:masters"}), viewer = Identity::user("v", {"skerry:viewers"}), nobody = Identity::user("n", {"x"});
+    Identity admin = Identity::user("a", {"system:masters"}), viewer = Identity::user("v", {"skerry:viewers"}),
+             nobody = Identity::user("n", {"x"});
     EXPECT_TRUE(allowed(admin, Verb::remove, {"Secret", "retail", "k", "", ""}));
     EXPECT_TRUE(allowed(viewer, Verb::watch, {"App", "retail", "till", "", ""}));
     EXPECT_TRUE(allowed(viewer, Verb::logs, {"Instance", "retail", "till", "s", "n"}));
@@ -42,7 +43,8 @@ TEST(Rights, a_node_touches_only_itself_and_what_is_on_it) {
     EXPECT_TRUE(allowed(node, Verb::status, {"Node", "", "n1", "store-17", "n1"}));
     EXPECT_TRUE(allowed(node, Verb::create, {"Event", "retail", "e", "store-17", "n1"}));
     EXPECT_FALSE(allowed(node, Verb::status, {"Instance", "retail", "i", "store-17", "n2"}));
-    EXPECT_FALSE(allowed(node, Verb::status, {"Instance", "retail", "i", "store-18", "n1"})) << "a node of the same name elsewhere";
+    EXPECT_FALSE(allowed(node, Verb::status, {"Instance", "retail", "i", "store-18", "n1"}))
+        << "a node of the same name elsewhere";
     EXPECT_FALSE(allowed(node, Verb::get, {"Instance", "retail", "i", "store-17", ""}));
     EXPECT_FALSE(allowed(node, Verb::create, {"Instance", "retail", "i", "store-17", "n1"}));
 }
@@ -56,7 +58,8 @@ TEST(Rights, a_core_reads_at_its_children_and_commands_only_by_slices) {
 TEST(Rights, refusals_name_who_what_and_the_right_needed) {
     auto refused = may(Identity::of_site("store-17", cell), Verb::remove, {"App", "retail", "till", "", ""});
     EXPECT_EQ(refused.error().code, Code::forbidden);
-    EXPECT_EQ(refused.error().message, "site store-17 may not delete App retail/till: a site reads and writes only what is its own");
+    EXPECT_EQ(refused.error().message,
+              "site store-17 may not delete App retail/till: a site reads and writes only what is its own");
     refused = may(Identity::user("n", {}), Verb::list, {"App", "retail", "", "", ""});
     EXPECT_THAT(refused.error().message, testing::StartsWith("user n may not list Apps of project retail: "));
 }

@@ -32,7 +32,11 @@ struct Fleet {
     }
     /// A leaf with everything above it.
     std::vector<std::string> leaf(const Authority& issuer, Identity identity, Duration validity = 24h) const {
-        Grant grant{.identity = std::move(identity), .addresses = {"edge.example:7443"}, .authority = false, .now = now, .validity = validity};
+        Grant grant{.identity = std::move(identity),
+                    .addresses = {"edge.example:7443"},
+                    .authority = false,
+                    .now = now,
+                    .validity = validity};
         auto chain = issuer.issue_chain(make_request(make_key().value()).value(), grant);
         EXPECT_TRUE(chain) << chain.error().message;
         return split_chain(*chain).value();

@@ -84,12 +84,14 @@ Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& j
     if (length == 2) {
         if (leaf.role == Role::node && leaf.site != anchor.site)
             return refuse("the authority of " + anchor.title() + " does not speak for nodes of site " + leaf.site);
-        if (leaf.role == Role::core && leaf != anchor) return refuse("the authority of " + anchor.title() + " does not speak for " + leaf.title());
+        if (leaf.role == Role::core && leaf != anchor)
+            return refuse("the authority of " + anchor.title() + " does not speak for " + leaf.title());
     } else if (length == 3) {
         const Identity& issuer = names[1];
         bool itself = leaf.role == Role::site && leaf == issuer;
         bool own_node = leaf.role == Role::node && issuer.role == Role::site && leaf.site == issuer.site;
-        if (!itself && !own_node) return refuse("the authority of " + issuer.title() + " does not speak for " + leaf.title() + " here");
+        if (!itself && !own_node)
+            return refuse("the authority of " + issuer.title() + " does not speak for " + leaf.title() + " here");
     } else {
         return refuse("a path of " + std::to_string(length) + " certificates is not one that counts");
     }

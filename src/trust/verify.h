@@ -29,9 +29,9 @@ struct Judgement {
 
 /// Judges a peer by the chain it sent.
 ///
-/// A cell takes as anchors its own authority's certificate (and, to recognise the users of its fleet, the root's). Accepted are leaves
-/// issued by an anchor, or by the authority of a site that an anchor issued; longer chains are not, so that a captured site
-/// can speak for nothing beyond itself:
+/// A cell takes as anchors its own authority's certificate (and, to recognise the users of its fleet, the root's). Accepted are
+/// leaves issued by an anchor, or by the authority of a site that an anchor issued; longer chains are not, so that a captured
+/// site can speak for nothing beyond itself:
 ///
 ///     anchor ── core | site | user, and node of the anchor's own site
 ///     anchor ── site S's authority ── site S itself (same cell), node of S
@@ -39,8 +39,9 @@ struct Judgement {
 /// `unauthenticated` with the reason otherwise.
 Result<Identity> verify_peer(Chain, std::span<const std::string> anchors, const Judgement&);
 
-/// A child's judgement of its parent (rule T3): the chain leads to an authority whose certificate is pinned by fingerprint, and the peer is
-/// the very cell to which that authority belongs. Clocks are ignored. The pinned certificate itself must be in the chain.
+/// A child's judgement of its parent (rule T3): the chain leads to an authority whose certificate is pinned by fingerprint, and
+/// the peer is the very cell to which that authority belongs. Clocks are ignored. The pinned certificate itself must be in the
+/// chain.
 Result<Identity> verify_parent(Chain, std::span<const std::string> pinned_fingerprints, WallTime mark = {});
 
 /// A cell that asks for a new certificate (rule T2): everything but notAfter is verified, and the key must be the one on record.

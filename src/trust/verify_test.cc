@@ -9,10 +9,13 @@ namespace skerry::trust {
 namespace {
 
 struct VerifyTest : testing::Test, Fleet {
-    Result<Identity> judge(const std::vector<std::string>& chain, Judgement judgement = {}) { return verify_peer(chain, anchors(), judgement); }
+    Result<Identity> judge(const std::vector<std::string>& chain, Judgement judgement = {}) {
+        return verify_peer(chain, anchors(), judgement);
+    }
     /// What a captured authority could sign, past the checks of `Authority::issue`: the same key under another name.
     Authority forged(const Authority& captured, Identity as) {
-        // An authority's name is in its certificate; a captured key can sign anything below it, so give it a certificate of its own making.
+        // An authority's name is in its certificate; a captured key can sign anything below it, so give it a certificate of its
+        // own making.
         Grant grant{.identity = std::move(as), .addresses = {}, .authority = true, .now = now};
         std::string key = make_key().value();
         return Authority::open(captured.issue_chain(make_request(key).value(), grant).value(), key).value();
@@ -23,8 +26,10 @@ TEST_F(VerifyTest, accepts_the_chains_that_count) {
     EXPECT_EQ(judge(leaf(root, Identity::of_site("store-17", site_cell))).value(), Identity::of_site("store-17", site_cell));
     EXPECT_EQ(judge(leaf(root, Identity::core("core", core_cell))).value(), Identity::core("core", core_cell));
     EXPECT_EQ(judge(leaf(root, Identity::node("core", "n1", CellId(Id{3, 3})))).value().site, "core");
-    EXPECT_EQ(judge(leaf(root, Identity::user("admin", {"system:masters", "ops"}))).value(), Identity::user("admin", {"system:masters", "ops"}));
-    EXPECT_EQ(judge(leaf(site, Identity::node("store-17", "n1", CellId(Id{3, 3})))).value(), Identity::node("store-17", "n1", CellId(Id{3, 3})));
+    EXPECT_EQ(judge(leaf(root, Identity::user("admin", {"system:masters", "ops"}))).value(),
+              Identity::user("admin", {"system:masters", "ops"}));
+    EXPECT_EQ(judge(leaf(site, Identity::node("store-17", "n1", CellId(Id{3, 3})))).value(),
+              Identity::node("store-17", "n1", CellId(Id{3, 3})));
     EXPECT_EQ(judge(leaf(site, Identity::of_site("store-17", site_cell)), {.use = Use::server}).value().name, "store-17");
 }
 
@@ -37,24 +42,33 @@ TEST_F(VerifyTest, a_site_anchors_at_its_own_authority) {
 }
 
 TEST_F(VerifyTest, a_captured_site_speaks_for_nothing_beyond_itself) {
-    EXPECT_EQ(judge(leaf(site, Identity::user("admin", {"system:masters"}))).error().code, Code::unauthenticated) << "users of a site";
-    EXPECT_EQ(judge(leaf(site, Identity::of_site("store-18", CellId(Id{4, 4})))).error().code, Code::unauthenticated) << "another site";
-    EXPECT_EQ(judge(leaf(site, Identity::of_site("store-17", CellId(Id{4, 4})))).error().code, Code::unauthenticated) << "another cell";
+    EXPECT_EQ(judge(leaf(site, Identity::user("admin", {"system:masters"}))).error().code, Code::unauthenticated)
+        << "users of a site";
+    EXPECT_EQ(judge(leaf(site, Identity::of_site("store-18", CellId(Id{4, 4})))).error().code, Code::unauthenticated)
+        << "another site";
+    EXPECT_EQ(judge(leaf(site, Identity::of_site("store-17", CellId(Id{4, 4})))).error().code, Code::unauthenticated)
+        << "another cell";
     Authority other = forged(site, Identity::of_site("store-18", CellId(Id{4, 4})));
-    EXPECT_EQ(judge(leaf(other, Identity::of_site("store-18", CellId(Id{4, 4})))).error().code, Code::unauthenticated) << "a deeper path";
+    EXPECT_EQ(judge(leaf(other, Identity::of_site("store-18", CellId(Id{4, 4})))).error().code, Code::unauthenticated)
+        << "a deeper path";
     EXPECT_EQ(judge(leaf(other, Identity::node("store-18", "n1", CellId(Id{5, 5})))).error().code, Code::unauthenticated);
     Authority again = forged(site, Identity::of_site("store-17", site_cell));
-    EXPECT_EQ(judge(leaf(again, Identity::node("store-17", "n1", CellId(Id{5, 5})))).error().code, Code::unauthenticated) << "too long";
+    EXPECT_EQ(judge(leaf(again, Identity::node("store-17", "n1", CellId(Id{5, 5})))).error().code, Code::unauthenticated)
+        << "too long";
 }
 
 TEST_F(VerifyTest, an_authority_refuses_to_issue_beyond_its_reach) {
     std::string request = make_request(make_key().value()).value();
-    EXPECT_EQ(site.issue(request, {.identity = Identity::node("store-18", "n1", CellId(Id{3, 3})), .now = now}).error().code, Code::forbidden);
+    EXPECT_EQ(site.issue(request, {.identity = Identity::node("store-18", "n1", CellId(Id{3, 3})), .now = now}).error().code,
+              Code::forbidden);
     EXPECT_EQ(site.issue(request, {.identity = Identity::core("core", core_cell), .now = now}).error().code, Code::forbidden);
-    EXPECT_EQ(root.issue(request, {.identity = Identity::user("u", {}), .authority = true, .now = now}).error().code, Code::forbidden);
-    EXPECT_EQ(root.issue(request, {.identity = Identity::of_site("Bad Name", site_cell), .now = now}).error().code, Code::invalid);
+    EXPECT_EQ(root.issue(request, {.identity = Identity::user("u", {}), .authority = true, .now = now}).error().code,
+              Code::forbidden);
+    EXPECT_EQ(root.issue(request, {.identity = Identity::of_site("Bad Name", site_cell), .now = now}).error().code,
+              Code::invalid);
     EXPECT_EQ(root.issue(request, {.identity = Identity::of_site("s", CellId()), .now = now}).error().code, Code::invalid);
-    auto address = root.issue(request, {.identity = Identity::core("core", core_cell), .addresses = {"DNS:evil,IP:1.2.3.4"}, .now = now});
+    auto address =
+        root.issue(request, {.identity = Identity::core("core", core_cell), .addresses = {"DNS:evil,IP:1.2.3.4"}, .now = now});
     EXPECT_EQ(address.error().code, Code::invalid) << "no way into OpenSSL's configuration language";
 }
 
@@ -137,9 +151,15 @@ TEST_F(VerifyTest, damaged_certificates_are_refused_never_fatal) {
     for (int i = 0; i < 2000; ++i) {
         std::string bad = base;
         switch (chance.bits() % 3) {
-        case 0: bad.resize(chance.bits() % bad.size()); break;
-        case 1: bad[chance.bits() % bad.size()] = static_cast<char>(chance.bits()); break;
-        default: bad.insert(chance.bits() % bad.size(), std::string(chance.bits() % 9, 'A')); break;
+        case 0:
+            bad.resize(chance.bits() % bad.size());
+            break;
+        case 1:
+            bad[chance.bits() % bad.size()] = static_cast<char>(chance.bits());
+            break;
+        default:
+            bad.insert(chance.bits() % bad.size(), std::string(chance.bits() % 9, 'A'));
+            break;
         }
         if (bad == base) continue;
         auto chain = good;
@@ -168,7 +188,8 @@ TEST(Certificate, carries_addresses_and_groups) {
                 .authority = false,
                 .now = fleet.now};
     Certificate certificate = read_certificate(fleet.root.issue(make_request(make_key().value()).value(), grant).value()).value();
-    EXPECT_THAT(certificate.addresses, testing::UnorderedElementsAre("10.0.0.7", "fd00::1", "core.example", "127.0.0.1", "::1", "localhost"));
+    EXPECT_THAT(certificate.addresses,
+                testing::UnorderedElementsAre("10.0.0.7", "fd00::1", "core.example", "127.0.0.1", "::1", "localhost"));
     EXPECT_FALSE(certificate.is_authority);
     EXPECT_TRUE(read_certificate(fleet.root.certificate_pem()).value().is_authority);
     EXPECT_GT(read_certificate(fleet.root.certificate_pem()).value().not_after.seconds, fleet.now.seconds + 99ll * 365 * 86'400);
@@ -207,14 +228,16 @@ TEST(Authority, open_refuses_what_does_not_belong_together) {
 }
 
 TEST(Identity, uris_have_one_spelling) {
-    for (const Identity& identity : {Identity::core("core", CellId(Id{1, 2})), Identity::of_site("store-17.emea", CellId(Id{1, 2})),
-                                     Identity::node("store-17", "n-1", CellId(Id{1, 2})), Identity::user("alice@example.com", {})})
+    for (const Identity& identity :
+         {Identity::core("core", CellId(Id{1, 2})), Identity::of_site("store-17.emea", CellId(Id{1, 2})),
+          Identity::node("store-17", "n-1", CellId(Id{1, 2})), Identity::user("alice@example.com", {})})
         EXPECT_EQ(parse_uri(uri_of(identity)).value(), identity);
-    for (const char* bad : {"", "skerry://", "skerry://site/a", "skerry://site//00000000000000010000000000000002", "http://site/a/b",
-                            "skerry://site/A/00000000000000010000000000000002", "skerry://site/a/0000000000000001000000000000000A",
-                            "skerry://site/a/00000000000000000000000000000000", "skerry://site/a-/00000000000000010000000000000002",
-                            "skerry://node/a/00000000000000010000000000000002", "skerry://user/a/b", "skerry://user/",
-                            "skerry://site/a..b/00000000000000010000000000000002", "skerry://king/a/00000000000000010000000000000002"})
+    for (const char* bad :
+         {"", "skerry://", "skerry://site/a", "skerry://site//00000000000000010000000000000002", "http://site/a/b",
+          "skerry://site/A/00000000000000010000000000000002", "skerry://site/a/0000000000000001000000000000000A",
+          "skerry://site/a/00000000000000000000000000000000", "skerry://site/a-/00000000000000010000000000000002",
+          "skerry://node/a/00000000000000010000000000000002", "skerry://user/a/b", "skerry://user/",
+          "skerry://site/a..b/00000000000000010000000000000002", "skerry://king/a/00000000000000010000000000000002"})
         EXPECT_FALSE(parse_uri(bad)) << bad;
 }
 

@@ -69,13 +69,15 @@ struct ReadWait : std::enable_shared_from_this<ReadWait> {
     std::function<void()> readable;
     bool dropped = false;
 
-    ReadWait(asio::io_context& context, int fd, std::function<void()> call) : descriptor(context, fd), readable(std::move(call)) {}
+    ReadWait(asio::io_context& context, int fd, std::function<void()> call)
+        : descriptor(context, fd), readable(std::move(call)) {}
     void wait() {
-        descriptor.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
-            if (error || self->dropped) return;
-            self->readable();
-            if (!self->dropped) self->wait();
-        });
+        descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                              [self = shared_from_this()](const boost::system::error_code& error) {
+                                  if (error || self->dropped) return;
+                                  self->readable();
+                                  if (!self->dropped) self->wait();
+                              });
     }
     void drop() {
         dropped = true;

@@ -12,7 +12,8 @@ class io_context;
 
 namespace skerry::env {
 
-/// The deciding thread's loop (asio inside): one thread calls `run`, and every callback of the process that touches a cell runs there.
+/// The deciding thread's loop (asio inside): one thread calls `run`, and every callback of the process that touches a cell runs
+/// there.
 class Loop {
 public:
     Loop();
@@ -38,8 +39,8 @@ public:
 
     /// Calls `arrived(number)` on the loop for each of these signals, whose default action no longer happens.
     [[nodiscard]] std::unique_ptr<Token> on_signal(std::initializer_list<int> numbers, std::function<void(int)> arrived);
-    /// Calls `readable` as long as `fd` has something to read or has ended; it must read, or drop the token. The descriptor stays the
-    /// caller's, and may be closed before the token is dropped. Not for regular files.
+    /// Calls `readable` as long as `fd` has something to read or has ended; it must read, or drop the token. The descriptor stays
+    /// the caller's, and may be closed before the token is dropped. Not for regular files.
     [[nodiscard]] std::unique_ptr<Token> on_readable(int fd, std::function<void()> readable);
 
     boost::asio::io_context& context();

@@ -62,9 +62,11 @@ TEST(RealWorkers, lanes_run_one_after_another_in_order) {
     std::string order; // written by one lane only: a race would show under the thread sanitizer and as a wrong order
     int done = 0;
     for (char c = 'a'; c <= 'z'; ++c) {
-        workers.run("lane", [&order, c] { order += c; }, [&] {
-            if (++done == 26) loop.stop();
-        });
+        workers.run(
+            "lane", [&order, c] { order += c; },
+            [&] {
+                if (++done == 26) loop.stop();
+            });
         workers.run("", [] {}, {});
     }
     loop.run();
@@ -76,14 +78,17 @@ TEST(RealWorkers, then_runs_on_the_loop_and_never_after_destruction) {
     bool ran = false;
     {
         RealWorkers workers(loop, 1);
-        workers.run("", [] {}, [&] { ran = true; });
-        workers.run("", [] {}, [&] { ran = true; });
+        workers.run(
+            "", [] {}, [&] { ran = true; });
+        workers.run(
+            "", [] {}, [&] { ran = true; });
     }
     loop.poll();
     EXPECT_FALSE(ran);
     RealWorkers workers(loop, 1);
     std::thread::id there;
-    workers.run("", [] {}, [&] { there = std::this_thread::get_id(), loop.stop(); });
+    workers.run(
+        "", [] {}, [&] { there = std::this_thread::get_id(), loop.stop(); });
     loop.run();
     EXPECT_EQ(there, std::this_thread::get_id());
 }

@@ -7,7 +7,8 @@
 
 namespace skerry::env {
 
-/// A fixed number of threads. Its queue has no bound of its own: whoever submits keeps at most a few jobs of each object under way.
+/// A fixed number of threads. Its queue has no bound of its own: whoever submits keeps at most a few jobs of each object under
+/// way.
 ///
 /// Destruction waits for the jobs that run and drops those that wait; no `then` runs after it.
 class RealWorkers final : public Workers {

@@ -59,6 +59,7 @@ Result<std::string> unbase64(std::string_view text) {
                                  static_cast<int>(text.size()));
     if (length < 0) return fail(Code::invalid, "not base64");
     std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+    if (text.find('=') < text.size() - padding) return fail(Code::invalid, "base64 text goes on behind its padding");
     bytes.resize(static_cast<std::size_t>(length) - padding);
     return bytes;
 }

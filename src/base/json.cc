@@ -174,6 +174,9 @@ void write(Writer& writer, const Json& value) {
 Result<Json> parse_json(std::string_view text, JsonLimits limits) {
     if (text.size() > limits.bytes)
         return fail(Code::exhausted, "JSON of " + std::to_string(text.size()) + " bytes; at most " + std::to_string(limits.bytes) + " are accepted");
+    // RapidJSON takes a zero byte for the end of the text, and passes over any part of a byte order mark.
+    if (std::size_t zero = text.find('\0'); zero != std::string_view::npos) return fail(Code::invalid, "JSON, byte " + std::to_string(zero) + ": a zero byte");
+    if (text.starts_with('\xef') && !text.starts_with("\xef\xbb\xbf")) return fail(Code::invalid, "JSON, byte 0: Invalid value.");
     Builder builder(limits);
     rapidjson::MemoryStream memory(text.data(), text.size());
     rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(memory);

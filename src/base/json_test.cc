@@ -16,6 +16,12 @@ TEST(Json, RefusesWhatTheStandardRefuses) {
         EXPECT_FALSE(parse_json(text)) << text;
 }
 
+TEST(Json, AZeroByteEndsNothing) {
+    using namespace std::string_view_literals;
+    for (std::string_view text : {"1\0"sv, "[1]\0 garbage"sv, "\0"sv, "\xef\xbb{}"sv}) EXPECT_FALSE(parse_json(text));
+    EXPECT_TRUE(parse_json("\xef\xbb\xbf{}"));
+}
+
 TEST(Json, FindsDuplicatesInLargeObjects) {
     std::string text = "{";
     for (int i = 0; i < 100; ++i) text += "\"k" + std::to_string(i) + "\":" + std::to_string(i) + ",";

@@ -18,11 +18,15 @@ std::string rfc3339(WallTime time) {
 
 Result<WallTime> parse_rfc3339(std::string_view text) {
     auto refuse = [&] { return fail(Code::invalid, "\"" + std::string(text) + "\" is not a time (try 2026-03-01T12:00:00Z)"); };
+    if (text.find('\0') != std::string_view::npos) return refuse();
     std::string copy(text);
     std::tm parts{};
     const char* rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
     if (!rest) return refuse();
+    int day = parts.tm_mday, second = parts.tm_sec;
     WallTime time{timegm(&parts), 0};
+    // A day that its month does not have was carried over into the next month; a leap second may be.
+    if (parts.tm_mday != day && second < 60) return refuse();
     if (*rest == '.') {
         std::int32_t scale = 100'000'000;
         for (++rest; *rest >= '0' && *rest <= '9'; ++rest, scale /= 10) time.nanos += (*rest - '0') * scale;
@@ -39,7 +43,8 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
 Result<Duration> parse_duration(std::string_view text) {
     auto refuse = [&] { return fail(Code::invalid, "\"" + std::string(text) + "\" is not a duration (try 30s, 10m or 1h30m)"); };
     if (text == "0") return Duration{};
-    if (text.empty() || text.size() > 32) return refuse();
+    // Digits, dots and units alone: no hexadecimal or exponents, which strtold would take.
+    if (text.empty() || text.size() > 32 || text.find_first_not_of("0123456789.numsh") != std::string_view::npos) return refuse();
     std::string copy(text);
     const char* at = copy.c_str();
     long double total = 0;

@@ -39,7 +39,8 @@ void SiteRoom::take(const Demand& demand, std::int64_t replicas) {
 std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& own_site) {
     auto& store = cell.store();
     std::map<std::string, bool> touch;
-    for (const auto& peer : cell.peers().children()) touch[peer.peer.name] = peer.in_touch;
+    for (const auto& peer : cell.peers().children())
+        if (peer.peer.role == env::Peer::Role::site) touch[peer.peer.name] = peer.in_touch;
     std::map<std::string, SiteRoom> rooms;
     for (auto& object : store.list(Kind::site)) {
         const auto& site = store::as<model::Site>(*object);

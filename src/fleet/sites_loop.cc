@@ -29,7 +29,7 @@ void SitesLoop::turn() {
             cell::report_part(store, *object, Part::seen, report);
             continue;
         }
-        auto peer = cell_.peers().child(name);
+        auto peer = cell_.peers().child(name, env::Peer::Role::site);
         bool in_touch = peer && peer->in_touch;
         bool ever = !store::as<model::Site>(*object).status().cell().empty();
         touch[name] = in_touch;

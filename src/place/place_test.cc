@@ -164,7 +164,9 @@ TEST(Place, Properties) {
                     std::int64_t held = std::int64_t{counts[other]} - snapshot.replicas[other];
                     bool fits = snapshot.open[other] && snapshot.cpu_free[other]->count - (held + 1) * wanted.cpu.count >= 0 &&
                                 snapshot.memory_free[other]->count - (held + 1) * wanted.memory.count >= 0;
-                    if (fits) EXPECT_LE(counts[row], counts[other] + 1) << seed;
+                    if (fits) {
+                        EXPECT_LE(counts[row], counts[other] + 1) << seed;
+                    }
                 }
             }
         }

@@ -55,7 +55,7 @@ bool SiteLoop::wakes(const store::Change& change) const {
 
 SiteLoop::Touch SiteLoop::touch_of(const std::string& node) {
     if (node == options_.own_node) return {.in_touch = true, .silent = false, .ever = true};
-    auto view = cell_.peers().child(node);
+    auto view = cell_.peers().child(node, env::Peer::Role::node);
     Instant since = cell_.peers().listening_since();
     if (view && view->heard) since = std::max(since, *view->heard);
     bool ever = view && view->heard;

@@ -1,0 +1,141 @@
+#include "plan/site.h"
+
+#include "env/seeded_chance.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+namespace skerry::plan {
+namespace {
+
+SiteNode node(std::string name, std::int64_t cpu = 1000) {
+    return {.name = std::move(name), .cpu = MilliCpu{cpu}, .memory = Bytes{1 << 30}, .in_touch = true};
+}
+
+SiteAllocation pos(std::uint32_t replicas) {
+    SiteAllocation allocation;
+    allocation.name = "retail/till.pos.store";
+    allocation.replicas = replicas;
+    allocation.revision = "till.1";
+    allocation.hash = "h1";
+    allocation.state = "running";
+    allocation.cpu = MilliCpu{100};
+    allocation.resolved = true;
+    return allocation;
+}
+
+SiteInstance instance(std::string name, std::string on, bool ready = true, std::string made = "2026-01-01T00:00:00Z") {
+    return {.name = std::move(name), .node = std::move(on), .revision = "till.1", .state = "running", .made = std::move(made), .ready = ready, .hash = "h1"};
+}
+
+using What = InstanceChange::What;
+
+TEST(Site, SpreadsOverNodesThatRunNothingOfTheSame) {
+    auto plan = plan_site({pos(2)}, {node("a"), node("b")});
+    EXPECT_EQ(plan.changes, (std::vector<InstanceChange>{{What::create, 0, "", "a"}, {What::create, 0, "", "b"}}));
+    EXPECT_TRUE(plan.shortages[0].reason.empty());
+}
+
+TEST(Site, SaysWhyThereIsNoRoom) {
+    auto plan = plan_site({pos(3)}, {node("a", 250)});
+    EXPECT_EQ(plan.changes.size(), 2u);
+    EXPECT_EQ(plan.shortages[0].reason, "NoRoom");
+    EXPECT_NE(plan.shortages[0].message.find("1 replica has no node: 1 node matches; 1 lacks cpu"), std::string::npos) << plan.shortages[0].message;
+    EXPECT_EQ(plan_site({pos(1)}, {}).shortages[0].reason, "NoNode");
+}
+
+TEST(Site, APortIsPublishedOncePerNode) {
+    auto one = pos(1), two = pos(1);
+    one.ports = two.ports = {80};
+    one.instances = {instance("x", "a")};
+    auto plan = plan_site({one, two}, {node("a")});
+    EXPECT_TRUE(plan.changes.empty());
+    EXPECT_EQ(plan.shortages[1].reason, "PortTaken");
+    EXPECT_EQ(plan_site({one, two}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::create, 1, "", "b"}}));
+}
+
+TEST(Site, ReplacesWhatASilentNodeHeldAndKeepsItsObject) {
+    auto allocation = pos(1);
+    allocation.instances = {instance("x", "b")};
+    auto silent = node("b");
+    silent.in_touch = false;
+    EXPECT_TRUE(plan_site({allocation}, {node("a"), silent}).changes.empty()) << "not silent for long enough";
+    silent.silent = true;
+    EXPECT_EQ(plan_site({allocation}, {node("a"), silent}).changes, (std::vector<InstanceChange>{{What::create, 0, "", "a"}}));
+}
+
+TEST(Site, DrainsTheSurplusAndKeepsTheReplacementThatIsReady) {
+    auto allocation = pos(1);
+    allocation.instances = {instance("original", "b"), instance("replacement", "a", true, "2026-01-02T00:00:00Z")};
+    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::erase, 0, "original", ""}}));
+    allocation.instances[1].ready = false;
+    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::erase, 0, "replacement", ""}}));
+}
+
+TEST(Site, InstancesOfANodeThatIsGoneForGoodGo) {
+    auto allocation = pos(1);
+    allocation.instances = {instance("x", "gone")};
+    EXPECT_EQ(plan_site({allocation}, {node("a")}).changes, (std::vector<InstanceChange>{{What::erase, 0, "x", ""}, {What::create, 0, "", "a"}}));
+}
+
+TEST(Site, UpdatesAFewReplicasAtATime) {
+    auto allocation = pos(4);
+    for (auto name : {"w", "x", "y", "z"}) allocation.instances.push_back(instance(name, "a"));
+    allocation.revision = "till.2";
+    EXPECT_EQ(plan_site({allocation}, {node("a")}).changes.size(), 4u) << "the same hash restarts nothing";
+    allocation.hash = "h2";
+    EXPECT_EQ(plan_site({allocation}, {node("a")}).changes.size(), 1u);
+    allocation.instances[0].revision = "till.2";
+    EXPECT_TRUE(plan_site({allocation}, {node("a")}).changes.empty()) << "told, and still reports the old one as ready";
+    allocation.instances[0].hash = "h2";
+    EXPECT_EQ(plan_site({allocation}, {node("a")}).changes.size(), 1u);
+    allocation.state = "stopped";
+    EXPECT_EQ(plan_site({allocation}, {node("a")}).changes.size(), 4u);
+}
+
+TEST(Site, WithoutItsRevisionNothingIsMadeOrChanged) {
+    auto allocation = pos(2);
+    allocation.resolved = false;
+    allocation.instances = {instance("x", "a")};
+    EXPECT_TRUE(plan_site({allocation}, {node("a")}).changes.empty());
+}
+
+/// Nodes come and go at random; healthy instances are never taken from where fewer than wanted are; in the end exactly the wanted number runs.
+TEST(Site, PropertyConvergesAndNeverDropsBelowWhatIsReady) {
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+        env::SeededChance chance(seed);
+        std::vector<SiteNode> nodes{node("a"), node("b"), node("c")};
+        auto allocation = pos(1 + static_cast<std::uint32_t>(chance.bits() % 4));
+        int made = 0;
+        for (int round = 0; round < 60; ++round) {
+            bool healing = round > 40;
+            for (auto& one : nodes)
+                if (healing || chance.bits() % 6 == 0) one.silent = !healing && !one.silent, one.in_touch = !one.silent;
+            auto ready_in_touch = [&] {
+                return std::count_if(allocation.instances.begin(), allocation.instances.end(), [&](const SiteInstance& one) {
+                    return one.ready && std::any_of(nodes.begin(), nodes.end(), [&](const SiteNode& n) { return n.name == one.node && !n.silent; });
+                });
+            };
+            auto before = std::min<std::int64_t>(ready_in_touch(), allocation.replicas);
+            for (const auto& change : plan_site({allocation}, nodes).changes) {
+                if (change.what == What::create) {
+                    allocation.instances.push_back(instance("i" + std::to_string(made++), change.node, false, "2026-01-01T00:00:" + std::to_string(10 + round) + "Z"));
+                } else if (change.what == What::erase) {
+                    std::erase_if(allocation.instances, [&](const SiteInstance& one) { return one.name == change.instance; });
+                } else {
+                    ADD_FAILURE() << "nothing to update, seed " << seed;
+                }
+            }
+            EXPECT_GE(ready_in_touch(), before) << seed;
+            for (auto& one : allocation.instances)
+                if (healing || chance.bits() % 2 == 0) one.ready = true;
+        }
+        EXPECT_EQ(allocation.instances.size(), allocation.replicas) << seed;
+        EXPECT_TRUE(plan_site({allocation}, nodes).changes.empty()) << seed;
+    }
+}
+
+} // namespace
+} // namespace skerry::plan

@@ -85,7 +85,9 @@ public:
     std::unique_ptr<Call> send(Request request, std::function<void(Result<Response>)> done) override {
         return begin(std::move(request), nullptr, whole(std::move(done)));
     }
-    std::unique_ptr<Call> stream(Request request, ResponseSink sink) override { return begin(std::move(request), nullptr, std::move(sink)); }
+    std::unique_ptr<Call> stream(Request request, ResponseSink sink) override {
+        return begin(std::move(request), nullptr, std::move(sink));
+    }
     std::unique_ptr<Call> upload(Request request, BodyReader reader, std::function<void(Result<Response>)> done) override {
         return begin(std::move(request), std::move(reader), whole(std::move(done)));
     }
@@ -100,10 +102,11 @@ public:
                              timeout = options_.connect_timeout, title = base_.title,
                              done = std::move(done)](Result<std::unique_ptr<Stream>> stream) mutable {
                                 if (!stream) return done(std::unexpected(stream.error()));
-                                call->now = connect_websocket(std::move(**stream), host, std::move(asked), std::move(options), timeout,
-                                                              [done = std::move(done), title](Result<std::unique_ptr<WebSocket>> socket) {
-                                                                  done(std::move(socket) | during(title));
-                                                              });
+                                call->now =
+                                    connect_websocket(std::move(**stream), host, std::move(asked), std::move(options), timeout,
+                                                      [done = std::move(done), title](Result<std::unique_ptr<WebSocket>> socket) {
+                                                          done(std::move(socket) | during(title));
+                                                      });
                             });
         return call;
     }
@@ -124,8 +127,9 @@ private:
             if (!request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH")
                 request.headers.set("Content-Length", std::to_string(request.body.size()));
         }
-        auto exchange = std::make_shared<Exchange>(place_, request.method, base_.prefix + request.target(), std::move(request.headers),
-                                                   std::move(request.body), std::move(reader), std::move(sink));
+        auto exchange =
+            std::make_shared<Exchange>(place_, request.method, base_.prefix + request.target(), std::move(request.headers),
+                                       std::move(request.body), std::move(reader), std::move(sink));
         place_->running.emplace(exchange.get(), exchange);
         exchange->begin();
         return std::make_unique<ExchangeCall>(std::move(exchange));
@@ -147,7 +151,9 @@ private:
                 .end =
                     [response, too_long, limit = options_.max_body, done = std::move(done)](Result<void> end) {
                         if (!end) return done(std::unexpected(end.error()));
-                        if (*too_long) return done(fail(Code::exhausted, fmt::format("the response's body passed the limit of {} bytes", limit)));
+                        if (*too_long)
+                            return done(
+                                fail(Code::exhausted, fmt::format("the response's body passed the limit of {} bytes", limit)));
                         done(std::move(*response));
                     }};
     }

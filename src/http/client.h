@@ -31,12 +31,12 @@ struct ResponseSink {
     std::function<void(Result<void>)> end;
 };
 
-/// Gives a body piece by piece: asked for the next one, it calls back with at most `limit` bytes; an empty one is the end, an error
-/// abandons the request.
+/// Gives a body piece by piece: asked for the next one, it calls back with at most `limit` bytes; an empty one is the end, an
+/// error abandons the request.
 using BodyReader = std::function<void(std::size_t limit, std::function<void(Result<std::string>)>)>;
 
 struct ClientOptions {
-    std::string base;                ///< "https://core.example:7443" or "http://127.0.0.1:8080"; a path in it is a prefix
+    std::string base; ///< "https://core.example:7443" or "http://127.0.0.1:8080"; a path in it is a prefix
     ClientTlsOptions tls;
     std::string authorization;       ///< value of that header: "Bearer …"
     Duration connect_timeout = 10s;  ///< per address, TLS handshake included
@@ -45,8 +45,8 @@ struct ClientOptions {
     std::size_t max_body = 64 << 20; ///< of responses taken whole by `send`
 };
 
-/// Requests to one server. Keeps one idle connection for reuse; a request that meets it just closed is repeated once on a new one where it
-/// is safe (no byte of an answer came, and the body can be repeated).
+/// Requests to one server. Keeps one idle connection for reuse; a request that meets it just closed is repeated once on a new one
+/// where it is safe (no byte of an answer came, and the body can be repeated).
 class Client {
 public:
     /// `invalid` names the option that is wrong: an unreadable key, a base without scheme.

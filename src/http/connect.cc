@@ -27,7 +27,9 @@ public:
         arm("resolving \"" + to_.host + "\"");
         resolver_.async_resolve(to_.host, std::to_string(to_.port), [self = shared_from_this()](error_code code, auto found) {
             if (!self->done_) return;
-            if (code) return self->finish(self->unreachable("the name \"" + self->to_.host + "\" is not known (" + code.message() + ")"));
+            if (code)
+                return self->finish(
+                    self->unreachable("the name \"" + self->to_.host + "\" is not known (" + code.message() + ")"));
             for (const auto& entry : found) self->endpoints_.push_back(entry.endpoint());
             self->next();
         });
@@ -86,7 +88,8 @@ private:
             }
             self->stream_->prepare();
             if (!self->to_.tls) return self->finish(std::move(self->stream_));
-            if (auto begun = self->stream_->begin_client_tls(*self->to_.tls, self->to_.host); !begun) return self->finish(std::unexpected(begun.error()));
+            if (auto begun = self->stream_->begin_client_tls(*self->to_.tls, self->to_.host); !begun)
+                return self->finish(std::unexpected(begun.error()));
             self->arm("the TLS handshake with " + where);
             self->shake();
         });
@@ -97,7 +100,8 @@ private:
         if (step == Step::done) return finish(std::move(stream_));
         if (step == Step::failed) {
             last_ = stream_->why();
-            // A stranger's certificate will not get better at the next address of the same name, but another address may be another server.
+            // A stranger's certificate will not get better at the next address of the same name, but another address may be
+            // another server.
             return next();
         }
         stream_->wait(step, [self = shared_from_this(), serial = serial_](error_code code) {

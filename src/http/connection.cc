@@ -41,7 +41,8 @@ private:
 
 class ConnectionBody final : public BodyStream {
 public:
-    ConnectionBody(std::shared_ptr<Connection> connection, std::uint64_t serial) : connection_(std::move(connection)), serial_(serial) {}
+    ConnectionBody(std::shared_ptr<Connection> connection, std::uint64_t serial)
+        : connection_(std::move(connection)), serial_(serial) {}
     ~ConnectionBody() override {
         if (!ended_) connection_->abandon(serial_);
     }
@@ -125,11 +126,13 @@ bool Connection::wants_bytes() const {
     switch (state_) {
     case State::head:
     case State::body:
-    case State::lingering: return true;
+    case State::lingering:
+        return true;
     case State::answering:
         if (is_upload_ && !body_complete() && !upload_failed_) return pull_ != nullptr && pulled_.empty();
         return in_.size() < ahead_limit;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -145,9 +148,12 @@ void Connection::read_more() {
             take();
             break;
         case Step::want_read:
-        case Step::want_write: return wait_to_read(step);
-        case Step::closed: return gone({Code::cancelled, "the client closed the connection"});
-        case Step::failed: return gone(stream_.why());
+        case Step::want_write:
+            return wait_to_read(step);
+        case Step::closed:
+            return gone({Code::cancelled, "the client closed the connection"});
+        case Step::failed:
+            return gone(stream_.why());
         }
     }
     waiting_ = true;
@@ -167,8 +173,10 @@ void Connection::wait_to_read(Step step) {
 
 void Connection::take() {
     switch (state_) {
-    case State::head: return take_head();
-    case State::body: return take_body();
+    case State::head:
+        return take_head();
+    case State::body:
+        return take_body();
     case State::answering:
         if (is_upload_ && !body_complete() && !upload_failed_) {
             take_body();
@@ -180,7 +188,8 @@ void Connection::take() {
         in_.clear();
         if (lingered_ > linger_limit) gone({Code::exhausted, "the client sends on after the answer"});
         return;
-    default: return;
+    default:
+        return;
     }
 }
 
@@ -275,7 +284,8 @@ void Connection::body_progress() {
         }
         return;
     }
-    if (parser_->body.size() > reception_.limit) return refuse(413, fmt::format("the body passed the limit of {} bytes", reception_.limit));
+    if (parser_->body.size() > reception_.limit)
+        return refuse(413, fmt::format("the body passed the limit of {} bytes", reception_.limit));
     if (!body_complete()) return;
     no_deadline();
     auto request = std::move(request_);
@@ -314,7 +324,8 @@ void Connection::refuse(int status, std::string why) {
 
 void Connection::pull(std::uint64_t serial, std::function<void(Result<std::string>)> piece) {
     auto later = [&](Result<std::string> result) {
-        asio::post(core_->context, [piece = std::move(piece), result = std::move(result)]() mutable { piece(std::move(result)); });
+        asio::post(core_->context,
+                   [piece = std::move(piece), result = std::move(result)]() mutable { piece(std::move(result)); });
     };
     if (!is_current(serial)) return later(fail(Code::cancelled, "the client has gone"));
     if (upload_failed_) return later(fail(Code::exhausted, "the body was refused"));
@@ -513,7 +524,8 @@ void Connection::finish_exchange() {
     }
 }
 
-void Connection::upgrade(std::uint64_t serial, WebSocketOptions options, std::function<void(Result<std::unique_ptr<WebSocket>>)> done) {
+void Connection::upgrade(std::uint64_t serial, WebSocketOptions options,
+                         std::function<void(Result<std::unique_ptr<WebSocket>>)> done) {
     if (!is_current(serial)) {
         asio::post(core_->context, [done = std::move(done)] { done(fail(Code::cancelled, "the client has gone")); });
         return;
@@ -524,7 +536,8 @@ void Connection::upgrade(std::uint64_t serial, WebSocketOptions options, std::fu
         done(fail(Code::invalid, "the client sent bytes before the answer"));
         return;
     }
-    // A wait for the client's end may be outstanding; the descriptor goes on, so the wait is cancelled, and `closed_` silences it.
+    // A wait for the client's end may be outstanding; the descriptor goes on, so the wait is cancelled, and `closed_` silences
+    // it.
     error_code ignored;
     stream_.socket().cancel(ignored);
     answered_ = true;

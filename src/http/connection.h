@@ -36,9 +36,9 @@ struct ServerCore {
 
 /// One client's connection: requests one after another, each answered before the next is looked at.
 ///
-/// Bytes move only from the event loop: `write` and `respond` queue and schedule, so no call into here comes back to its caller, and small
-/// writes of one turn share a TLS record. While a request is being answered the connection reads on, up to a bound, for the one purpose of
-/// noticing that the client has gone.
+/// Bytes move only from the event loop: `write` and `respond` queue and schedule, so no call into here comes back to its caller,
+/// and small writes of one turn share a TLS record. While a request is being answered the connection reads on, up to a bound, for
+/// the one purpose of noticing that the client has gone.
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
     Connection(std::shared_ptr<ServerCore> core, Socket socket);
@@ -110,14 +110,14 @@ private:
 
     std::string in_; // came, not yet parsed
     std::unique_ptr<Parser> parser_;
-    bool waiting_ = false;   // a read wait is outstanding
+    bool waiting_ = false; // a read wait is outstanding
     bool end_of_input_ = false;
-    Request request_;        // while its body is collected
+    Request request_; // while its body is collected
     Reception reception_;
     bool wants_upgrade_ = false;
     Headers upgrade_headers_;
     std::uint64_t body_bytes_ = 0;
-    std::string pulled_;     // body for the upload, not yet delivered
+    std::string pulled_; // body for the upload, not yet delivered
     std::function<void(Result<std::string>)> pull_;
     bool is_upload_ = false;
     bool upload_failed_ = false;
@@ -131,10 +131,10 @@ private:
     bool write_waiting_ = false;
     bool was_unsent_ = false;
 
-    bool is_head_ = false;    // a HEAD request: no body goes out
+    bool is_head_ = false; // a HEAD request: no body goes out
     bool chunked_ = false;
-    bool answered_ = false;   // head of the answer queued
-    bool complete_ = false;   // the whole answer queued
+    bool answered_ = false; // head of the answer queued
+    bool complete_ = false; // the whole answer queued
     bool close_after_ = false;
     bool closed_ = false;
     std::function<void()> drained_;

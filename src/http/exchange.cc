@@ -12,8 +12,8 @@ constexpr std::size_t piece_limit = 64 << 10;
 
 Exchange::Exchange(std::shared_ptr<ClientPlace> place, std::string method, std::string target, Headers headers, std::string body,
                    BodyReader reader, ResponseSink sink)
-    : place_(std::move(place)), method_(std::move(method)), target_(std::move(target)), headers_(std::move(headers)), body_(std::move(body)),
-      reader_(std::move(reader)), sink_(std::move(sink)), timer_(place_->context) {
+    : place_(std::move(place)), method_(std::move(method)), target_(std::move(target)), headers_(std::move(headers)),
+      body_(std::move(body)), reader_(std::move(reader)), sink_(std::move(sink)), timer_(place_->context) {
     chunked_ = reader_ && !headers_.has("Content-Length");
     if (chunked_) headers_.set("Transfer-Encoding", "chunked");
 }
@@ -91,7 +91,8 @@ void Exchange::write_more() {
                 self->write_more();
             });
         } else {
-            // The server may have answered and closed: its answer, if any, tells more than a broken pipe. Reading goes on and finds out.
+            // The server may have answered and closed: its answer, if any, tells more than a broken pipe. Reading goes on and
+            // finds out.
             out_.clear();
             reader_done_ = true;
             return;
@@ -146,7 +147,8 @@ void Exchange::read_more() {
             if (!ended) return broke({Code::unavailable, "the answer was cut short"});
             return finish({});
         } else {
-            return broke(step == Step::closed ? Error{Code::unavailable, "the server closed the connection without an answer"} : stream_->why());
+            return broke(step == Step::closed ? Error{Code::unavailable, "the server closed the connection without an answer"}
+                                              : stream_->why());
         }
     }
     if (over_ || read_waiting_ || !stream_) return;

@@ -25,11 +25,12 @@ struct ClientPlace {
     std::map<Exchange*, std::weak_ptr<Exchange>> running;
 };
 
-/// One request and its response. The response is read while the request is still being written, since a server may refuse a body half-way.
+/// One request and its response. The response is read while the request is still being written, since a server may refuse a body
+/// half-way.
 class Exchange : public std::enable_shared_from_this<Exchange> {
 public:
-    Exchange(std::shared_ptr<ClientPlace> place, std::string method, std::string target, Headers headers, std::string body, BodyReader reader,
-             ResponseSink sink);
+    Exchange(std::shared_ptr<ClientPlace> place, std::string method, std::string target, Headers headers, std::string body,
+             BodyReader reader, ResponseSink sink);
     void begin();
     void cancel();
 

@@ -102,7 +102,8 @@ Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
             int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
             int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
             if (high < 0 || low < 0) {
-                return fail(Code::invalid, "\"" + std::string(text.substr(i, 3)) + "\" in the address is not a percent escape (write % as %25)");
+                return fail(Code::invalid,
+                            "\"" + std::string(text.substr(i, 3)) + "\" in the address is not a percent escape (write % as %25)");
             }
             decoded += static_cast<char>(high * 16 + low);
             i += 2;

@@ -81,9 +81,9 @@ struct Request {
 
     /// Set by the server. No peer: no client certificate.
     std::shared_ptr<const PeerIdentity> peer;
-    std::string remote; ///< address and port, "10.0.0.7:41234"
+    std::string remote;           ///< address and port, "10.0.0.7:41234"
     std::string_view tls_version; ///< "TLSv1.3"; "" without TLS
-    std::string raw_target; ///< path and query as sent
+    std::string raw_target;       ///< path and query as sent
     /// The body, where the route asked for it piece by piece (`Reception::streamed`); `body` is empty then.
     std::shared_ptr<Upload> upload;
 

@@ -20,7 +20,8 @@ struct Collector final : beast::http::basic_parser<is_request> {
     using error_code = beast::error_code;
     explicit Collector(Parser& parser) : parser(parser) {}
 
-    void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target, int version, error_code&) override {
+    void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target, int version,
+                         error_code&) override {
         parser.method = text(method);
         parser.target = text(target);
         parser.http10 = version == 10;
@@ -76,7 +77,8 @@ std::string_view plain(const beast::error_code& code) {
     if (code == error::bad_target) return "the address is malformed";
     if (code == error::bad_version) return "the protocol is not HTTP/1.0 or HTTP/1.1";
     if (code == error::bad_status) return "the status is malformed";
-    if (code == error::bad_content_length || code == error::multiple_content_length) return "Content-Length is malformed or contradicts";
+    if (code == error::bad_content_length || code == error::multiple_content_length)
+        return "Content-Length is malformed or contradicts";
     if (code == error::bad_transfer_encoding) return "Transfer-Encoding is not just \"chunked\", or comes with a Content-Length";
     if (code == error::bad_chunk || code == error::bad_chunk_extension) return "a chunk's head is malformed";
     if (code == error::partial_message) return "the message ends too early";
@@ -114,7 +116,8 @@ Result<std::size_t> Parser::feed(std::string_view bytes) {
         bool had_head = head_done();
         beast::error_code error;
         auto rest = bytes.substr(taken);
-        auto count = state_->with([&](auto& parser) { return parser.put(boost::asio::const_buffer(rest.data(), rest.size()), error); });
+        auto count =
+            state_->with([&](auto& parser) { return parser.put(boost::asio::const_buffer(rest.data(), rest.size()), error); });
         taken += count;
         if (!had_head) {
             state_->head_bytes += count;
@@ -122,7 +125,8 @@ Result<std::size_t> Parser::feed(std::string_view bytes) {
             if (state_->head_bytes + waiting > state_->limits.head) return fail(Code::exhausted, "the head is too long");
         }
         if (error == beast::http::error::need_more) {
-            if (head_done() && rest.size() - count > state_->limits.line) return fail(Code::invalid, "a chunk's head or trailer is too long");
+            if (head_done() && rest.size() - count > state_->limits.line)
+                return fail(Code::invalid, "a chunk's head or trailer is too long");
             break;
         }
         if (error) return refuse(error);
@@ -161,7 +165,8 @@ std::optional<std::uint64_t> Parser::content_length() const {
 }
 
 bool Parser::is_upgrade() const {
-    return state_->with([](auto& parser) { return parser.upgrade(); }) && beast::iequals(std::string(headers.get("Upgrade")), "websocket");
+    return state_->with([](auto& parser) { return parser.upgrade(); }) &&
+           beast::iequals(std::string(headers.get("Upgrade")), "websocket");
 }
 
 std::string write_head(std::string_view start_line, const Headers& headers) {

@@ -12,8 +12,8 @@
 
 namespace skerry::http {
 
-/// Takes one HTTP/1.x message out of a stream of bytes. Strict where laxity lets requests be smuggled: one framing (a length or chunks,
-/// never both), no other transfer coding than chunked.
+/// Takes one HTTP/1.x message out of a stream of bytes. Strict where laxity lets requests be smuggled: one framing (a length or
+/// chunks, never both), no other transfer coding than chunked.
 class Parser {
 public:
     enum class Kind : std::uint8_t { request, response };
@@ -27,8 +27,8 @@ public:
     Parser(const Parser&) = delete;
     Parser& operator=(const Parser&) = delete;
 
-    /// Takes from the front of `bytes` and returns how many; stops after the head and after the end. Call again with the rest and more.
-    /// `exhausted` where the head is too long, else `invalid`.
+    /// Takes from the front of `bytes` and returns how many; stops after the head and after the end. Call again with the rest and
+    /// more. `exhausted` where the head is too long, else `invalid`.
     Result<std::size_t> feed(std::string_view bytes);
     /// The stream ended: fine for a response whose body has no other end, `invalid` in the middle of a message.
     Result<void> feed_end();

@@ -42,7 +42,8 @@ Parsed parse(Parser& parser, std::string_view text, std::size_t piece) {
 }
 
 TEST(Parser, TakesBodiesInChunksHoweverTheyArrive) {
-    std::string text = "POST /x?y HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
+    std::string text = "POST /x?y HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;ext=1\r\n "
+                       "world\r\n0\r\nTrailer: x\r\n\r\n";
     for (std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{60}, text.size()}) {
         Parser parser(Parser::Kind::request, {});
         auto parsed = parse(parser, text + "GET /next", piece);
@@ -78,7 +79,8 @@ TEST(Parser, EndlessChunkHeadsAndTrailersAreRefused) {
 TEST(Parser, RandomBytesNeverCrash) {
     for (std::uint32_t seed = 0; seed < 4000; ++seed) {
         std::mt19937 random(seed);
-        std::string text = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        std::string text =
+            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
         if (random() % 2) text.erase(random() % text.size(), random() % 20);
         for (auto n = random() % 6; n > 0; --n) text[random() % text.size()] = static_cast<char>(random());
         Parser parser(random() % 4 == 0 ? Parser::Kind::response : Parser::Kind::request, {});

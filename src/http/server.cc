@@ -10,7 +10,9 @@ namespace skerry::http {
 namespace {
 
 Result<asio::ip::tcp::endpoint> parse_address(const std::string& address) {
-    auto wrong = [&] { return fail(Code::invalid, "listen address \"" + address + "\" is not ADDRESS:PORT (try 0.0.0.0:7443 or [::]:7443)"); };
+    auto wrong = [&] {
+        return fail(Code::invalid, "listen address \"" + address + "\" is not ADDRESS:PORT (try 0.0.0.0:7443 or [::]:7443)");
+    };
     auto colon = address.rfind(':');
     if (colon == std::string::npos || colon + 1 == address.size() || address.size() - colon > 6) return wrong();
     auto host = address.substr(0, colon);
@@ -30,14 +32,16 @@ using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::ex
 
 /// One listening socket.
 struct Door : std::enable_shared_from_this<Door> {
-    Door(std::shared_ptr<ServerCore> core, asio::io_context& context) : core(std::move(core)), acceptor(context.get_executor()), pause(context) {}
+    Door(std::shared_ptr<ServerCore> core, asio::io_context& context)
+        : core(std::move(core)), acceptor(context.get_executor()), pause(context) {}
 
     Result<void> open(const std::string& address) {
         auto endpoint = TRY(parse_address(address));
         error_code code;
         auto failed = [&] {
             auto why = code == asio::error::address_in_use ? "the address is in use by another program" : code.message();
-            return fail(code == asio::error::address_in_use ? Code::exists : Code::unavailable, "listen on " + address + ": " + why);
+            return fail(code == asio::error::address_in_use ? Code::exists : Code::unavailable,
+                        "listen on " + address + ": " + why);
         };
         if (acceptor.open(endpoint.protocol(), code)) return failed();
         acceptor.set_option(asio::socket_base::reuse_address(true), code);
@@ -108,7 +112,9 @@ public:
         return {};
     }
 
-    void on_request(std::function<void(Request, std::shared_ptr<Responder>)> call) override { core_->on_request = std::move(call); }
+    void on_request(std::function<void(Request, std::shared_ptr<Responder>)> call) override {
+        core_->on_request = std::move(call);
+    }
     void on_head(std::function<Reception(const Request&)> call) override { core_->on_head = std::move(call); }
     void on_upgrade(std::string path, std::function<void(Request, std::shared_ptr<Upgrade>)> call) override {
         core_->upgrades[std::move(path)] = std::move(call);

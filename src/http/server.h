@@ -19,8 +19,8 @@ class io_context;
 
 namespace skerry::http {
 
-/// The body of a response that has no end in sight: watches, logs, big files. Chunked (RFC 9112, 7.1), or as it is where the headers
-/// given to `stream` hold a Content-Length.
+/// The body of a response that has no end in sight: watches, logs, big files. Chunked (RFC 9112, 7.1), or as it is where the
+/// headers given to `stream` hold a Content-Length.
 ///
 /// Dropping the last reference without `end()` cuts the connection, so that the client sees a broken body, not a complete one.
 class BodyStream {
@@ -39,8 +39,8 @@ public:
     virtual void on_closed(std::function<void()>) = 0;
 };
 
-/// Takes the answer to one request: exactly one call of `respond` or `stream`. May be kept and used later, and after the client has gone.
-/// Dropped unused, it answers 500.
+/// Takes the answer to one request: exactly one call of `respond` or `stream`. May be kept and used later, and after the client
+/// has gone. Dropped unused, it answers 500.
 class Responder {
 public:
     virtual ~Responder() = default;
@@ -54,8 +54,8 @@ public:
 class Upload {
 public:
     virtual ~Upload() = default;
-    /// The next piece, at most 64 KiB; an empty one is the end. One call at a time. `cancelled` when the client went away, `exhausted` when
-    /// the body passed the route's limit.
+    /// The next piece, at most 64 KiB; an empty one is the end. One call at a time. `cancelled` when the client went away,
+    /// `exhausted` when the body passed the route's limit.
     virtual void read(std::function<void(Result<std::string>)>) = 0;
     /// Where the client said how much will come.
     virtual std::optional<std::uint64_t> length() const = 0;
@@ -78,12 +78,12 @@ public:
 struct ServerOptions {
     /// "0.0.0.0:7443", "[::]:7443", "127.0.0.1:0"; port 0 takes a free one. [::] is IPv6 only, so that both can be listened on.
     std::vector<std::string> listen;
-    std::shared_ptr<ServerTls> tls; ///< none: plain HTTP
-    std::size_t max_connections = 12'000;  ///< WebSockets count too; beyond it new ones are closed at once
+    std::shared_ptr<ServerTls> tls;       ///< none: plain HTTP
+    std::size_t max_connections = 12'000; ///< WebSockets count too; beyond it new ones are closed at once
     std::size_t max_header = 16 << 10;
-    Duration head_timeout = 20s;    ///< TLS handshake, and each request's head once its first byte came
-    Duration idle_timeout = 120s;   ///< between requests
-    Duration stall_timeout = 60s;   ///< a body that neither comes nor goes
+    Duration head_timeout = 20s;  ///< TLS handshake, and each request's head once its first byte came
+    Duration idle_timeout = 120s; ///< between requests
+    Duration stall_timeout = 60s; ///< a body that neither comes nor goes
 };
 
 /// HTTP/1.1 with keep-alive and pipelining (answered one by one, in order). All callbacks run on the context's thread.
@@ -96,7 +96,8 @@ public:
     virtual void on_request(std::function<void(Request, std::shared_ptr<Responder>)>) = 0;
     /// Asked before a body is read. Default: `Reception{}`. The request has no body yet.
     virtual void on_head(std::function<Reception(const Request&)>) = 0;
-    /// WebSocket upgrades at exactly this path, or below it where it ends in "/"; elsewhere they go to on_request as plain requests.
+    /// WebSocket upgrades at exactly this path, or below it where it ends in "/"; elsewhere they go to on_request as plain
+    /// requests.
     virtual void on_upgrade(std::string path, std::function<void(Request, std::shared_ptr<Upgrade>)>) = 0;
 
     /// One per address of `listen`, in order, with the real ports: "127.0.0.1:43121".

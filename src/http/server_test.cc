@@ -1,92 +1,7 @@
-#include "http/client.h"
-#include "http/server.h"
-#include "http/test_certificates.h"
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <optional>
+#include "http/test_web.h"
 
 namespace skerry::http {
 namespace {
-
-namespace asio = boost::asio;
-using testing::HasSubstr;
-using testing::StartsWith;
-
-/// A server on a loopback port and whatever talks to it, on one io_context.
-struct Web : testing::Test {
-    asio::io_context context;
-    trust::Authority authority = make_authority();
-    std::unique_ptr<Server> server;
-    std::shared_ptr<ServerTls> tls;
-
-    void serve(ServerOptions options = {}, bool secure = false) {
-        if (secure) {
-            tls = *ServerTls::create({.credentials = make_credentials(authority, some_core()), .ca_pem = authority.certificate_pem()});
-            options.tls = tls;
-        }
-        options.listen = {"127.0.0.1:0"};
-        auto opened = Server::open(context, options);
-        ASSERT_TRUE(opened) << opened.error().message;
-        server = std::move(*opened);
-    }
-
-    std::string base(const char* scheme = "http") { return std::string(scheme) + "://127.0.0.1:" + std::to_string(server->port()); }
-
-    std::unique_ptr<Client> client(ClientOptions options = {}) {
-        if (options.base.empty()) options.base = base(tls ? "https" : "http");
-        if (tls && options.tls.ca_pem.empty() && options.tls.pin.empty() && !options.tls.verify) options.tls.ca_pem = authority.certificate_pem();
-        auto made = Client::create(context, options);
-        EXPECT_TRUE(made) << made.error().message;
-        return std::move(*made);
-    }
-
-    /// Runs the loop until `done`, or for 20 seconds.
-    template<class Done>
-    bool run_until(Done done) {
-        asio::steady_timer limit(context, std::chrono::seconds(20));
-        bool late = false;
-        // The cancelled wait's callback comes when `late` is no more.
-        limit.async_wait([&](boost::system::error_code code) {
-            if (!code) late = true;
-        });
-        context.restart();
-        while (!done() && !late) context.run_one();
-        return !late;
-    }
-
-    Result<Response> get(Client& client, Request request) {
-        std::optional<Result<Response>> result;
-        auto call = client.send(std::move(request), [&](Result<Response> response) { result = std::move(response); });
-        if (!run_until([&] { return result.has_value(); })) return fail(Code::timeout, "the test's own patience");
-        return std::move(*result);
-    }
-
-    void echo() {
-        server->on_request([](Request request, std::shared_ptr<Responder> responder) {
-            Response response = Response::text(200, request.method + " " + request.path + "|" + request.query.text() + "|" + request.body);
-            responder->respond(std::move(response));
-        });
-    }
-
-    /// Sends raw bytes, returns all that comes until the server closes.
-    std::string raw(std::string bytes) {
-        asio::ip::tcp::socket socket(context);
-        socket.connect({asio::ip::make_address("127.0.0.1"), server->port()});
-        asio::async_write(socket, asio::buffer(bytes), [](auto, auto) {});
-        std::string answer;
-        bool closed = false;
-        asio::async_read(socket, asio::dynamic_buffer(answer), [&](auto, auto) { closed = true; });
-        EXPECT_TRUE(run_until([&] { return closed; }));
-        return answer;
-    }
-};
 
 TEST_F(Web, AnswersRequestsAndKeepsTheConnection) {
     serve();
@@ -177,10 +92,13 @@ INSTANTIATE_TEST_SUITE_P(
         std::tuple{"bad_escape", std::string("GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n"), "400"},
         std::tuple{"cut_escape", std::string("GET /a%2 HTTP/1.1\r\nHost: x\r\n\r\n"), "400"},
         std::tuple{"zero_byte", std::string("GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n"), "400"},
-        std::tuple{"two_lengths", std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), "400"},
+        std::tuple{"two_lengths", std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+                   "400"},
         std::tuple{"length_and_chunks",
-                   std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), "400"},
-        std::tuple{"other_coding", std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), "400"},
+                   std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+                   "400"},
+        std::tuple{"other_coding", std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+                   "400"},
         std::tuple{"bad_chunk", std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "400"},
         std::tuple{"negative_length", std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"), "400"},
         std::tuple{"long_length", std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\nabc"), "413"},
@@ -198,7 +116,9 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(Web, BodiesComeWholeAlsoInChunksUpToTheLimit) {
     serve();
     echo();
-    server->on_head([](const Request& request) { return Reception{.limit = request.path == "/small" ? std::uint64_t{4} : std::uint64_t{100'000}}; });
+    server->on_head([](const Request& request) {
+        return Reception{.limit = request.path == "/small" ? std::uint64_t{4} : std::uint64_t{100'000}};
+    });
     auto c = client();
     EXPECT_EQ(get(*c, {.method = "POST", .path = "/x", .body = "hello"})->body, "POST /x||hello");
     auto big = std::string(90'000, 'b');
@@ -206,11 +126,13 @@ TEST_F(Web, BodiesComeWholeAlsoInChunksUpToTheLimit) {
     auto refused = get(*c, {.method = "POST", .path = "/small", .body = "12345"});
     ASSERT_TRUE(refused) << refused.error().message;
     EXPECT_EQ(refused->status, 413);
-    auto chunks = raw("POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: x\r\n\r\n");
+    auto chunks = raw("POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: "
+                      "chunked\r\n\r\n5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: x\r\n\r\n");
     EXPECT_THAT(chunks, HasSubstr("POST /x||hello world"));
     auto too_many = raw("POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     EXPECT_THAT(too_many, StartsWith("HTTP/1.1 413"));
-    auto expecting = raw("POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi");
+    auto expecting =
+        raw("POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi");
     EXPECT_THAT(expecting, HasSubstr("POST /x||hi"));
 }
 
@@ -227,13 +149,14 @@ TEST_F(Web, UploadsArePulledAndUnpulledOnesWait) {
     constexpr std::size_t total = 32 << 20;
     std::size_t given = 0;
     std::optional<Result<Response>> result;
-    auto call = c->upload({.method = "PUT", .path = "/image"},
-                          [&](std::size_t limit, std::function<void(Result<std::string>)> take) {
-                              auto size = std::min(limit, total - given);
-                              given += size;
-                              take(std::string(size, 'i'));
-                          },
-                          [&](Result<Response> response) { result = std::move(response); });
+    auto call = c->upload(
+        {.method = "PUT", .path = "/image"},
+        [&](std::size_t limit, std::function<void(Result<std::string>)> take) {
+            auto size = std::min(limit, total - given);
+            given += size;
+            take(std::string(size, 'i'));
+        },
+        [&](Result<Response> response) { result = std::move(response); });
     ASSERT_TRUE(run_until([&] { return upload != nullptr; }));
     // Nobody pulls: the client fills the kernel's buffers and stops.
     for (int i = 0; i < 2000; ++i) context.poll();
@@ -282,12 +205,15 @@ TEST_F(Web, AnUploadLearnsThatItsClientWentAndThatItsBodyIsTooLong) {
     last.reset();
     result.reset();
     int pieces = 0;
-    call = c->upload({.method = "PUT"},
-                     [&](std::size_t, std::function<void(Result<std::string>)> take) {
-                         if (++pieces == 3) call.reset(); // the user lost interest
-                         else take("piece");
-                     },
-                     [&](Result<Response>) { FAIL() << "a dropped call came back"; });
+    call = c->upload(
+        {.method = "PUT"},
+        [&](std::size_t, std::function<void(Result<std::string>)> take) {
+            if (++pieces == 3)
+                call.reset(); // the user lost interest
+            else
+                take("piece");
+        },
+        [&](Result<Response>) { FAIL() << "a dropped call came back"; });
     ASSERT_TRUE(run_until([&] { return last.has_value(); }));
     ASSERT_FALSE(*last);
     EXPECT_EQ(last->error().code, Code::cancelled);
@@ -296,7 +222,9 @@ TEST_F(Web, AnUploadLearnsThatItsClientWentAndThatItsBodyIsTooLong) {
 TEST_F(Web, StreamsPieceByPieceAndShowsBackPressure) {
     serve();
     std::shared_ptr<BodyStream> body;
-    server->on_request([&](Request, std::shared_ptr<Responder> responder) { body = responder->stream(200, {{"Content-Type", "text/plain"}}); });
+    server->on_request([&](Request, std::shared_ptr<Responder> responder) {
+        body = responder->stream(200, {{"Content-Type", "text/plain"}});
+    });
     auto c = client();
     std::string got;
     bool head = false;
@@ -414,8 +342,10 @@ TEST_F(Web, ShutdownLetsRunningAnswersFinishAndBoundsTheRest) {
     std::shared_ptr<Responder> answer;
     std::shared_ptr<BodyStream> endless;
     server->on_request([&](Request request, std::shared_ptr<Responder> responder) {
-        if (request.path == "/watch") endless = responder->stream(200, {});
-        else answer = responder;
+        if (request.path == "/watch")
+            endless = responder->stream(200, {});
+        else
+            answer = responder;
     });
     auto a = client(), b = client();
     std::optional<Result<Response>> result;

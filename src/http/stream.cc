@@ -90,9 +90,12 @@ Step Stream::write(const char* bytes, std::size_t size, std::size_t& count) {
 
 error_code Stream::code_of(Step step) const {
     switch (step) {
-    case Step::closed: return asio::error::eof;
-    case Step::failed: return asio::error::connection_reset;
-    default: return {};
+    case Step::closed:
+        return asio::error::eof;
+    case Step::failed:
+        return asio::error::connection_reset;
+    default:
+        return {};
     }
 }
 

@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,8 +22,8 @@ using Socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::execut
 
 /// A TCP connection, with TLS or without: the one type of stream on which everything here runs.
 ///
-/// Used in two ways: `read`, `write` and `wait` for our own loops over HTTP, which hold no buffer while idle; and as an Asio AsyncStream
-/// under Beast's WebSocket.
+/// Used in two ways: `read`, `write` and `wait` for our own loops over HTTP, which hold no buffer while idle; and as an Asio
+/// AsyncStream under Beast's WebSocket.
 class Stream {
 public:
     using executor_type = Socket::executor_type;
@@ -74,14 +75,18 @@ public:
     template<class Buffers, class Token>
     auto async_read_some(const Buffers& buffers, Token&& token) {
         return asio::async_initiate<Token, void(error_code, std::size_t)>(
-            [this](auto handler, asio::mutable_buffer buffer) { Transfer<decltype(handler), false>::begin(*this, buffer, std::move(handler)); },
+            [this](auto handler, asio::mutable_buffer buffer) {
+                Transfer<decltype(handler), false>::begin(*this, buffer, std::move(handler));
+            },
             token, first<asio::mutable_buffer>(buffers));
     }
     template<class Buffers, class Token>
     auto async_write_some(const Buffers& buffers, Token&& token) {
         return asio::async_initiate<Token, void(error_code, std::size_t)>(
-            [this](auto handler, asio::const_buffer buffer) { Transfer<decltype(handler), true>::begin(*this, buffer, std::move(handler)); },
-            token, first<asio::const_buffer>(buffers));
+            [this](auto handler, asio::const_buffer buffer) {
+                Transfer<decltype(handler), true>::begin(*this, buffer, std::move(handler));
+            },
+            token, joined(buffers));
     }
 
 private:
@@ -91,6 +96,18 @@ private:
             if (Buffer buffer = *at; buffer.size() != 0) return buffer;
         return {};
     }
+    /// What to write next, as one TLS record where it fits: a frame's head and its payload apart would cost 22 bytes more per
+    /// message.
+    template<class Buffers>
+    asio::const_buffer joined(const Buffers& buffers) {
+        auto head = first<asio::const_buffer>(buffers);
+        if (head.size() >= join_below || head.size() == asio::buffer_size(buffers)) return head;
+        gathered_.resize(std::min(asio::buffer_size(buffers), record_limit));
+        asio::buffer_copy(asio::buffer(gathered_), buffers);
+        return asio::buffer(std::as_const(gathered_));
+    }
+    static constexpr std::size_t join_below = 4 << 10;
+    static constexpr std::size_t record_limit = 16 << 10;
     /// Asio's name for what a step came to; none while it has to be repeated.
     error_code code_of(Step) const;
 
@@ -114,6 +131,7 @@ private:
             if (step == Step::want_read || step == Step::want_write) {
                 stream.wait(step, std::move(self));
             } else {
+                if constexpr (writes) stream.gathered_ = {};
                 // Never from within the initiating call.
                 auto code = stream.code_of(step);
                 asio::post(stream.get_executor(), [self = std::move(self), code, count]() mutable { self.handler(code, count); });
@@ -132,6 +150,7 @@ private:
             std::size_t count = 0;
             auto step = attempt(count);
             if (step == Step::want_read || step == Step::want_write) return stream.wait(step, std::move(*this));
+            if constexpr (writes) stream.gathered_ = {};
             auto result = stream.code_of(step);
             handler(result, count);
         }
@@ -140,6 +159,7 @@ private:
     Socket socket_;
     std::unique_ptr<TlsSession> tls_;
     std::string remote_;
+    std::string gathered_; // for the write under way
     Error why_;
     std::uint64_t sent_ = 0;
     std::uint64_t received_ = 0;

@@ -15,7 +15,8 @@ inline trust::Authority make_authority(const std::string& name = "core") {
 
 inline Credentials make_credentials(const trust::Authority& authority, trust::Identity identity) {
     auto key = *trust::make_key();
-    trust::Grant grant{.identity = std::move(identity), .addresses = {"localhost", "127.0.0.1"}, .now = WallTime{1'790'000'000, 0}};
+    trust::Grant grant{
+        .identity = std::move(identity), .addresses = {"localhost", "127.0.0.1"}, .now = WallTime{1'790'000'000, 0}};
     auto chain = authority.issue_chain(*trust::make_request(key), grant);
     EXPECT_TRUE(chain) << chain.error().message;
     return {.chain_pem = *chain, .key_pem = key};

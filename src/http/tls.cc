@@ -77,10 +77,12 @@ Result<Context> make_context(const SSL_METHOD* method, bool allow_tls12) {
     return context;
 }
 
-int choose_http11(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char* offered, unsigned int size, void*) {
+int choose_http11(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char* offered, unsigned int size,
+                  void*) {
     static constexpr unsigned char ours[] = "\x08http/1.1";
     unsigned char* found = nullptr;
-    if (SSL_select_next_proto(&found, length, ours, sizeof ours - 1, offered, size) != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
+    if (SSL_select_next_proto(&found, length, ours, sizeof ours - 1, offered, size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
     *chosen = found;
     return SSL_TLSEXT_ERR_OK;
 }
@@ -166,7 +168,8 @@ Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
                 TRY_VOID(verify_chain(chain, certificate, Validity::ignored));
                 return std::any{};
             }
-            return fail(Code::unauthenticated, "the server's certificate does not come from the authority " + pin.substr(0, 16) + "…");
+            return fail(Code::unauthenticated,
+                        "the server's certificate does not come from the authority " + pin.substr(0, 16) + "…");
         };
     }
     if (state->verify) {
@@ -211,7 +214,8 @@ Result<std::unique_ptr<TlsSession>> TlsSession::client(ClientTls& tls, int descr
     const auto& name = state.options.server_name.empty() ? host : state.options.server_name;
     in6_addr address{};
     bool literal = inet_pton(AF_INET, name.c_str(), &address) == 1 || inet_pton(AF_INET6, name.c_str(), &address) == 1;
-    if (!literal && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) return fail_tls(Code::invalid, "server name \"" + name + "\"");
+    if (!literal && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1)
+        return fail_tls(Code::invalid, "server name \"" + name + "\"");
     if (state.check_name) {
         int set = literal ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str()) : SSL_set1_host(ssl, name.c_str());
         if (set != 1) return fail_tls(Code::invalid, "server name \"" + name + "\"");
@@ -225,9 +229,12 @@ TlsSession::~TlsSession() { SSL_free(ssl_); }
 Step TlsSession::after(int outcome, std::string_view doing) {
     int saved = errno;
     switch (SSL_get_error(ssl_, outcome)) {
-    case SSL_ERROR_WANT_READ: return Step::want_read;
-    case SSL_ERROR_WANT_WRITE: return Step::want_write;
-    case SSL_ERROR_ZERO_RETURN: return Step::closed;
+    case SSL_ERROR_WANT_READ:
+        return Step::want_read;
+    case SSL_ERROR_WANT_WRITE:
+        return Step::want_write;
+    case SSL_ERROR_ZERO_RETURN:
+        return Step::closed;
     case SSL_ERROR_SYSCALL:
         why_ = saved == 0 ? Error{Code::unavailable, "the other side cut the connection"} : fail_errno(doing, saved).error();
         why_.code = Code::unavailable;
@@ -239,13 +246,16 @@ Step TlsSession::after(int outcome, std::string_view doing) {
             why_ = {Code::unavailable, "the other side cut the connection"};
         } else if (!refusal_.message.empty()) {
             why_ = {Code::unauthenticated, refusal_.message};
-        } else if (long verdict = SSL_get_verify_result(ssl_); reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK) {
-            why_ = {Code::unauthenticated, std::string("the server's certificate is not trusted: ") + X509_verify_cert_error_string(verdict)};
+        } else if (long verdict = SSL_get_verify_result(ssl_);
+                   reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK) {
+            why_ = {Code::unauthenticated,
+                    std::string("the server's certificate is not trusted: ") + X509_verify_cert_error_string(verdict)};
         } else if (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_WRONG_VERSION_NUMBER) {
             why_ = {Code::invalid, "the other side does not speak TLS"};
         } else if (reason > SSL_AD_REASON_OFFSET) {
             const char* text = ERR_reason_error_string(number);
-            why_ = {Code::unauthenticated, std::string("the other side refused the connection: ") + (text != nullptr ? text : "TLS alert")};
+            why_ = {Code::unauthenticated,
+                    std::string("the other side refused the connection: ") + (text != nullptr ? text : "TLS alert")};
         } else {
             why_ = fail_tls(Code::unavailable, doing).error();
         }

@@ -15,15 +15,15 @@ struct Credentials {
     std::string key_pem;
 };
 
-/// Judges a peer's chain during the handshake; what it returns travels with the connection (PeerIdentity::identity). An error ends the
-/// handshake with an alert. Runs on the loop's thread; must not block. Replaces all of OpenSSL's own checks of the chain (the proof that
-/// the peer has the key stays), so a cell that must ignore its clock decides here (rules T2, T3).
+/// Judges a peer's chain during the handshake; what it returns travels with the connection (PeerIdentity::identity). An error
+/// ends the handshake with an alert. Runs on the loop's thread; must not block. Replaces all of OpenSSL's own checks of the chain
+/// (the proof that the peer has the key stays), so a cell that must ignore its clock decides here (rules T2, T3).
 using Verify = std::function<Result<std::any>(const Chain&)>;
 
 enum class Validity { checked, ignored };
 
-/// The chain leads from its first certificate to one of `ca_pem`. `ignored` passes over every notBefore and notAfter (rule T3: a child whose
-/// clock is wrong). Not a check of names.
+/// The chain leads from its first certificate to one of `ca_pem`. `ignored` passes over every notBefore and notAfter (rule T3: a
+/// child whose clock is wrong). Not a check of names.
 Result<void> verify_chain(const Chain&, const std::string& ca_pem, Validity);
 
 /// A Verify that does no more than `verify_chain`; its identity is empty.
@@ -61,13 +61,13 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// What a client shows and demands. With `verify` it alone judges; otherwise with `pin` the pinned authority, whatever the clock says;
-/// otherwise `ca_pem` or, where that is empty, the system's authorities, with validity and the host's name checked.
+/// What a client shows and demands. With `verify` it alone judges; otherwise with `pin` the pinned authority, whatever the clock
+/// says; otherwise `ca_pem` or, where that is empty, the system's authorities, with validity and the host's name checked.
 struct ClientTlsOptions {
     Credentials credentials; ///< empty: none
     std::string ca_pem;
-    /// SHA-256 fingerprint of an authority's certificate that the server must send; the chain must lead to it. For joins: the authority's
-    /// certificate is not here yet, its fingerprint is in the token.
+    /// SHA-256 fingerprint of an authority's certificate that the server must send; the chain must lead to it. For joins: the
+    /// authority's certificate is not here yet, its fingerprint is in the token.
     std::string pin;
     Verify verify;
     bool insecure = false;   ///< any certificate will do

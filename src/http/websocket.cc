@@ -38,7 +38,8 @@ std::string plain(const error_code& code, const Stream& stream) {
     if (code == asio::error::eof) return "the other side closed the connection";
     if (code == asio::error::connection_reset && !stream.why().message.empty()) return stream.why().message;
     if (code == beast::error::timeout) return "the other side took too long";
-    if (code.category() == error_code(websocket::error::closed).category()) return "the other side broke the WebSocket protocol: " + code.message();
+    if (code.category() == error_code(websocket::error::closed).category())
+        return "the other side broke the WebSocket protocol: " + code.message();
     return code.message();
 }
 
@@ -47,7 +48,8 @@ class OpenWebSocket : public std::enable_shared_from_this<OpenWebSocket> {
 public:
     OpenWebSocket(Stream stream, const WebSocketOptions& options) : ws_(std::move(stream)) {
         if (options.user_timeout > Duration{})
-            next().set_user_timeout(static_cast<unsigned>(std::chrono::duration_cast<std::chrono::milliseconds>(options.user_timeout).count()));
+            next().set_user_timeout(
+                static_cast<unsigned>(std::chrono::duration_cast<std::chrono::milliseconds>(options.user_timeout).count()));
         if (options.not_sent_low > 0) next().set_not_sent_low(static_cast<unsigned>(options.not_sent_low));
         ws_.read_message_max(options.max_message);
         ws_.auto_fragment(false);
@@ -59,8 +61,7 @@ public:
 
     /// A deadline on the opening; afterwards none, and no pings: an idle socket is silent.
     void limit_opening(Duration opening = 20s) {
-        ws_.set_option(websocket::stream_base::timeout{opening,
-                                                       websocket::stream_base::none(), false});
+        ws_.set_option(websocket::stream_base::timeout{opening, websocket::stream_base::none(), false});
     }
 
     void opened() {
@@ -152,7 +153,8 @@ private:
         }
         writing_ = true;
         ws_.binary(queue_.front().kind == WebSocket::Kind::binary);
-        ws_.async_write(asio::buffer(queue_.front().bytes), [self = shared_from_this()](error_code code, std::size_t) { self->wrote(code); });
+        ws_.async_write(asio::buffer(queue_.front().bytes),
+                        [self = shared_from_this()](error_code code, std::size_t) { self->wrote(code); });
     }
 
     void wrote(error_code code) {
@@ -214,7 +216,9 @@ public:
     Traffic payload() const override { return open_->payload(); }
     Traffic traffic() const override { return open_->traffic(); }
     std::shared_ptr<const PeerIdentity> peer() const override { return open_->peer(); }
-    std::string_view tls_version() const override { return open_->next().tls() != nullptr ? open_->next().tls()->version() : std::string_view{}; }
+    std::string_view tls_version() const override {
+        return open_->next().tls() != nullptr ? open_->next().tls()->version() : std::string_view{};
+    }
     const std::string& remote() const override { return open_->remote(); }
 
 private:
@@ -251,30 +255,33 @@ void accept_websocket(Stream stream, UpgradeRequest asked, WebSocketOptions opti
     });
 }
 
-std::unique_ptr<Call> connect_websocket(Stream stream, std::string host, UpgradeRequest asked, WebSocketOptions options, Duration timeout,
-                                        Opened done) {
+std::unique_ptr<Call> connect_websocket(Stream stream, std::string host, UpgradeRequest asked, WebSocketOptions options,
+                                        Duration timeout, Opened done) {
     auto call = std::make_unique<Opening>();
     call->socket = std::make_shared<OpenWebSocket>(std::move(stream), options);
     auto& socket = call->socket;
     socket->limit_opening(timeout);
-    socket->beast().set_option(
-        websocket::stream_base::decorator([headers = asked.headers, subprotocol = options.subprotocol](websocket::request_type& request) {
+    socket->beast().set_option(websocket::stream_base::decorator(
+        [headers = asked.headers, subprotocol = options.subprotocol](websocket::request_type& request) {
             for (const auto& [name, value] : headers) request.insert(name, value);
             if (!subprotocol.empty()) request.set(beast::http::field::sec_websocket_protocol, subprotocol);
         }));
     auto response = std::make_shared<websocket::response_type>();
-    socket->beast().async_handshake(*response, host, asked.target, [socket, response, wanted = call->wanted, done = std::move(done)](error_code code) {
-        if (!std::exchange(*wanted, false)) return;
-        if (code == websocket::error::upgrade_declined) {
-            auto status = static_cast<int>(response->result_int());
-            auto why = response->body();
-            while (!why.empty() && (why.back() == '\n' || why.back() == '\r')) why.pop_back();
-            return done(fail(code_of(status), "the server answers " + std::to_string(status) + (why.empty() ? "" : ": " + why.substr(0, 300))));
-        }
-        if (code) return done(fail(code == beast::error::timeout ? Code::timeout : Code::unavailable, plain(code, socket->next())));
-        socket->opened();
-        done(std::make_unique<WebSocketHandle>(socket));
-    });
+    socket->beast().async_handshake(
+        *response, host, asked.target, [socket, response, wanted = call->wanted, done = std::move(done)](error_code code) {
+            if (!std::exchange(*wanted, false)) return;
+            if (code == websocket::error::upgrade_declined) {
+                auto status = static_cast<int>(response->result_int());
+                auto why = response->body();
+                while (!why.empty() && (why.back() == '\n' || why.back() == '\r')) why.pop_back();
+                return done(fail(code_of(status), "the server answers " + std::to_string(status) +
+                                                      (why.empty() ? "" : ": " + why.substr(0, 300))));
+            }
+            if (code)
+                return done(fail(code == beast::error::timeout ? Code::timeout : Code::unavailable, plain(code, socket->next())));
+            socket->opened();
+            done(std::make_unique<WebSocketHandle>(socket));
+        });
     return call;
 }
 

@@ -19,7 +19,7 @@ struct UpgradeRequest {
 void accept_websocket(Stream, UpgradeRequest, WebSocketOptions, std::function<void(Result<std::unique_ptr<WebSocket>>)>);
 
 /// Client's half, on a fresh connection; `host` is the Host header. Dropping the Call cancels.
-[[nodiscard]] std::unique_ptr<Call> connect_websocket(Stream, std::string host, UpgradeRequest, WebSocketOptions, Duration timeout,
-                                                      std::function<void(Result<std::unique_ptr<WebSocket>>)>);
+[[nodiscard]] std::unique_ptr<Call> connect_websocket(Stream, std::string host, UpgradeRequest, WebSocketOptions,
+                                                      Duration timeout, std::function<void(Result<std::unique_ptr<WebSocket>>)>);
 
 } // namespace skerry::http

@@ -78,11 +78,13 @@ Result<void> verify_chain(const Chain& chain, const std::string& ca_pem, Validit
     std::unique_ptr<X509_STORE, void (*)(X509_STORE*)> store(X509_STORE_new(), X509_STORE_free);
     for (auto& authority : TRY(read_certificates(ca_pem) | during("certificate authorities")))
         X509_STORE_add_cert(store.get(), authority.get());
-    std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> between(sk_X509_new_null(), [](STACK_OF(X509)* stack) { sk_X509_free(stack); });
+    std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> between(sk_X509_new_null(),
+                                                                       [](STACK_OF(X509) * stack) { sk_X509_free(stack); });
     for (std::size_t i = 1; i < sent.size(); ++i) sk_X509_push(between.get(), sent[i].get());
 
     std::unique_ptr<X509_STORE_CTX, void (*)(X509_STORE_CTX*)> check(X509_STORE_CTX_new(), X509_STORE_CTX_free);
-    if (X509_STORE_CTX_init(check.get(), store.get(), sent[0].get(), between.get()) != 1) return fail_tls(Code::internal, "verify a certificate");
+    if (X509_STORE_CTX_init(check.get(), store.get(), sent[0].get(), between.get()) != 1)
+        return fail_tls(Code::internal, "verify a certificate");
     unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
     if (validity == Validity::ignored) flags |= X509_V_FLAG_NO_CHECK_TIME;
     X509_STORE_CTX_set_flags(check.get(), flags);

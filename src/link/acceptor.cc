@@ -17,11 +17,11 @@ void accept(const AcceptorOptions& options, env::Channel channel, http::Request 
         auto status = peer.error().code == Code::unauthenticated ? 401 : 403;
         return upgrade->refuse(http::Response::text(status, peer.error().message + "\n"));
     }
-    upgrade->accept(socket_options(channel, options.user_timeout),
-                    [arrived = options.arrived, peer = std::move(*peer), channel](Result<std::unique_ptr<http::WebSocket>> socket) {
-                        if (!socket) return log(Level::debug, "link", "{} gave up: {}", peer.name, socket.error().message);
-                        arrived(make_wire(std::move(*socket), peer, channel));
-                    });
+    upgrade->accept(socket_options(channel, options.user_timeout), [arrived = options.arrived, peer = std::move(*peer),
+                                                                    channel](Result<std::unique_ptr<http::WebSocket>> socket) {
+        if (!socket) return log(Level::debug, "link", "{} gave up: {}", peer.name, socket.error().message);
+        arrived(make_wire(std::move(*socket), peer, channel));
+    });
 }
 
 } // namespace

@@ -12,8 +12,8 @@
 namespace skerry::link {
 
 struct AcceptorOptions {
-    /// Whom a request's client certificate speaks for, out of the chain or of the identity that the server's own Verify made of it. An error
-    /// refuses the wire: 401 for `unauthenticated`, else 403.
+    /// Whom a request's client certificate speaks for, out of the chain or of the identity that the server's own Verify made of
+    /// it. An error refuses the wire: 401 for `unauthenticated`, else 403.
     std::function<Result<env::Peer>(const http::PeerIdentity&)> peer;
     std::function<void(std::unique_ptr<env::Wire>)> arrived;
     Duration user_timeout = 30s;

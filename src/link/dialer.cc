@@ -22,14 +22,16 @@ struct Dial : std::enable_shared_from_this<Dial> {
     void begin(const DialerOptions& options, env::Channel channel) {
         auto client = open(options);
         if (!client) {
-            boost::asio::post(context, [self = shared_from_this(), error = client.error()] { self->finish(std::unexpected(error)); });
+            boost::asio::post(context,
+                              [self = shared_from_this(), error = client.error()] { self->finish(std::unexpected(error)); });
             return;
         }
         this->client = std::move(*client);
         timer.expires_after(std::chrono::duration_cast<boost::asio::steady_timer::duration>(options.deadline));
         timer.async_wait([weak = weak_from_this(), deadline = options.deadline](boost::system::error_code code) {
             auto self = weak.lock();
-            if (!code && self) self->finish(fail(Code::timeout, "cannot reach " + self->address + ": no link within " + text(deadline)));
+            if (!code && self)
+                self->finish(fail(Code::timeout, "cannot reach " + self->address + ": no link within " + text(deadline)));
         });
         http::Request request{.path = channel == env::Channel::control ? "/link/control" : "/link/bulk"};
         call = this->client->open_websocket(std::move(request), socket_options(channel, options.user_timeout),
@@ -46,14 +48,16 @@ struct Dial : std::enable_shared_from_this<Dial> {
         http::ClientOptions made{.base = "https://" + address};
         made.tls.credentials = options.credentials();
         made.tls.allow_tls12 = false;
-        made.tls.verify = [verify = options.verify](const http::Chain& chain) -> Result<std::any> { return std::any(TRY(verify(chain))); };
+        made.tls.verify = [verify = options.verify](const http::Chain& chain) -> Result<std::any> {
+            return std::any(TRY(verify(chain)));
+        };
         // An address that swallows everything must leave time for the next one.
         made.connect_timeout = std::max<Duration>(options.deadline / 2, 1s);
         return http::Client::create(context, std::move(made));
     }
 
-    Result<std::unique_ptr<env::Wire>> wire(std::shared_ptr<const http::PeerIdentity> who, std::unique_ptr<http::WebSocket> socket,
-                                            env::Channel channel) {
+    Result<std::unique_ptr<env::Wire>> wire(std::shared_ptr<const http::PeerIdentity> who,
+                                            std::unique_ptr<http::WebSocket> socket, env::Channel channel) {
         const auto* peer = who ? std::any_cast<env::Peer>(&who->identity) : nullptr;
         if (peer == nullptr) return fail(Code::unauthenticated, address + " showed no certificate");
         return make_wire(std::move(socket), *peer, channel);
@@ -70,7 +74,8 @@ struct Dial : std::enable_shared_from_this<Dial> {
         done = nullptr;
         timer.cancel();
         // The callback of one of these may be running.
-        boost::asio::post(context, [call = std::shared_ptr<http::Call>(std::move(call)), client = std::shared_ptr<http::Client>(std::move(client))] {});
+        boost::asio::post(context, [call = std::shared_ptr<http::Call>(std::move(call)),
+                                    client = std::shared_ptr<http::Client>(std::move(client))] {});
     }
 
     boost::asio::io_context& context;

@@ -42,8 +42,10 @@ std::optional<std::string> take_text(std::string_view& in) {
 Result<void> check_target(const Target& target) {
     std::size_t size = 0;
     for (const auto& [key, value] : target.parameters) size += key.size() + value.size();
-    if (target.name.empty() || target.name.size() > name_limit || target.parameters.size() > parameter_count || size > parameters_limit)
-        return fail(Code::invalid, "a stream's target needs a name of at most 4 KiB and at most 32 parameters of 16 KiB together");
+    if (target.name.empty() || target.name.size() > name_limit || target.parameters.size() > parameter_count ||
+        size > parameters_limit)
+        return fail(Code::invalid,
+                    "a stream's target needs a name of at most 4 KiB and at most 32 parameters of 16 KiB together");
     return {};
 }
 
@@ -228,7 +230,9 @@ void Mux::arrived(std::string_view message) {
 }
 
 Result<void> Mux::take(std::string_view message) {
-    auto wrong = [](std::string_view what) { return fail(Code::invalid, "the other side broke the stream protocol: " + std::string(what)); };
+    auto wrong = [](std::string_view what) {
+        return fail(Code::invalid, "the other side broke the stream protocol: " + std::string(what));
+    };
     if (message.empty()) return wrong("empty frame");
     char type = message[0];
     auto rest = message.substr(1);
@@ -237,7 +241,8 @@ Result<void> Mux::take(std::string_view message) {
     if (type == open_type) return take_open(*id, rest);
 
     auto found = streams_.find(*id);
-    if (type != bytes_type && type != credit_type && type != end_type && type != reset_type) return wrong("unknown type of frame");
+    if (type != bytes_type && type != credit_type && type != end_type && type != reset_type)
+        return wrong("unknown type of frame");
     if (found == streams_.end()) {
         bool was = is_ours(*id) ? *id < next_id_ : *id <= last_theirs_;
         return was ? Result<void>{} : wrong("frame for a stream that never was");
@@ -279,7 +284,9 @@ Result<void> Mux::take(std::string_view message) {
 }
 
 Result<void> Mux::take_open(std::uint32_t id, std::string_view rest) {
-    auto wrong = [](std::string_view what) { return fail(Code::invalid, "the other side broke the stream protocol: " + std::string(what)); };
+    auto wrong = [](std::string_view what) {
+        return fail(Code::invalid, "the other side broke the stream protocol: " + std::string(what));
+    };
     if (is_ours(id)) return wrong("a stream opened under an id of ours");
     if (id <= last_theirs_) return wrong("a stream's id used again");
     last_theirs_ = id;

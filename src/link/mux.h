@@ -19,15 +19,16 @@ class Mux;
 
 /// What a stream is for, chosen by its opener: "logs", "blob/sha256:…", with parameters.
 struct Target {
-    std::string name; ///< at most 4 KiB
+    std::string name;                                            ///< at most 4 KiB
     std::vector<std::pair<std::string, std::string>> parameters; ///< at most 32, 16 KiB together
     std::string_view get(std::string_view key) const;
 };
 
 /// One of many byte streams on a wire, both ways at once.
 ///
-/// Each direction ends on its own (`end`); `reset` ends both at once. A stream lives in its Mux until both directions ended, or one side
-/// reset it, or the wire closed (which counts as a reset). Callbacks hold no strong reference to their own stream, or they keep it for ever.
+/// Each direction ends on its own (`end`); `reset` ends both at once. A stream lives in its Mux until both directions ended, or
+/// one side reset it, or the wire closed (which counts as a reset). Callbacks hold no strong reference to their own stream, or
+/// they keep it for ever.
 class Stream : public std::enable_shared_from_this<Stream> {
 public:
     /// Takes as much as fits into the outgoing buffer (`buffer`) and returns how many bytes; 0 after `end` or a reset.
@@ -45,8 +46,8 @@ public:
     void on_bytes(std::function<void(std::string)>);
     void on_end(std::function<void()>);
     void on_reset(std::function<void(std::string why)>);
-    /// By default bytes count as used up when on_bytes returns. By hand, the sender's window reopens only with `consumed`: for receivers that
-    /// pass the bytes on to something slower than they are (a disk, an HTTP client).
+    /// By default bytes count as used up when on_bytes returns. By hand, the sender's window reopens only with `consumed`: for
+    /// receivers that pass the bytes on to something slower than they are (a disk, an HTTP client).
     void consume_by_hand() { by_hand_ = true; }
     void consumed(std::size_t bytes);
 
@@ -66,21 +67,21 @@ private:
     Mux* mux_; // none once over
     std::uint32_t id_;
     Target target_;
-    std::string out_;            // not yet framed
-    std::size_t out_start_ = 0;  // framed already
+    std::string out_;           // not yet framed
+    std::size_t out_start_ = 0; // framed already
     std::size_t send_window_ = 0;
     std::size_t receive_window_ = 0; // what the other side may still send
     std::size_t unacknowledged_ = 0; // consumed, credit not yet sent
     std::size_t unconsumed_ = 0;
-    std::string in_;             // arrived before on_bytes was set
+    std::string in_; // arrived before on_bytes was set
     bool by_hand_ = false;
-    bool starved_ = false;       // a write was cut short
-    bool ended_ = false;         // by us
+    bool starved_ = false; // a write was cut short
+    bool ended_ = false;   // by us
     bool end_sent_ = false;
     bool end_arrived_ = false;
     bool end_told_ = false;
     bool over_ = false;
-    bool queued_ = false;        // in the Mux's turn list
+    bool queued_ = false; // in the Mux's turn list
     std::string why_;
     bool reset_untold_ = false;
     std::function<void()> on_writable_;
@@ -94,8 +95,8 @@ enum class Side : std::uint8_t { dialler, acceptor };
 
 struct MuxOptions {
     Side side = Side::dialler;
-    std::size_t max_streams = 64;       ///< open at once, per direction of opening; further ones are reset (theirs) or refused (ours)
-    std::size_t window = 256 << 10;     ///< bytes a stream's peer may send ahead of consumption; at least 256 KiB
+    std::size_t max_streams = 64;   ///< open at once, per direction of opening; further ones are reset (theirs) or refused (ours)
+    std::size_t window = 256 << 10; ///< bytes a stream's peer may send ahead of consumption; at least 256 KiB
 };
 
 /// Many streams on one wire, without I/O of its own. One message is one frame:
@@ -107,9 +108,9 @@ struct MuxOptions {
 ///     end           | nothing
 ///     reset         | why, at most 512 bytes
 ///
-/// Both windows of a new stream are 256 KiB. Frames for streams that this side has finished are dropped; frames for streams that never were,
-/// ids out of order, bytes beyond the window and anything malformed end the wire (`on_broken`), since the peer cannot be trusted any more.
-/// Streams with something to send take turns of one frame of at most 16 KiB.
+/// Both windows of a new stream are 256 KiB. Frames for streams that this side has finished are dropped; frames for streams that
+/// never were, ids out of order, bytes beyond the window and anything malformed end the wire (`on_broken`), since the peer cannot
+/// be trusted any more. Streams with something to send take turns of one frame of at most 16 KiB.
 class Mux {
 public:
     struct Output {
@@ -127,7 +128,8 @@ public:
     Mux(const Mux&) = delete;
     Mux& operator=(const Mux&) = delete;
 
-    /// The peer opened a stream. Dropping it without setting callbacks leaves it to the peer's patience: reset what is not wanted.
+    /// The peer opened a stream. Dropping it without setting callbacks leaves it to the peer's patience: reset what is not
+    /// wanted.
     void on_open(std::function<void(std::shared_ptr<Stream>)> f) { on_open_ = std::move(f); }
     /// The peer broke the protocol: close the wire with this reason. Every stream was reset before.
     void on_broken(std::function<void(std::string why)> f) { on_broken_ = std::move(f); }

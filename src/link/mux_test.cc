@@ -50,7 +50,8 @@ struct Pair {
         return true;
     }
     void settle() {
-        while (deliver_one(dialler, acceptor) || deliver_one(acceptor, dialler)) {}
+        while (deliver_one(dialler, acceptor) || deliver_one(acceptor, dialler)) {
+        }
     }
 };
 
@@ -151,7 +152,8 @@ TEST(Mux, TakesTurns) {
     for (int frame = 0; frame < 20; ++frame) {
         pair.deliver_one(pair.dialler, pair.acceptor);
         std::size_t least = SIZE_MAX, most = 0;
-        for (std::size_t i = 1; i < 4; ++i) least = std::min(least, received[i].bytes.size()), most = std::max(most, received[i].bytes.size());
+        for (std::size_t i = 1; i < 4; ++i)
+            least = std::min(least, received[i].bytes.size()), most = std::max(most, received[i].bytes.size());
         EXPECT_LE(most - least, 2 * Mux::frame_limit);
     }
     pair.settle();
@@ -232,22 +234,26 @@ TEST_P(Hostile, EndsTheWireWithAReason) {
     EXPECT_EQ(pair.acceptor.mux->streams(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Frames, Hostile,
-    testing::Values(std::pair{"empty", std::string()}, std::pair{"no_stream", std::string("b")}, std::pair{"stream_zero", std::string("e\0", 2)},
-                    std::pair{"unknown_type", std::string("z\x01", 2)}, std::pair{"never_opened", std::string("b\x09x", 3)},
-                    std::pair{"our_id_opened", std::string("o\x04\x01x", 4)}, std::pair{"id_again", std::string("o\x01\x01x", 4)},
-                    std::pair{"open_cut_short", std::string("o\x03\x05x", 4)}, std::pair{"open_without_name", std::string("o\x03\0", 3)},
-                    std::pair{"parameter_without_value", std::string("o\x03\x01x\x01k", 6)},
-                    std::pair{"long_name", std::string("o\x03\x88\x27", 4) + std::string(5000, 'n')},
-                    std::pair{"endless_varint", std::string("b\xff\xff\xff\xff\xff\xff\xff", 8)},
-                    std::pair{"bytes_without_bytes", std::string("b\x01", 2)},
-                    std::pair{"huge_frame", std::string("b\x01", 2) + std::string((16 << 10) + 1, 'x')},
-                    std::pair{"credit_without_amount", std::string("c\x02", 2)}, std::pair{"credit_of_nothing", std::string("c\x02\0", 3)},
-                    std::pair{"too_much_credit", std::string("c\x02\xff\xff\xff\xff\x0f", 7)},
-                    std::pair{"end_with_bytes", std::string("e\x01x", 3)},
-                    std::pair{"long_why", std::string("r\x01", 2) + std::string(600, 'y')}),
-    [](const auto& info) { return std::string(info.param.first); });
+INSTANTIATE_TEST_SUITE_P(Frames, Hostile,
+                         testing::Values(std::pair{"empty", std::string()}, std::pair{"no_stream", std::string("b")},
+                                         std::pair{"stream_zero", std::string("e\0", 2)},
+                                         std::pair{"unknown_type", std::string("z\x01", 2)},
+                                         std::pair{"never_opened", std::string("b\x09x", 3)},
+                                         std::pair{"our_id_opened", std::string("o\x04\x01x", 4)},
+                                         std::pair{"id_again", std::string("o\x01\x01x", 4)},
+                                         std::pair{"open_cut_short", std::string("o\x03\x05x", 4)},
+                                         std::pair{"open_without_name", std::string("o\x03\0", 3)},
+                                         std::pair{"parameter_without_value", std::string("o\x03\x01x\x01k", 6)},
+                                         std::pair{"long_name", std::string("o\x03\x88\x27", 4) + std::string(5000, 'n')},
+                                         std::pair{"endless_varint", std::string("b\xff\xff\xff\xff\xff\xff\xff", 8)},
+                                         std::pair{"bytes_without_bytes", std::string("b\x01", 2)},
+                                         std::pair{"huge_frame", std::string("b\x01", 2) + std::string((16 << 10) + 1, 'x')},
+                                         std::pair{"credit_without_amount", std::string("c\x02", 2)},
+                                         std::pair{"credit_of_nothing", std::string("c\x02\0", 3)},
+                                         std::pair{"too_much_credit", std::string("c\x02\xff\xff\xff\xff\x0f", 7)},
+                                         std::pair{"end_with_bytes", std::string("e\x01x", 3)},
+                                         std::pair{"long_why", std::string("r\x01", 2) + std::string(600, 'y')}),
+                         [](const auto& info) { return std::string(info.param.first); });
 
 TEST(Mux, BytesBeyondTheWindowEndTheWire) {
     Pair pair;
@@ -292,7 +298,9 @@ TEST(Mux, RandomInterleavingsDeliverEveryStreamIntact) {
             flow.to->on_bytes([&flow](std::string piece) {
                 flow.received += piece;
                 flow.owed += piece.size();
-                if (flow.by_hand) { ASSERT_LE(flow.owed, std::size_t{300 << 10}); }
+                if (flow.by_hand) {
+                    ASSERT_LE(flow.owed, std::size_t{300 << 10});
+                }
             });
             flow.to->on_end([&flow] { flow.ended = true; });
         };
@@ -338,7 +346,8 @@ TEST(Mux, RandomInterleavingsDeliverEveryStreamIntact) {
         }
         pair.settle();
         for (auto& flow : flows) {
-            EXPECT_TRUE(flow->received == flow->sent) << "seed " << seed << ", " << flow->received.size() << " of " << flow->sent.size();
+            EXPECT_TRUE(flow->received == flow->sent)
+                << "seed " << seed << ", " << flow->received.size() << " of " << flow->sent.size();
             EXPECT_TRUE(flow->ended) << "seed " << seed;
         }
         EXPECT_EQ(pair.dialler.mux->streams(), 0u) << "seed " << seed;

@@ -132,7 +132,7 @@ private:
             }
         }
         if (refused) {
-            store_->commit(std::move(transaction), [this](Result<Number> result) {
+            store_->commit(std::move(transaction), [](Result<Number> result) {
                 EXPECT_FALSE(result) << "two writers of one state both passed";
                 if (result || result.error().code == Code::unavailable) return;
                 EXPECT_EQ(result.error().code, Code::conflict) << result.error().message;

@@ -129,8 +129,8 @@ public:
     /// Checks every Expect against what is durable and what is on its way, then makes it durable together with others (group
     /// commit), makes it visible, tells watchers, and calls `then` with the number of its last write. `then` may be null. Never
     /// calls back before it returns. A conflict with something on its way is told once that is visible, so that who reads again
-    /// sees it. A put or report of a part with the bytes and origin it has takes no number. `exhausted` beyond the bounds of a
-    /// transaction or of the queue. If the disk refuses a write, see `Options::failed`.
+    /// sees it. A put_part or report of the bytes and origin that the part has takes no number. `exhausted` beyond the bounds of
+    /// a transaction or of the queue. If the disk refuses a write, see `Options::failed`.
     void commit(Transaction, std::function<void(Result<Number>)> then);
     /// Replaces a soft part, visible at once (or right behind the batch being written), on disk within `soft_flush`. Equal bytes
     /// change nothing and take no number. `not_found` without the object or with another uid.

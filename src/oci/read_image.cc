@@ -122,7 +122,7 @@ private:
                 continue;
             }
             if (!nested) {
-                TRY(add_manifest(entry, *found));
+                (void)TRY(add_manifest(entry, *found));
                 continue;
             }
             TRY_VOID(add_index(*found, depth + 1));

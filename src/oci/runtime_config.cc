@@ -3,6 +3,8 @@
 #include "oci/seccomp.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <map>
 
 namespace skerry::oci {
 
@@ -121,9 +123,9 @@ Result<Json> mounts(const RuntimeWish& wish) {
     list.push(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
     list.push(mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
     list.push(mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
-    auto sorted = wish.mounts;
-    std::ranges::stable_sort(sorted, {}, [](const BindMount& bind) { return std::ranges::count(bind.target, '/'); });
-    for (auto& bind : sorted) {
+    std::multimap<std::ptrdiff_t, BindMount> outer_first;
+    for (auto& bind : wish.mounts) outer_first.emplace(std::ranges::count(bind.target, '/'), bind);
+    for (auto& [depth, bind] : outer_first) {
         TRY_VOID(check_path("mounts: source", bind.source));
         TRY_VOID(check_path("mounts: target", bind.target));
         if (bind.target.find_first_not_of('/') == bind.target.npos) return fail(Code::invalid, "mounts: target: the root itself cannot be covered");

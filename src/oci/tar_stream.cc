@@ -200,7 +200,7 @@ Result<std::optional<TarStream::Block>> TarStream::data() {
 
 Result<TarStream::Digests> TarStream::finish() {
     State& s = *state_;
-    while (!s.outer_ended) TRY(s.more());
+    while (!s.outer_ended) (void)TRY(s.more());
     for (;;) {
         auto rest = TRY(s.source.next());
         if (rest.empty()) break;

@@ -130,7 +130,7 @@ Result<Handle> ContainerDriver::start_afresh(const InstanceSpec& spec) {
     record.boot = boot_;
     record.image = spec.image;
     record.stop_signal = TRY(oci::parse_signal(image.config.stop_signal) | during("the image's stop signal"));
-    TRY(write_bundle(spec, image));
+    (void)TRY(write_bundle(spec, image));
     TRY_VOID(keep_previous_log(paths_.log_folder(spec.name)));
     auto launched = TRY(runtime->create(spec.name, paths_.log_folder(spec.name) + "/current"));
     record.process = launched.process;
@@ -141,7 +141,7 @@ Result<Handle> ContainerDriver::start_afresh(const InstanceSpec& spec) {
     Handle handle = write_record(record);
     TRY_VOID(os::write_file_atomically(paths_.record(spec.name), handle, 0600));
     TRY_VOID(runtime->start(spec.name));
-    TRY(os::open(paths_.bundle(spec.name) + "/started", O_CREAT | O_WRONLY, 0600));
+    (void)TRY(os::open(paths_.bundle(spec.name) + "/started", O_CREAT | O_WRONLY, 0600));
     return handle;
 }
 
@@ -303,7 +303,7 @@ void ContainerDriver::drain() {
 }
 
 Result<void> ContainerDriver::prepare_image(const std::string& digest) {
-    TRY(images_.prepare(digest, "ahead") | during("image " + digest));
+    (void)TRY(images_.prepare(digest, "ahead") | during("image " + digest));
     return {};
 }
 

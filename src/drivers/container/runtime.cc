@@ -152,7 +152,7 @@ Result<Runtime::Launched> Runtime::create(const std::string& name, const std::st
     command.inherit = {{theirs.number(), sync_descriptor}};
     command.deadline = patience;
     TRY_VOID(os::mkdirs(bundle + "/persist", 0700));
-    TRY(run_checked(command, "conmon"));
+    (void)TRY(run_checked(command, "conmon"));
     theirs.reset();
     auto pid = TRY(await_pid(ours.number()));
     Launched launched;
@@ -162,13 +162,13 @@ Result<Runtime::Launched> Runtime::create(const std::string& name, const std::st
 }
 
 Result<void> Runtime::start(const std::string& name) const {
-    TRY(run_checked(command({"start", name}), "start"));
+    (void)TRY(run_checked(command({"start", name}), "start"));
     return {};
 }
 
 Result<void> Runtime::remove(const std::string& name) const {
     if (!TRY(os::exists(options_.paths.runtime_root() + "/" + name))) return {};
-    TRY(run_checked(command({"delete", "--force", name}), "remove from the runtime"));
+    (void)TRY(run_checked(command({"delete", "--force", name}), "remove from the runtime"));
     return {};
 }
 

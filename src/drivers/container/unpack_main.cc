@@ -44,7 +44,7 @@ Result<void> unpack(std::span<const std::string> args) {
     TRY_VOID(oci::check_digest("--blob", options.blob));
     os::Fd into = TRY(os::open(folder, O_RDONLY | O_DIRECTORY));
     oci::FdSource layer(layer_descriptor);
-    TRY(oci::unpack_layer(layer, into.number(), options));
+    (void)TRY(oci::unpack_layer(layer, into.number(), options));
     if (::syncfs(into.number()) < 0) return fail_errno("write the layer to disk");
     return {};
 }

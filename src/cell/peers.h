@@ -19,8 +19,11 @@ struct PeerView {
     std::uint64_t sent = 0;       ///< bytes on control wires since this process started
     std::uint64_t received = 0;
     bool in_agreement = false;    ///< holds all it should, as of the last beat or batch
-    /// Number in this cell's history up to which the child has everything (rule A5).
+    /// Of a child: number in this cell's history up to which the child has everything (rule A5). Of the parent: number in the parent's
+    /// history up to which this cell has everything, which is what its summary reflects.
     std::uint64_t acknowledged = 0;
+    std::string version;          ///< of its program; empty before its first hello
+    std::size_t refused = 0;      ///< items of the peer that this cell keeps out (a name is taken here, or its history went back)
     std::string trouble;          ///< why there is no agreement or no touch, as a sentence
 };
 
@@ -29,7 +32,8 @@ public:
     virtual ~Peers() = default;
     /// Children seen since the start, by name. A child that has not called since this process started is absent.
     virtual std::vector<PeerView> children() const = 0;
-    virtual std::optional<PeerView> child(std::string_view name) const = 0;
+    /// A site and a node may have the same name: any of the two without a role.
+    virtual std::optional<PeerView> child(std::string_view name, std::optional<env::Peer::Role> role = {}) const = 0;
     virtual std::optional<PeerView> parent() const = 0;
     /// When this cell began to listen: silence is only meaningful after it.
     virtual Instant listening_since() const = 0;

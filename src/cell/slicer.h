@@ -25,11 +25,15 @@ class Slicer {
 public:
     virtual ~Slicer() = default;
 
+    /// Of members in either direction: what is sent and what is accepted.
     virtual SliceLane lane(const Member&) const = 0;
+    /// The same, where it depends on the role of the peer.
+    virtual SliceLane lane_for(env::Peer::Role, const Member& member) const { return lane(member); }
     /// Whom this object is for by itself: names of children (down), or anything (up: non-empty means it goes up). Which parts of it go.
     struct Root {
         std::string peer;
         std::vector<store::Part> parts;
+        env::Peer::Role role = env::Peer::Role::site; ///< of that child; a site and a node may have the same name
     };
     virtual std::vector<Root> roots(const store::Object&) const = 0;
     /// What must travel along with an object that is in a slice; their wish parts only.
@@ -44,6 +48,8 @@ public:
 std::unique_ptr<Slicer> slices_for_sites();
 /// A site's slices for its nodes: Node, its Instances, their Revisions, pins, Site and Projects.
 std::unique_ptr<Slicer> slices_for_nodes();
+/// Of a cell that has sites and nodes as children. A peer is asked about by its role.
+std::unique_ptr<Slicer> slices_for_both(std::unique_ptr<Slicer> sites, std::unique_ptr<Slicer> nodes);
 /// What a site sends up: found of its Site and Allocations; Nodes, Instances and Events whole. Accepts any wish from its parent.
 std::unique_ptr<Slicer> slice_of_site(std::string site);
 /// What a node sends up: found of its Node and Instances, its Events.

@@ -1,0 +1,168 @@
+#include "cell/cell.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "cell/children.h"
+#include "cell/event_log.h"
+#include "cell/gate.h"
+#include "cell/parent.h"
+#include "cell/turns.h"
+#include "model/meta.pb.h"
+#include "model/project.pb.h"
+#include "model/site.pb.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+namespace skerry::cell {
+
+namespace {
+
+std::string_view word(env::Peer::Role role) {
+    return role == env::Peer::Role::node ? "node" : role == env::Peer::Role::site ? "site" : "core";
+}
+
+class LiveCell final : public Cell, private Peers {
+public:
+    LiveCell(env::Env env, store::Store& store, Options options, std::unique_ptr<Slicer> down, std::unique_ptr<Slicer> up)
+        : env_(env), store_(store), options_(std::move(options)), down_(std::move(down)), up_(std::move(up)),
+          turns_(env_.timers), events_(env_, store_, fmt::format("{} {}", word(options_.self.role), options_.self.name)),
+          gate_(env_, store_, [this](CellId cell) { return name_of(cell); }, [this](CellId cell) { return exists(cell); }) {
+        options_.self.cell = store_.cell();
+        auto get = [this](const store::Key& key) { return store_.get(key); };
+        if (down_) {
+            down_closure_.emplace(*down_, Closure::Way::down, get);
+            children_ = std::make_unique<Children>(context(*down_, *down_closure_));
+        }
+        if (up_) {
+            up_closure_.emplace(*up_, Closure::Way::up, get);
+            parent_ = std::make_unique<Parent>(context(*up_, *up_closure_),
+                                               Parent::Dialing{options_.parents, options_.redial_first, options_.redial_most});
+        }
+        index();
+        watch_ = store_.watch([this](const store::Change& change) { changed(change); });
+    }
+
+    env::Env& env() override { return env_; }
+    store::Store& store() override { return store_; }
+    const env::Peer& self() const override { return options_.self; }
+    Admission& admission() override { return gate_; }
+    Events& events() override { return events_; }
+    Peers& peers() override { return *this; }
+
+    void add(std::unique_ptr<Loop> loop) override { turns_.add(std::move(loop)); }
+    void start() override {
+        since_ = env_.clock.now();
+        if (options_.with_default_project) ensure_default_project();
+        if (children_) children_->start();
+        if (parent_) parent_->start();
+        turns_.start();
+    }
+    void wake(std::string_view loop) override { turns_.wake(loop); }
+    void accept(std::unique_ptr<env::Wire> wire) override {
+        if (children_) children_->accept(std::move(wire));
+        else log(Level::warning, "cell", "refused a wire of {}: this cell takes no children", wire->peer().name);
+    }
+
+private:
+    std::vector<PeerView> children() const override { return children_ ? children_->views() : std::vector<PeerView>{}; }
+    std::optional<PeerView> child(std::string_view name, std::optional<env::Peer::Role> role) const override {
+        return children_ ? children_->view(name, role) : std::nullopt;
+    }
+    std::optional<PeerView> parent() const override { return parent_ ? parent_->view() : std::nullopt; }
+    Instant listening_since() const override { return since_; }
+
+    LinkContext context(const Slicer& slicer, const Closure& closure) {
+        return {.env = env_, .store = store_, .slicer = slicer, .closure = closure, .replicas = replicas_, .self = options_.self,
+                .version = options_.version};
+    }
+
+    /// Everything that is kept from changes, from the objects that are there.
+    void index() {
+        for (const auto& facts : model::all_kinds()) {
+            for (const store::ObjectPtr& object : store_.list(facts.kind)) {
+                store::Change change{object->key, nullptr, object, object->wish.number};
+                replicas_.change(change);
+                if (down_closure_) down_closure_->change(change, [](const std::string&, const store::Key&) {});
+                if (up_closure_) up_closure_->change(change, [](const std::string&, const store::Key&) {});
+            }
+        }
+    }
+
+    void changed(const store::Change& change) {
+        replicas_.change(change);
+        auto before_of = [&](const store::Key& key) { return key == change.key ? change.before.get() : nullptr; };
+        if (children_) {
+            down_closure_->change(change, [&](const std::string& tag, const store::Key& key) { children_->refresh(tag, key, before_of(key)); });
+            children_->changed(change);
+        }
+        if (parent_) {
+            up_closure_->change(change, [&](const std::string&, const store::Key& key) { parent_->refresh(key, before_of(key)); });
+            parent_->changed(change);
+        }
+        turns_.changed(change);
+    }
+
+    void ensure_default_project() {
+        store::Key key{model::Kind::project, "", "default"};
+        if (store_.get(key)) return;
+        Uid uid(env_.chance.id());
+        model::Project project;
+        auto& meta = *project.mutable_metadata();
+        meta.set_name("default");
+        meta.set_uid(uid.text());
+        meta.set_generation(1);
+        meta.set_home(store_.cell().text());
+        meta.set_creation_timestamp(rfc3339(env_.clock.wall()));
+        project.mutable_spec()->set_description("What names no project.");
+        store::Transaction transaction;
+        transaction.put(key, uid, store_.cell(), 1, project.SerializeAsString(), store::Transaction::absent());
+        store_.commit(std::move(transaction), nullptr);
+    }
+
+    std::string name_of(CellId cell) const {
+        if (auto parent = this->parent(); parent && parent->peer.cell == cell) return fmt::format("{} {}", word(parent->peer.role), parent->peer.name);
+        if (auto site = site_of(cell)) return "site " + *site;
+        for (const PeerView& child : children())
+            if (child.peer.cell == cell) return fmt::format("{} {}", word(child.peer.role), child.peer.name);
+        return options_.parents.empty() ? "cell " + cell.text() : "the parent";
+    }
+
+    bool exists(CellId cell) const {
+        if (!options_.parents.empty()) return true;
+        if (site_of(cell)) return true;
+        for (const PeerView& child : children())
+            if (child.peer.cell == cell) return true;
+        return false;
+    }
+
+    std::optional<std::string> site_of(CellId cell) const {
+        for (const auto& object : store_.list(model::Kind::site))
+            if (store::as<model::Site>(*object).status().cell() == cell.text()) return object->key.name;
+        return {};
+    }
+
+    env::Env env_;
+    store::Store& store_;
+    Options options_;
+    std::unique_ptr<Slicer> down_, up_;
+    Instant since_{};
+    Replicas replicas_;
+    std::optional<Closure> down_closure_, up_closure_;
+    Turns turns_;
+    EventLog events_;
+    Gate gate_;
+    std::unique_ptr<Children> children_;
+    std::unique_ptr<Parent> parent_;
+    std::unique_ptr<store::Watch> watch_;
+};
+
+} // namespace
+
+std::unique_ptr<Cell> Cell::make(env::Env env, store::Store& store, Options options, std::unique_ptr<Slicer> down, std::unique_ptr<Slicer> up) {
+    return std::make_unique<LiveCell>(env, store, std::move(options), std::move(down), std::move(up));
+}
+
+} // namespace skerry::cell

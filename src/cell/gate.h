@@ -1,0 +1,40 @@
+#pragma once
+
+#include "cell/admission.h"
+#include "env/env.h"
+
+namespace skerry::cell {
+
+/// Admission into one store.
+class Gate final : public Admission {
+public:
+    /// Names the cell with this id for people: "site store-17".
+    using NameOf = std::function<std::string(CellId)>;
+    /// Whether that cell is known to exist still.
+    using Exists = std::function<bool(CellId)>;
+    Gate(env::Env env, store::Store& store, NameOf name_of, Exists exists)
+        : env_(env), store_(store), name_of_(std::move(name_of)), exists_(std::move(exists)) {}
+
+    void create(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer) override;
+    void update(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer) override;
+    void update_status(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer) override;
+    void remove(const trust::Identity&, const store::Key&, Preconditions, WriteOptions, Answer) override;
+    Result<void> may_read(const trust::Identity&, model::Kind, std::string_view project, std::string_view name) override;
+
+private:
+    using Checked = std::expected<void, Refusal>;
+
+    Checked may_write(const trust::Identity&, trust::Verb, model::Kind, const google::protobuf::Message&) const;
+    Checked check(const trust::Identity&, model::Kind, const google::protobuf::Message*, const google::protobuf::Message&) const;
+    Checked may_vanish(const store::Object&) const;
+    std::vector<std::string> warnings(model::Kind, const google::protobuf::Message&) const;
+    void commit(store::Transaction, store::ObjectPtr, Admitted, Code on_conflict, Answer);
+    void answer_soon(Answer, std::expected<Admitted, Refusal>);
+
+    env::Env env_;
+    store::Store& store_;
+    NameOf name_of_;
+    Exists exists_;
+};
+
+} // namespace skerry::cell

@@ -1,0 +1,125 @@
+#pragma once
+
+#include "cell/closure.h"
+#include "cell/peers.h"
+#include "env/env.h"
+#include "store/store.h"
+#include "sync/session.h"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace skerry::cell {
+
+/// Which objects came from which cell, kept current from the store's changes.
+class Replicas {
+public:
+    void change(const store::Change&);
+    const std::unordered_set<store::Key>* of(CellId) const;
+
+private:
+    std::unordered_map<CellId, std::unordered_set<store::Key>> keys_;
+};
+
+/// What links share with their cell.
+struct LinkContext {
+    env::Env env;
+    store::Store& store;
+    const Slicer& slicer;
+    const Closure& closure;
+    const Replicas& replicas;
+    env::Peer self;
+    std::string version;
+};
+
+/// One neighbour: a sync session, the wire it uses now, and the store it writes into. Lives as long as the neighbour is known, over all
+/// its wires.
+///
+/// Batches are applied one frame after the other. Wishes and removals are one transaction with the cursor that closes them (rule L2); soft
+/// parts are reported behind it (rule L4). What the neighbour may not send closes the wire, with a reason that names the object. What it may
+/// send but has no place here (rule H5: the name is taken; rule H3: we know a later generation) is kept out and counted.
+class Link final : private env::Wire::Listener, private sync::Host {
+public:
+    /// The wire is up and hellos were exchanged, or is down, for this reason.
+    using Turned = std::function<void(bool up, const std::string& why)>;
+
+    Link(LinkContext, sync::Side, env::Peer peer, std::string tag, Duration beat, Turned);
+    ~Link() override;
+
+    /// A new wire; an older one is closed.
+    void attach(std::unique_ptr<env::Wire>);
+    /// Ends the connection, if there is one, and tells the peer why.
+    void end(std::string reason);
+    void set_beat(Duration);
+
+    /// A member of the peer's slice, or a change of one, or its end. `before` where the object itself changed.
+    void refresh(const store::Key&, const store::Object* before);
+    /// An object of ours changed in a way that may make room for what was kept out.
+    void reconsider(const store::Key&);
+
+    const env::Peer& peer() const { return peer_; }
+    bool has_wire() const { return wire_ != nullptr; }
+    sync::Session::View view() const { return session_.view(); }
+    PeerView peer_view() const;
+    /// Of the connection before this moment; empty while all is well.
+    const std::string& trouble() const { return trouble_; }
+
+private:
+    struct Applying;
+
+    void arrived(std::string message) override;
+    void closed(std::string why) override;
+    void drained() override { pump(); }
+
+    sync::Outbound::Place place(const sync::Cursor&) override;
+    std::optional<std::vector<sync::ItemKey>> erased_since(sync::Lane, sync::Number) override;
+    void load(sync::Lane, sync::Inbound&) override;
+
+    void pump_soon();
+    void pump();
+    void drop_wire(const std::string& why);
+    void arm();
+    void apply_next();
+    void apply();
+    void reject(std::string why);
+    void landed(Result<store::Number>);
+    void report_parts();
+    /// Fills a transaction; an error closes the wire.
+    Result<void> stage(store::Transaction&, const sync::Apply&);
+    Result<void> stage(store::Transaction&, const sync::Item&);
+    void stage_removal(store::Transaction&, const sync::ItemKey&);
+    void keep_out(sync::Lane, const sync::ItemKey&, std::string why);
+    sync::ItemKey item_key(const store::Object&, store::Part) const;
+
+    LinkContext context_;
+    env::Peer peer_;
+    std::string tag_;
+    sync::Side side_;
+    Turned turned_;
+    sync::Session session_;
+    std::unique_ptr<env::Wire> wire_;
+    env::Wire::Traffic past_; ///< of earlier wires
+    std::string trouble_;
+    bool was_up_ = false;
+    bool pumping_ = false, pump_posted_ = false;
+    std::unique_ptr<env::Timer> timer_;
+    Instant armed_ = Instant::never();
+
+    std::deque<sync::Apply> queue_;
+    std::unique_ptr<Applying> applying_;
+    struct KeptOut {
+        sync::Lane lane;
+        sync::ItemKey key;
+        std::string why;
+    };
+    std::map<std::pair<store::Key, std::uint8_t>, KeptOut> kept_out_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+} // namespace skerry::cell

@@ -324,6 +324,9 @@ Result<void> ContainerDriver::reset() {
     for (auto& name : names) TRY_VOID(clear(name));
     TRY_VOID(cgroups_.remove(group("monitors")));
     TRY_VOID(cgroups_.remove(options_.cgroup));
+    // runc makes its groups in hierarchies without controllers (name=systemd), too, and leaves the parent there.
+    for (auto& mount : TRY(os::mounts()))
+        if (mount.filesystem == "cgroup" && mount.super_options.contains("name=")) TRY_VOID(os::rmdir(mount.target + options_.cgroup));
     for (auto& folder : {paths_.images(), paths_.layers(), paths_.instances(), paths_.logs()}) TRY_VOID(os::remove_tree(folder));
     return os::remove_tree(paths_.run);
 }

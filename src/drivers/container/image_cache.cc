@@ -33,8 +33,9 @@ ImageCache::ImageCache(Paths paths, Blobs& blobs, std::string program, oci::Plat
 std::string ImageCache::layer_folder(const std::string& diff_id) const { return paths_.layers() + "/" + digits(diff_id); }
 
 Result<std::string> ImageCache::document(const std::string& digest) {
-    auto bytes = TRY(blobs_.read(digest, 0, oci::max_document + 1) | during("image document " + digest));
-    if (bytes.size() > oci::max_document) return fail(Code::invalid, "image document " + digest + " is larger than 4 MiB");
+    auto bytes = TRY(blobs_.read(digest, 0, oci::max_document) | during("image document " + digest));
+    bool more = bytes.size() == oci::max_document && !TRY(blobs_.read(digest, oci::max_document, 1)).empty();
+    if (more) return fail(Code::invalid, "image document " + digest + " is larger than 4 MiB");
     if (oci::digest_of(bytes) != digest) return fail(Code::corrupt, "image document " + digest + " is damaged on disk");
     return bytes;
 }

@@ -101,7 +101,7 @@ protected:
         auto reset = driver_->reset();
         EXPECT_TRUE(reset) << reset.error().message;
         EXPECT_TRUE(os::mounts_beneath(base_)->empty());
-        EXPECT_FALSE(fs::exists("/sys/fs/cgroup/memory" + options_.cgroup));
+        for (const char* hierarchy : {"", "/memory", "/systemd", "/unified"}) EXPECT_FALSE(fs::exists("/sys/fs/cgroup" + std::string(hierarchy) + options_.cgroup));
         driver_.reset();
         auto removed = os::remove_tree(base_);
         EXPECT_TRUE(removed) << removed.error().message;

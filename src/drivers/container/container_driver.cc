@@ -37,6 +37,13 @@ Result<bool> swap_is_accounted(const os::Cgroups& cgroups) {
     return os::exists(TRY(cgroups.folder("/", "memory")) + "/memory.memsw.limit_in_bytes");
 }
 
+/// runc makes its groups in hierarchies without controllers (name=systemd), too; whoever loses runc's state has to remove them.
+Result<void> remove_named_groups(const std::string& group) {
+    for (auto& mount : TRY(os::mounts()))
+        if (mount.filesystem == "cgroup" && mount.super_options.contains("name=")) TRY_VOID(os::rmdir(mount.target + group));
+    return {};
+}
+
 } // namespace
 
 Result<std::unique_ptr<ContainerDriver>> ContainerDriver::open(Options options, Blobs& blobs) {
@@ -262,6 +269,7 @@ Result<void> ContainerDriver::clear(const std::string& name) {
     }
     if (runtime_) TRY_VOID(runtime_->remove(name));
     TRY_VOID(cgroups_.remove(group(name)) | during("remove " + name));
+    TRY_VOID(remove_named_groups(group(name)) | during("remove " + name));
     TRY_VOID(os::umount_beneath(paths_.root(name)) | during("remove " + name));
     TRY_VOID(os::umount_beneath(paths_.bundle(name)) | during("remove " + name));
     TRY_VOID(os::remove_tree(paths_.bundle(name)));
@@ -324,9 +332,7 @@ Result<void> ContainerDriver::reset() {
     for (auto& name : names) TRY_VOID(clear(name));
     TRY_VOID(cgroups_.remove(group("monitors")));
     TRY_VOID(cgroups_.remove(options_.cgroup));
-    // runc makes its groups in hierarchies without controllers (name=systemd), too, and leaves the parent there.
-    for (auto& mount : TRY(os::mounts()))
-        if (mount.filesystem == "cgroup" && mount.super_options.contains("name=")) TRY_VOID(os::rmdir(mount.target + options_.cgroup));
+    TRY_VOID(remove_named_groups(options_.cgroup));
     for (auto& folder : {paths_.images(), paths_.layers(), paths_.instances(), paths_.logs()}) TRY_VOID(os::remove_tree(folder));
     return os::remove_tree(paths_.run);
 }

@@ -58,7 +58,7 @@ private:
     void look(Run&);
     void check_health(Run&, const Wanted&);
     static bool is_unhealthy(const Run&, const Wanted&);
-    void health_answer(Uid, Instant started, Result<void>);
+    void health_answer(Uid, Instant started, const Result<void>&);
 
     // status.cc
     void report_instance(const Run&, const Wanted&);

@@ -52,8 +52,8 @@ void NodeLoop::check_health(Run& run, const Wanted& wanted) {
     Duration period = duration_or(health.period(), 10s);
     // Until it is ready it is asked often, so that it is known soon; failures count once per period all the same.
     run.health.next = now() + timeout + (run.health.ok ? period : std::min(period, Duration(1s)));
-    auto answer = [this, weak = std::weak_ptr(alive_), uid = run.uid, started = *run.started](Result<void> outcome) {
-        if (!weak.expired()) health_answer(uid, started, std::move(outcome));
+    auto answer = [this, weak = std::weak_ptr(alive_), uid = run.uid, started = *run.started](const Result<void>& outcome) {
+        if (!weak.expired()) health_answer(uid, started, outcome);
     };
     std::string address = run.attachment ? run.attachment->address.substr(0, run.attachment->address.find('/')) : "127.0.0.1";
     if (health.has_http()) {
@@ -68,9 +68,11 @@ void NodeLoop::check_health(Run& run, const Wanted& wanted) {
         on_lane(
             run, "", [outcome, runtime, handle = run.note.handle, command = std::move(command), timeout] { *outcome = runtime->exec(handle, command, timeout); },
             [outcome, answer](Run&) {
-                if (!*outcome) return answer(std::unexpected(outcome->error()));
-                if ((*outcome)->exit_code == 0) return answer({});
-                answer(fail(Code::unavailable, "exit code " + std::to_string((*outcome)->exit_code) + ": " + (*outcome)->output.substr(0, 200)));
+                Result<void> verdict;
+                if (!*outcome) verdict = std::unexpected(outcome->error());
+                else if ((*outcome)->exit_code != 0)
+                    verdict = fail(Code::unavailable, "exit code " + std::to_string((*outcome)->exit_code) + ": " + (*outcome)->output.substr(0, 200));
+                answer(verdict);
             });
     }
 }
@@ -80,7 +82,7 @@ bool NodeLoop::is_unhealthy(const Run& run, const Wanted& wanted) {
     return run.health.failures >= std::max(1u, wanted.closed->component().health().failures());
 }
 
-void NodeLoop::health_answer(Uid uid, Instant started, Result<void> outcome) {
+void NodeLoop::health_answer(Uid uid, Instant started, const Result<void>& outcome) {
     auto found = runs_.find(uid);
     // It may have been started afresh meanwhile: an answer of before says nothing.
     if (found == runs_.end() || found->second.started != started) return;

@@ -41,6 +41,14 @@ Result<Digest> read_digest(std::string_view bytes) {
     return Digest::from_bytes(bytes);
 }
 
+/// For people: a peer's words, whatever it put into them.
+std::string clean(std::string_view text) {
+    std::string out(text.substr(0, longest_text));
+    for (char& c : out)
+        if (c < ' ' || c > '~') c = '?';
+    return out;
+}
+
 std::string cut(std::string text) {
     if (text.size() <= longest_text) return text;
     std::size_t end = longest_text;
@@ -86,7 +94,7 @@ void write(wire::Frame& out, const Batch& in) {
     for (const BatchItem& each : in.items) {
         auto& item = *batch.add_items();
         if (each.hash) {
-            item.set_hash(each.hash->bytes());
+            item.set_hash(*each.hash);
         } else {
             const ItemKey& key = each.item.key;
             item.set_kind(key.kind);
@@ -103,7 +111,7 @@ void write(wire::Frame& out, const Batch& in) {
     for (const Digest& hash : in.removed) removed += hash.bytes();
     batch.set_removed(std::move(removed));
     if (in.close) batch.set_close(*in.close);
-    if (in.digest != Digest{}) batch.set_digest(in.digest.bytes());
+    batch.set_digest(in.digest);
     batch.set_compare(in.compare);
 }
 
@@ -118,7 +126,7 @@ void write(wire::Frame& out, const Digests& in) {
 }
 
 Result<Hello> read(const wire::Hello& in) {
-    Hello hello{.format = in.format(), .version = cut(in.version()), .boot_id = cut(in.boot_id()), .role = in.role(), .name = cut(in.name()),
+    Hello hello{.format = in.format(), .version = clean(in.version()), .boot_id = clean(in.boot_id()), .role = in.role(), .name = clean(in.name()),
                 .beat_ms = in.beat_ms()};
     if (hello.format != frame_format) return hello; // the rest may mean anything
     hello.cell = TRY(read_id<CellId>(in.cell(), "hello.cell"));
@@ -135,8 +143,8 @@ Result<Hello> read(const wire::Hello& in) {
 Result<BatchItem> read(wire::Item& in) {
     BatchItem item;
     if (in.content().size() > max_item_bytes) return bad(fmt::format("an item of {} bytes", in.content().size()));
-    if (!in.hash().empty()) {
-        item.hash = TRY(Digest::from_bytes(in.hash()));
+    if (in.has_hash()) {
+        item.hash = in.hash();
     } else {
         if (in.kind() == 0 || in.kind() > 255 || in.part() > 2) return bad(fmt::format("an item of kind {}, part {}", in.kind(), in.part()));
         if (in.name().empty() || in.name().size() > longest_name || in.project().size() > longest_name)
@@ -151,7 +159,7 @@ Result<BatchItem> read(wire::Item& in) {
 }
 
 Result<Batch> read(wire::Batch& in) {
-    Batch batch{.lane = TRY(read_lane(in.lane())), .digest = TRY(read_digest(in.digest())), .compare = in.compare()};
+    Batch batch{.lane = TRY(read_lane(in.lane())), .digest = in.digest(), .compare = in.compare()};
     const std::string& removed = in.removed();
     if (removed.size() % 16 != 0) return bad(fmt::format("batch.removed of {} bytes", removed.size()));
     if (static_cast<std::size_t>(in.items_size()) + removed.size() / 16 > max_frame_items)
@@ -219,7 +227,7 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
     case wire::Frame::kDigests: return TRY(read(in.digests()));
     case wire::Frame::kVerify: return Verify{TRY(read_lane(in.verify().lane()))};
     case wire::Frame::kSettings: return Settings{in.settings().beat_ms()};
-    case wire::Frame::kBye: return Bye{cut(in.bye().reason())};
+    case wire::Frame::kBye: return Bye{clean(in.bye().reason())};
     case wire::Frame::kFragment:
         return Fragment{.lane = TRY(read_lane(in.fragment().lane())), .content = std::move(*in.mutable_fragment()->mutable_content()),
                         .last = in.fragment().last()};

@@ -56,7 +56,7 @@ struct Beat {
 };
 
 struct BatchItem {
-    std::optional<Digest> hash; ///< instead of the key, where the receiver has it
+    std::optional<std::uint64_t> hash; ///< low half of the key's hash, instead of the key, where the receiver has it
     Item item;
 };
 
@@ -65,7 +65,7 @@ struct Batch {
     std::vector<BatchItem> items;
     std::vector<Digest> removed;
     std::optional<Number> close;
-    Digest digest;
+    std::uint64_t digest = 0; ///< low half, of all that the receiver should hold after `close`
     bool compare = false;
 };
 

@@ -20,18 +20,26 @@ void Inbound::drop() {
     cursor_ = {};
 }
 
+Inbound::Entry* Inbound::find(std::uint64_t low) {
+    if (index_.empty()) return nullptr;
+    std::size_t bucket = index_.bucket(Digest{0, low}); // the table is hashed by the low half alone
+    for (auto at = index_.begin(bucket); at != index_.end(bucket); ++at)
+        if (at->first.low == low) return &at->second;
+    return nullptr;
+}
+
 Result<Apply> Inbound::take(Batch&& batch, IncarnationId sender) {
     if (listing_ || list_due_) return fail(Code::invalid, "a batch frame while the sender owes patience for a list of digests");
     Apply apply{.lane = lane_};
     for (BatchItem& each : batch.items) {
-        Digest hash = each.hash ? *each.hash : key_hash(key_, each.item.key);
-        auto at = index_.find(hash);
-        if (at == index_.end()) {
-            if (each.hash) continue; // we lost it, and the sender does not know: the digest of the close will tell
-            if (index_.size() >= max_slice_items) return fail(Code::exhausted, fmt::format("a slice of more than {} items", max_slice_items));
-            at = index_.emplace(hash, Entry{each.item.key, {}}).first;
+        Entry* found = each.hash ? find(*each.hash) : nullptr;
+        if (each.hash && !found) continue; // we lost it, and the sender does not know: the digest of the close will tell
+        if (!each.hash) {
+            auto [at, fresh] = index_.try_emplace(key_hash(key_, each.item.key), Entry{each.item.key, {}});
+            if (fresh && index_.size() > max_slice_items) return fail(Code::exhausted, fmt::format("a slice of more than {} items", max_slice_items));
+            found = &at->second;
         }
-        Entry& entry = at->second;
+        Entry& entry = *found;
         each.item.key = entry.key;
         Digest digest = item_digest(key_, entry.key, each.item.generation, *each.item.bytes);
         if (digest == entry.digest) continue; // we have this very version
@@ -49,7 +57,7 @@ Result<Apply> Inbound::take(Batch&& batch, IncarnationId sender) {
     }
     batch_open_ = !batch.close && !batch.compare;
     if (batch.close) {
-        if (batch.digest == sum_) {
+        if (batch.digest == sum_.low) {
             apply.close = Cursor{sender, *batch.close};
             compared_ = false;
         } else if (compared_) {

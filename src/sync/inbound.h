@@ -62,6 +62,8 @@ private:
         Digest digest;
     };
 
+    Entry* find(std::uint64_t low);
+
     Lane lane_;
     std::uint64_t key_;
     std::unordered_map<Digest, Entry, DigestHash> index_;

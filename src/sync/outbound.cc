@@ -148,6 +148,8 @@ void Outbound::resume(const Held& held, Place place, const std::optional<std::ve
     for (auto at = entries_.begin(); at != entries_.end();)
         at = !at->second.bytes && at->second.sent == Digest{} ? entries_.erase(at) : std::next(at);
     mark_all();
+    // Told by the cursor that it has everything, though its digest says something else.
+    if (dirty_.empty() && sent_sum_ != held.digest) compare_ = true;
 }
 
 void Outbound::cut() {
@@ -198,7 +200,7 @@ std::optional<Batch> Outbound::next(bool may_cut) {
         if (cut.bytes) {
             BatchItem item{.hash = {}, .item = {.key = {}, .generation = cut.generation, .bytes = cut.bytes}};
             if (entry.sent != Digest{})
-                item.hash = cut.hash;
+                item.hash = cut.hash.low;
             else
                 item.item.key = entry.key;
             batch.items.push_back(std::move(item));
@@ -219,7 +221,7 @@ std::optional<Batch> Outbound::next(bool may_cut) {
     }
     if (queue_.empty()) {
         batch.close = flight.close = cut_;
-        batch.digest = sent_sum_;
+        batch.digest = sent_sum_.low;
         state_ = State::closing;
     }
     flights_.push_back(std::move(flight));

@@ -46,7 +46,7 @@ int judge(X509_STORE_CTX* store, void* argument) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
         return 0;
     }
-    peer->identity = std::move(*identity);
+    peer->identity = std::move(*identity).take();
     session->judged(std::move(peer));
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
@@ -129,9 +129,9 @@ Result<std::shared_ptr<ServerTls>> ServerTls::create(ServerTlsOptions options) {
     if (state->options.verify) {
         state->verify = state->options.verify;
     } else {
-        state->verify = [s = state.get()](const Chain& chain) -> Result<std::any> {
+        state->verify = [s = state.get()](const Chain& chain) -> Result<Verdict> {
             TRY_VOID(verify_chain(chain, s->options.ca_pem, Validity::checked));
-            return std::any{};
+            return Verdict{};
         };
     }
     state->context = TRY(state->build(state->options.credentials, state->options.ca_pem));
@@ -162,11 +162,11 @@ Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
     if (options.verify) {
         state->verify = options.verify;
     } else if (!options.pin.empty()) {
-        state->verify = [pin = options.pin](const Chain& chain) -> Result<std::any> {
+        state->verify = [pin = options.pin](const Chain& chain) -> Result<Verdict> {
             for (const auto& certificate : chain) {
                 if (TRY(fingerprint(certificate)) != pin) continue;
                 TRY_VOID(verify_chain(chain, certificate, Validity::ignored));
-                return std::any{};
+                return Verdict{};
             }
             return fail(Code::unauthenticated,
                         "the server's certificate does not come from the authority " + pin.substr(0, 16) + "…");

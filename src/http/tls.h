@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace skerry::http {
 
@@ -15,10 +16,27 @@ struct Credentials {
     std::string key_pem;
 };
 
+/// What a Verify made of a chain: `Verdict::of(identity)`, to be had back by `std::any_cast` from PeerIdentity::identity. (Not a
+/// bare std::any, which converts from everything: clang cannot decide whether a std::expected of one does.)
+class Verdict {
+public:
+    Verdict() = default;
+    template<class T>
+    static Verdict of(T identity) {
+        Verdict verdict;
+        verdict.identity_ = std::move(identity);
+        return verdict;
+    }
+    std::any take() && { return std::move(identity_); }
+
+private:
+    std::any identity_;
+};
+
 /// Judges a peer's chain during the handshake; what it returns travels with the connection (PeerIdentity::identity). An error
 /// ends the handshake with an alert. Runs on the loop's thread; must not block. Replaces all of OpenSSL's own checks of the chain
 /// (the proof that the peer has the key stays), so a cell that must ignore its clock decides here (rules T2, T3).
-using Verify = std::function<Result<std::any>(const Chain&)>;
+using Verify = std::function<Result<Verdict>(const Chain&)>;
 
 enum class Validity { checked, ignored };
 

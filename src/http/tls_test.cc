@@ -65,14 +65,14 @@ TEST_F(Tls, APinnedAuthoritySufficesAndAnotherDoesNot) {
 TEST_F(Tls, ACustomJudgeDecidesAndItsReasonIsTold) {
     serve_tls();
     auto refused = get(
-        *client({.tls = {.verify = [](const Chain&) -> Result<std::any> { return fail(Code::forbidden, "revoked last week"); }}}),
+        *client({.tls = {.verify = [](const Chain&) -> Result<Verdict> { return fail(Code::forbidden, "revoked last week"); }}}),
         {});
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message, HasSubstr("revoked last week"));
     std::size_t length = 0;
-    EXPECT_TRUE(get(*client({.tls = {.verify = [&](const Chain& chain) -> Result<std::any> {
+    EXPECT_TRUE(get(*client({.tls = {.verify = [&](const Chain& chain) -> Result<Verdict> {
                                  length = chain.size();
-                                 return std::any(1);
+                                 return Verdict::of(1);
                              }}}),
                     {}));
     EXPECT_GE(length, 2u);

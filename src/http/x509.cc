@@ -96,9 +96,9 @@ Result<void> verify_chain(const Chain& chain, const std::string& ca_pem, Validit
 }
 
 Verify pinned_authorities(std::string ca_pem, Validity validity) {
-    return [ca_pem = std::move(ca_pem), validity](const Chain& chain) -> Result<std::any> {
+    return [ca_pem = std::move(ca_pem), validity](const Chain& chain) -> Result<Verdict> {
         TRY_VOID(verify_chain(chain, ca_pem, validity));
-        return std::any{};
+        return Verdict{};
     };
 }
 

@@ -48,8 +48,8 @@ struct Dial : std::enable_shared_from_this<Dial> {
         http::ClientOptions made{.base = "https://" + address};
         made.tls.credentials = options.credentials();
         made.tls.allow_tls12 = false;
-        made.tls.verify = [verify = options.verify](const http::Chain& chain) -> Result<std::any> {
-            return std::any(TRY(verify(chain)));
+        made.tls.verify = [verify = options.verify](const http::Chain& chain) -> Result<http::Verdict> {
+            return http::Verdict::of(TRY(verify(chain)));
         };
         // An address that swallows everything must leave time for the next one.
         made.connect_timeout = std::max<Duration>(options.deadline / 2, 1s);

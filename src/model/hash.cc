@@ -42,8 +42,8 @@ Json canonical(const Message& message, const FieldDescriptor* field) {
         // The order of what is told apart by a key says nothing.
         const std::string& key = rule.key();
         if (!key.empty() && !items.is_null())
-            std::stable_sort(items.array_items()->begin(), items.array_items()->end(),
-                             [&](const Json& a, const Json& b) { return a.text(key) < b.text(key); });
+            std::sort(items.array_items()->begin(), items.array_items()->end(),
+                      [&](const Json& a, const Json& b) { return a.text(key) < b.text(key); });
         return items;
     }
     if (!reflection->HasField(message, field)) return {};

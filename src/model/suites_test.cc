@@ -25,7 +25,7 @@ class Suite {
 public:
     explicit Suite(const std::string& archive) {
         const char* given = std::getenv("SKERRY_DATA");
-        fs::path data = given ? fs::path(given) : fs::path(__FILE__).parent_path() / "../../../shared/data";
+        fs::path data = given ? fs::path(given) : fs::path(SKERRY_FOLDER) / "../../../shared/data";
         fs::path file = data / archive;
         if (!fs::exists(file)) {
             missing_ = file.string() + " is absent (set SKERRY_DATA to the folder with the test data)";

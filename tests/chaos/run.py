@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""kill -9 of core, site and node daemons at random while an app is updated. At the end exactly the wanted instances run, and none was restarted but for
+its own update. SKERRY_CHAOS_SECONDS (default 30) and SKERRY_SEED choose how long and which."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import *
+
+SECONDS = int(os.environ.get("SKERRY_CHAOS_SECONDS", "30"))
+SEED = int(os.environ.get("SKERRY_SEED", str(random.SystemRandom().randrange(1 << 32))))
+
+
+def ballast(version):
+    """An app that nobody updates: its containers must never change."""
+    text = app_of(till(version)).replace("name: till\n", "name: steady\n").replace("      publish: 8080\n", "")
+    return text
+
+
+def body(world):
+    chance = random.Random(SEED)
+    say(f"seed {SEED}, {SECONDS} s")
+    wan, lan = world.network(), world.network("lan", "10.98")
+    core = world.core(wan)
+    sites = [world.site(core, wan, "store-1"), world.site(core, wan, "store-2", ("tier=store",), lan)]
+    node = world.node(sites[1], lan, "back-room")
+    core.apply(till("4.2"))
+    push(core, world, "4.2")
+    core.apply(ballast("4.2"))
+    for site in sites:
+        wait_until(f"the till answers at {site.name}", lambda: answers(site, node, "4.2"), 60)
+    wait_until("steady runs at both", lambda: len(steady(sites, node)) == 2, 60)
+    push(core, world, "4.3")
+    seen = {key: {value} for key, value in running([*sites, node]).items()}
+    untouched = steady(sites, node)
+
+    everyone = [core, *sites, node]
+    version, kills, updates = "4.2", 0, 0
+    deadline = time.monotonic() + SECONDS
+    down = {}
+    next_update = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        for machine in [m for m, when in down.items() if when < time.monotonic()]:
+            del down[machine]
+            last = machine.daemon
+            machine.start(last.role, *without_join(last.arguments), ready=chance.random() < 0.5)
+        victim = chance.choice(everyone)
+        if victim not in down:
+            victim.daemon.kill()
+            kills += 1
+            down[victim] = time.monotonic() + chance.choice([0, 0.05, 0.5, 2])
+        if time.monotonic() > next_update and core not in down:
+            wanted = "4.3" if version == "4.2" else "4.2"
+            try:
+                core.apply(app_of(till(wanted)))
+                version, updates = wanted, updates + 1
+                next_update = time.monotonic() + chance.uniform(3, 8)
+            except Failure:
+                pass  # killed meanwhile; what was not acknowledged may be lost
+        for key, value in running([*sites, node]).items():
+            seen.setdefault(key, set()).add(value)
+        time.sleep(chance.uniform(0, 0.6))
+    for machine in everyone:
+        if machine in down or not machine.daemon.runs():
+            last = machine.daemon
+            machine.start(last.role, *without_join(last.arguments))
+    say(f"{kills} kills and {updates} updates; all daemons run again")
+
+    def agreed():
+        core.apply(app_of(till(version)))
+        return all(answers(site, node, version) for site in sites)
+    wait_until(f"both sites serve {version}", agreed, 90)
+    wait_until("the core has it all ready", lambda: settled(core), 90)
+    found = running([*sites, node])
+    if len(found) != 4:
+        raise Failure(f"four containers were wanted: {found}")
+    if steady(sites, node) != untouched:
+        raise Failure(f"an app that nobody changed was restarted: {untouched} {steady(sites, node)}")
+    for each in core.get("instances"):
+        if each["status"].get("restarts", 0):
+            raise Failure(f"{each['metadata']['name']} counts {each['status']['restarts']} restarts: {each['status']}")
+    # The till's container changes only with its version: never more different ones than updates, and the first, at a site.
+    lives = {}
+    for key, values in seen.items():
+        lives[key[0]] = lives.get(key[0], 0) + len(values) if "till" in key[1] else lives.get(key[0], 0)
+    for machine, count in lives.items():
+        if count > updates + 1:
+            raise Failure(f"{machine}: {count} lives of the till for {updates} updates")
+    revisions = {each["status"].get("revision") for each in core.get("instances") if each["spec"]["app"] == "till"}
+    if len(revisions) != 1:
+        raise Failure(f"instances of one app have several revisions at the end: {revisions}")
+    stays("nothing moves any more", lambda: running([*sites, node]) == found, 5)
+
+
+def running(machines):
+    return {(machine.name, group): life for machine in machines for group, life in machine.containers().items()}
+
+
+def steady(sites, node):
+    return {key: life for key, life in running([*sites, node]).items() if "steady" in key[1]}
+
+
+def answers(site, node, version):
+    """Whether the site's till answers, on whichever of its machines it is."""
+    if site.name != "store-2":
+        return till_serves(site, version)
+    return any(serves_quietly(machine, version) for machine in (site, node))
+
+
+def serves_quietly(machine, version):
+    return f"till {version} at store-2" in machine.curl("http://localhost:8080/", check=False)
+
+
+def settled(core):
+    apps = [core.get("app", name, "retail") for name in ("till", "steady")]
+    return all(condition(app, "Ready").get("status") == "True" and app["status"].get("readyReplicas") == 2 and
+               app["status"].get("observedGeneration") == app["metadata"]["generation"] and app["status"].get("updatedSites") == 2 for app in apps)
+
+
+scenario(body)

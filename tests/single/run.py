@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""One machine: up, image push, apply, curl, logs; Ctrl-C leaves apps running, the next up adopts them; reset leaves nothing."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import *
+
+
+def what_is_there(machine):
+    """Everything of which reset must leave nothing."""
+    run_in = machine.run
+    return {
+        "processes": sorted(read(f"/proc/{pid}/comm").strip() for pid in machine.processes() if read(f"/proc/{pid}/comm").strip() not in ("sleep", "")),
+        "mounts": sorted(line.split()[4] for line in read(f"/proc/{machine.pid}/mountinfo").splitlines()),
+        "links": sorted(line.split()[1] for line in run_in("ip", "-o", "link").stdout.splitlines()),
+        "routes": sorted(run_in("ip", "route").stdout.splitlines()),
+        "rules": run_in("nft", "list", "ruleset").stdout,
+        "cgroups": cgroups(machine.prefix),
+        "run": sorted(run_in("ls", "-A", "/run").stdout.split()),
+        "netns": sorted(run_in("sh", "-c", "ls -A /run/netns 2>/dev/null || true").stdout.split()),
+        "state": os.path.exists(machine.state),
+    }
+
+
+def body(world):
+    # A second machine on the same cable stands for the rest of the world.
+    wan = world.network()
+    other = world.machine("other", wan)
+    box = world.machine("harbour", wan)
+    before = what_is_there(box)
+
+    box.start("up", "--label", "tier=store")
+    say("skerry up runs")
+    assert_not_running_twice(box)
+    box.skerry("apply", "-f", ROOT + "/examples/till.yaml")
+
+    def says_why():
+        app = box.get("app", "till", "retail")
+        text = json.dumps(app["status"]) + box.skerry("describe", "app", "till", "-n", "retail").stdout
+        return "image push" in text
+    wait_until("an app whose image is missing says which command helps", says_why, 20)
+    say("without its image the app says what to do")
+    pushed = push(box, world, "4.2")
+    say("pushed: " + " ".join(pushed.stdout.split())[-100:])
+    wait_until("the till answers on localhost", lambda: till_serves(box, "4.2"), 60)
+    page = box.curl("http://localhost:8080/")
+    if "Welcome aboard" not in page or "key of 14 letters" not in page:
+        raise Failure(f"values of Config and Secret are not in the page: {page}")
+    box.curl(f"http://{box.address}:8080/")
+    other.curl(f"http://{box.address}:8080/")
+    say("curl answers on localhost, on the machine's address, and from outside")
+
+    name = instances(box)[0]["metadata"]["name"]
+    wait_until("the log of the instance comes", lambda: "serving on 8080" in box.skerry("logs", name, "-n", "retail").stdout, 20)
+    box.skerry("wait", "app/till", "-n", "retail", "--for=condition=Ready", "--timeout=30s")
+    table = box.skerry("get", "apps,allocations,instances,sites,nodes", "-A", "-o", "wide").stdout
+    if "till" not in table:
+        raise Failure("get shows no till:\n" + table)
+    print(table)
+
+    was = box.containers()
+    if len(was) != 1:
+        raise Failure(f"one container was wanted: {was}")
+    status = box.daemon.stop()
+    if status != 0:
+        raise Failure(f"Ctrl-C: skerry up ended with status {status}")
+    said = tail(box.daemon.log, 5)
+    if "run on" not in said and "runs on" not in said and "running" not in said:
+        raise Failure("Ctrl-C does not say that apps run on: " + said)
+    if not till_serves(box, "4.2") or box.containers() != was:
+        raise Failure("the app does not outlive skerry up")
+    say("Ctrl-C: skerry is gone, the till answers")
+    box.start("up", "--label", "tier=store")
+    wait_until("the instance is ready again in the next up", lambda: instances(box)[0]["status"].get("ready"), 30)
+    stays("the container is the same", lambda: box.containers() == was, 4)
+    if instances(box)[0]["status"].get("restarts", 0) != 0:
+        raise Failure("adopting counted as a restart")
+    say("the next up adopts it: same process")
+    wait_until("the log is still there", lambda: "serving on 8080" in box.skerry("logs", name, "-n", "retail").stdout, 20)
+
+    box.daemon.kill()
+    box.start("up", "--label", "tier=store")
+    wait_until("ready after a crash", lambda: instances(box)[0]["status"].get("ready"), 30)
+    if box.containers() != was:
+        raise Failure(f"a crash of skerry restarted the container: {was} {box.containers()}")
+    say("kill -9 and up: same process")
+
+    refused = box.skerry("reset", "--yes", *box.cell_arguments(), check=False)
+    if refused.returncode == 0:
+        raise Failure("reset does not refuse while skerry runs")
+    box.daemon.stop()
+    box.skerry("reset", *box.cell_arguments(), stdin="no\n", check=False)
+    if box.containers() != was:
+        raise Failure("reset did something though the answer was no")
+    box.run(program(), "reset", "--yes", *box.cell_arguments())
+    after = wait_until("reset leaves nothing", lambda: left(before, what_is_there(box)), 10)
+    if after != "nothing":
+        raise Failure("left behind: " + after)
+    say("reset leaves no process, mount, group, namespace, rule, link or file")
+
+
+def left(before, after):
+    """What is there that was not; "nothing" when all is gone."""
+    for kind, found in after.items():
+        if found != before[kind]:
+            raise Failure(f"{kind}: {found} (before: {before[kind]})")
+    return "nothing"
+
+
+def assert_not_running_twice(box):
+    second = box.run(program(), "up", *box.cell_arguments(), check=False, timeout=20)
+    if second.returncode == 0 or "already uses" not in second.stderr:
+        raise Failure(f"a second skerry up on the same state is not refused: {second.stdout} {second.stderr}")
+
+
+scenario(body)

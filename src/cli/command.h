@@ -9,12 +9,19 @@
 
 namespace skerry::cli {
 
+class Invocation;
+
+/// Words that may stand at this place, for completion: asked with what was typed before it. Must be quick, and silent when it cannot tell.
+using Suggest = std::function<std::vector<std::string>(const Invocation& so_far)>;
+
 struct Option {
-    std::string names;      ///< "-o,--output"; the last long name is the key in Invocation
-    std::string value;      ///< name of its value in the help, "FORMAT"; empty: a flag
+    std::string names;                ///< "-o,--output"; the last long name is the key in Invocation
+    std::string value;                ///< name of its value in the help, "FORMAT"; empty: a flag
     std::string help;
-    std::vector<std::string> choices; ///< none: anything
+    std::vector<std::string> choices; ///< none: anything; of a flag: words allowed in "--flag=WORD" besides true and false
     bool repeatable = false;
+    bool shared = false; ///< many verbs have it: accepted before the verb, too, and shown apart in the help
+    Suggest suggest;
 };
 
 struct Argument {
@@ -22,12 +29,15 @@ struct Argument {
     std::string help;
     bool required = true;
     bool repeatable = false; ///< takes all that follow; last only
+    Suggest suggest;
 };
 
 /// What the user typed, already held against the command's options.
 class Invocation {
 public:
-    std::map<std::string, std::vector<std::string>, std::less<>> options; ///< by long name without dashes; a flag has one empty value
+    /// By long name without dashes. A flag has one value: "" or the word behind its "="; a flag given as "--flag=false" is absent unless
+    /// its choices name "false".
+    std::map<std::string, std::vector<std::string>, std::less<>> options;
     std::vector<std::string> arguments;
 
     bool has(std::string_view option) const { return options.contains(option); }
@@ -46,12 +56,19 @@ struct Command {
     std::vector<Option> options;
     std::function<int(const Invocation&)> run; ///< the exit status
     bool hidden = false;
+    std::string group; ///< its heading in the list of all commands; empty: those that run Skerry itself
 };
 
-/// Exit statuses: 0 done; 1 the thing asked for failed; 2 the command line is wrong.
+/// Exit statuses: 0 done; 1 the thing asked for failed; 2 the command line is wrong; 130 ended by Ctrl-C.
+///
+/// Adds `completion` and `help`. `run` of a Command may return `wrong_usage` after having said what is wrong.
 int run_commands(int argc, const char* const* argv, std::span<const Command> commands, std::string_view version);
 
-/// apply, get, describe, delete, logs, wait, label, image push, token create, login, version, completion …: everything that talks to an API.
+inline constexpr int wrong_usage = 2;
+inline constexpr int interrupted = 130;
+
+/// apply, get, describe, delete, logs, wait, label, explain, image push, image list, token create, login, version: everything that
+/// talks to an API.
 std::vector<Command> client_commands(std::string version);
 
 } // namespace skerry::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "cli/command.h"
+
+#include <string>
+
+namespace skerry::cli {
+
+inline constexpr const char* objects_group = "Objects";
+inline constexpr const char* apps_group = "Apps and images";
+inline constexpr const char* access_group = "Sites and access";
+
+Command get_command();
+Command describe_command();
+Command apply_command();
+Command delete_command();
+Command label_command();
+Command wait_command();
+Command explain_command();
+Command logs_command();
+Command image_push_command();
+Command image_list_command();
+Command token_create_command();
+Command login_command();
+Command version_command(std::string version);
+
+} // namespace skerry::cli

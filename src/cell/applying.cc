@@ -20,8 +20,8 @@ constexpr int most_tries = 8;
 
 std::unexpected<Error> refuse(const sync::ItemKey& key, std::string_view why) {
     const model::KindFacts* facts = model::find_kind(key.kind);
-    return fail(Code::forbidden, fmt::format("{} {}{}{}: {}", facts ? facts->name : "object of an unknown kind", model::quoted(key.project),
-                                             key.project.empty() ? "" : "/", model::quoted(key.name), why));
+    std::string name = key.project.empty() ? key.name : key.project + "/" + key.name;
+    return fail(Code::forbidden, fmt::format("{} {}: {}", facts ? facts->name : "object of an unknown kind", model::quoted(name), why));
 }
 
 std::string_view form_problem(const sync::ItemKey& key) {
@@ -148,7 +148,8 @@ void Link::apply() {
     applying_->put.clear();
     auto staged = stage(transaction, applying_->apply);
     if (!staged) {
-        log(Level::warning, "cell", "{}: {}", tag_, staged.error().message);
+        bool again = std::exchange(refused_, staged.error().message) == staged.error().message; // it tries for ever
+        log(again ? Level::debug : Level::warning, "cell", "{}: {}", tag_, staged.error().message);
         return reject("refused: " + staged.error().message);
     }
     if (transaction.empty()) return landed(store::Number{0});

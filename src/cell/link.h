@@ -106,6 +106,7 @@ private:
     std::unique_ptr<env::Wire> wire_;
     env::Wire::Traffic past_; ///< of earlier wires
     std::string trouble_;
+    std::string refused_; ///< the last item that closed the wire
     bool was_up_ = false;
     bool pumping_ = false, pump_posted_ = false;
     std::unique_ptr<env::Timer> timer_;

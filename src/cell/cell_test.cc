@@ -1,0 +1,448 @@
+#include "cell/test_world.h"
+#include "cell/writing.h"
+#include "model/allocation.pb.h"
+#include "model/app.pb.h"
+#include "model/conditions.h"
+#include "model/event.pb.h"
+#include "model/instance.pb.h"
+#include "model/node.pb.h"
+#include "model/project.pb.h"
+#include "model/revision.pb.h"
+#include "model/secret.pb.h"
+#include "model/site.pb.h"
+
+#include <gtest/gtest.h>
+
+namespace skerry::cell {
+
+namespace {
+
+using model::Kind;
+using store::Key;
+using store::Part;
+using Role = env::Peer::Role;
+
+const trust::Identity admin = trust::Identity::user("admin", {"system:masters"});
+
+/// A core and a site, as a fleet would have them, with the roles' loops left out.
+class CellTest : public testing::Test {
+protected:
+    CellTest()
+        : core(world, {Role::core, "core", {}}, {.version = "1", .with_default_project = true}, 1),
+          site(world, {Role::site, "store-17", {}}, {.version = "1", .parents = {"core:1"}}, 2) {
+        world.at["core:1"] = &core;
+    }
+    void boot_core() { core.boot(slices_for_both(slices_for_sites(), slices_for_nodes()), nullptr); }
+    void boot_site() { site.boot(slices_for_nodes(), slice_of_site("store-17")); }
+    void boot() {
+        boot_core();
+        boot_site();
+    }
+
+    template<class M>
+    Uid write(Machine& at, Kind kind, M message) {
+        Uid uid;
+        auto before = at.store->get({kind, message.metadata().namespace_(), message.metadata().name()});
+        auto& meta = *message.mutable_metadata();
+        std::uint32_t generation = before ? before->generation + 1 : 1;
+        uid = before ? before->uid : Uid(at.chance.id());
+        meta.set_uid(uid.text());
+        meta.set_home(at.store->cell().text());
+        meta.set_generation(generation);
+        store::Transaction transaction;
+        transaction.put({kind, meta.namespace_(), meta.name()}, uid, at.store->cell(), generation, message.SerializeAsString(), store::Transaction::anything());
+        at.store->commit(std::move(transaction), [](auto result) { ASSERT_TRUE(result); });
+        world.settle();
+        return uid;
+    }
+    void write_site(const std::string& beat = "1s") {
+        model::Site message;
+        message.mutable_metadata()->set_name("store-17");
+        message.mutable_spec()->add_uplinks()->set_name("wan");
+        message.mutable_spec()->mutable_uplinks(0)->set_beat(beat);
+        write(core, Kind::site, message);
+    }
+    void write_allocation(const std::string& name, const std::string& revision, const std::string& to = "store-17") {
+        model::Allocation message;
+        message.mutable_metadata()->set_name(name);
+        message.mutable_metadata()->set_namespace_("default");
+        message.mutable_spec()->set_site(to);
+        message.mutable_spec()->set_revision(revision);
+        message.mutable_spec()->set_replicas(1);
+        write(core, Kind::allocation, message);
+    }
+    void write_revision(const std::string& name, const std::string& secret = {}) {
+        model::Revision message;
+        message.mutable_metadata()->set_name(name);
+        message.mutable_metadata()->set_namespace_("default");
+        if (!secret.empty()) {
+            auto& pin = *message.mutable_spec()->add_pins();
+            pin.set_kind("Secret");
+            pin.set_copy(secret);
+            model::Secret copy;
+            copy.mutable_metadata()->set_name(secret);
+            copy.mutable_metadata()->set_namespace_("default");
+            (*copy.mutable_data())["token"] = "t";
+            write(core, Kind::secret, copy);
+        }
+        write(core, Kind::revision, message);
+    }
+    void erase(Machine& at, const Key& key) {
+        store::Transaction transaction;
+        transaction.erase(key, store::Transaction::anything());
+        at.store->commit(std::move(transaction), nullptr);
+        world.settle();
+    }
+    void write_instance(const std::string& name, const std::string& node = "n1") {
+        model::Instance message;
+        message.mutable_metadata()->set_name(name);
+        message.mutable_metadata()->set_namespace_("default");
+        message.mutable_spec()->set_site("store-17");
+        message.mutable_spec()->set_node(node);
+        write(site, Kind::instance, message);
+    }
+    void report_phase(Machine& at, const std::string& name, const std::string& phase) {
+        auto object = at.store->get({Kind::instance, "default", name});
+        ASSERT_TRUE(object);
+        model::Instance found;
+        found.mutable_status()->set_phase(phase);
+        report_part(*at.store, *object, Part::found, found);
+    }
+    std::string touch() {
+        const auto* seen = core.store->get<model::Site>({Kind::site, "", "store-17"});
+        const auto* condition = seen ? model::find_condition(seen->status().conditions(), "InTouch") : nullptr;
+        return condition ? condition->status() + " " + condition->reason() : "";
+    }
+    bool has(Machine& at, Kind kind, const std::string& name) { return at.store->get({kind, model::facts(kind).fleet_wide ? "" : "default", name}) != nullptr; }
+
+    std::expected<Admitted, Refusal> ask(const std::function<void(Admission&, Answer)>& what) {
+        std::optional<std::expected<Admitted, Refusal>> answer;
+        what(core.cell->admission(), [&](auto result) { answer = std::move(result); });
+        EXPECT_FALSE(answer) << "never before it returns";
+        world.settle();
+        EXPECT_TRUE(answer);
+        return answer ? std::move(*answer) : std::unexpected(Refusal{});
+    }
+    static std::unique_ptr<model::App> app(const std::string& name, const std::string& image = "pos:1", const std::string& project = "default") {
+        auto message = std::make_unique<model::App>();
+        message->mutable_metadata()->set_name(name);
+        message->mutable_metadata()->set_namespace_(project);
+        auto& component = *message->mutable_spec()->add_components();
+        component.set_name("main");
+        component.set_image(image);
+        return message;
+    }
+
+    World world;
+    Machine core, site;
+};
+
+TEST_F(CellTest, ASliceIsAClosureAndFollowsEveryChange) {
+    boot();
+    write_site();
+    write_revision("till-1", "key-1");
+    write_revision("other", "key-2");
+    write_allocation("till-a", "till-1");
+    write_allocation("elsewhere", "other", "store-18");
+    world.pass(2s);
+    EXPECT_EQ(touch(), "True InTouch");
+    for (auto [kind, name] : std::vector<std::pair<Kind, std::string>>{{Kind::site, "store-17"}, {Kind::allocation, "till-a"}, {Kind::revision, "till-1"},
+                                                                       {Kind::secret, "key-1"}, {Kind::project, "default"}})
+        EXPECT_TRUE(has(site, kind, name)) << name;
+    EXPECT_FALSE(has(site, Kind::secret, "key-2"));
+    EXPECT_FALSE(has(site, Kind::allocation, "elsewhere"));
+
+    // Two refer to the revision; it leaves with the second.
+    write_allocation("till-b", "till-1");
+    erase(core, {Kind::allocation, "default", "till-a"});
+    world.pass(1s);
+    EXPECT_FALSE(has(site, Kind::allocation, "till-a"));
+    EXPECT_TRUE(has(site, Kind::secret, "key-1"));
+    write_revision("till-2", "key-3");
+    write_allocation("till-b", "till-2");
+    world.pass(1s);
+    EXPECT_FALSE(has(site, Kind::revision, "till-1"));
+    EXPECT_FALSE(has(site, Kind::secret, "key-1"));
+    EXPECT_TRUE(has(site, Kind::secret, "key-3"));
+    auto view = core.cell->peers().child("store-17");
+    ASSERT_TRUE(view);
+    EXPECT_TRUE(view->in_agreement);
+    EXPECT_EQ(view->acknowledged, site.cell->peers().parent()->acknowledged);
+}
+
+TEST_F(CellTest, StatusGoesUpWithItsObjects) {
+    boot();
+    write_site();
+    world.pass(1s);
+    write_instance("till-x");
+    report_phase(site, "till-x", "Starting");
+    report_phase(site, "till-x", "Running");
+    world.pass(2s);
+    const auto* up = core.store->get<model::Instance>({Kind::instance, "default", "till-x"});
+    ASSERT_TRUE(up);
+    EXPECT_EQ(up->status().phase(), "Running");
+    EXPECT_EQ(core.store->get({Kind::instance, "default", "till-x"})->home, site.store->cell());
+    erase(site, {Kind::instance, "default", "till-x"});
+    world.pass(2s);
+    EXPECT_FALSE(has(core, Kind::instance, "till-x"));
+}
+
+TEST_F(CellTest, EditsOfBothSidesMeetAfterACut) {
+    boot();
+    write_site();
+    write_allocation("till-a", "till-1");
+    world.pass(2s);
+    world.cut();
+    write_allocation("till-b", "till-1");
+    erase(core, {Kind::allocation, "default", "till-a"});
+    write_instance("till-x");
+    world.pass(3s);
+    EXPECT_EQ(touch(), "True InTouch") << "within its patience";
+    world.pass(10s);
+    EXPECT_EQ(touch(), "False Away");
+    EXPECT_TRUE(has(site, Kind::allocation, "till-a"));
+    world.heal();
+    world.pass(60s);
+    EXPECT_EQ(touch(), "True InTouch");
+    EXPECT_TRUE(has(site, Kind::allocation, "till-b"));
+    EXPECT_FALSE(has(site, Kind::allocation, "till-a"));
+    EXPECT_TRUE(has(core, Kind::instance, "till-x"));
+}
+
+TEST_F(CellTest, EitherSideMayCrash) {
+    boot();
+    write_site();
+    write_allocation("till-a", "till-1");
+    write_instance("till-x");
+    world.pass(2s);
+    core.crash();
+    write_instance("till-y");
+    world.pass(5s);
+    boot_core();
+    EXPECT_EQ(touch().substr(0, 4), "Unkn") << touch();
+    write_allocation("till-b", "till-1");
+    world.pass(60s);
+    EXPECT_EQ(touch(), "True InTouch");
+    EXPECT_TRUE(has(core, Kind::instance, "till-y"));
+    EXPECT_TRUE(has(site, Kind::allocation, "till-b"));
+    site.crash();
+    write_allocation("till-c", "till-1");
+    erase(core, {Kind::allocation, "default", "till-a"});
+    world.pass(20s);
+    boot_site();
+    EXPECT_TRUE(has(site, Kind::allocation, "till-a")) << "it starts with what it had";
+    world.pass(20s);
+    EXPECT_TRUE(has(site, Kind::allocation, "till-c"));
+    EXPECT_FALSE(has(site, Kind::allocation, "till-a"));
+    EXPECT_TRUE(core.cell->peers().child("store-17")->in_agreement);
+}
+
+TEST_F(CellTest, AnIdleHourWritesNothingAndCarriesBeatsOnly) {
+    boot();
+    write_site("15s");
+    write_allocation("till-a", "till-1");
+    write_instance("till-x");
+    report_phase(site, "till-x", "Running");
+    world.pass(300s); // soft status goes to disk once
+    std::uint64_t writes = core.disk->writes() + site.disk->writes(), messages = world.messages;
+    world.pass(3'600s);
+    EXPECT_EQ(core.disk->writes() + site.disk->writes(), writes);
+    EXPECT_EQ(world.messages - messages, 240u);
+}
+
+TEST_F(CellTest, ANameThatIsTakenStaysWithItsOwnerAndTheLinkStaysUp) {
+    boot();
+    write_site();
+    world.pass(1s);
+    model::Node local;
+    local.mutable_metadata()->set_name("n1");
+    local.mutable_spec()->set_site("core");
+    Uid mine = write(core, Kind::node, local);
+    model::Node theirs = local;
+    theirs.mutable_spec()->set_site("store-17");
+    Uid other = write(site, Kind::node, theirs);
+    world.pass(5s);
+    EXPECT_EQ(core.store->get({Kind::node, "", "n1"})->uid, mine);
+    auto view = core.cell->peers().child("store-17");
+    EXPECT_TRUE(view->in_touch);
+    EXPECT_EQ(view->refused, 1u);
+    EXPECT_NE(view->trouble.find("NameTaken"), std::string::npos) << view->trouble;
+    // When the name is free, it comes by itself.
+    erase(core, {Kind::node, "", "n1"});
+    world.pass(10s);
+    ASSERT_TRUE(core.store->get({Kind::node, "", "n1"}));
+    EXPECT_EQ(core.store->get({Kind::node, "", "n1"})->uid, other);
+    EXPECT_EQ(core.cell->peers().child("store-17")->refused, 0u);
+}
+
+/// A site that claims what is not its own.
+class HostileSlicer final : public Slicer {
+public:
+    explicit HostileSlicer(Kind kind) : kind_(kind) {}
+    SliceLane lane(const Member& member) const override { return kind_ == Kind::secret || member.part != Part::wish ? SliceLane::desired : SliceLane::status; }
+    std::vector<Root> roots(const store::Object& object) const override {
+        return object.key.kind == kind_ ? std::vector<Root>{{"parent", {Part::wish, Part::found}}} : std::vector<Root>{};
+    }
+    std::vector<Key> references(const store::Object&) const override { return {}; }
+    bool accepts(const env::Peer&, const Member&, CellId, const google::protobuf::Message&, const store::Object*) const override { return true; }
+
+private:
+    Kind kind_;
+};
+
+TEST_F(CellTest, AChildThatWritesWhatIsNotItsOwnIsRefusedByName) {
+    for (Kind kind : {Kind::secret, Kind::node}) {
+        World here;
+        Machine parent(here, {Role::core, "core", {}}, {.version = "1"}, 1), child(here, {Role::site, "store-17", {}}, {.parents = {"core:1"}}, 2);
+        here.at["core:1"] = &parent;
+        parent.boot(slices_for_sites(), nullptr);
+        child.boot(nullptr, std::make_unique<HostileSlicer>(kind));
+        model::Node node;
+        model::Secret secret;
+        node.mutable_metadata()->set_name("evil");
+        secret.mutable_metadata()->set_name("evil");
+        secret.mutable_metadata()->set_namespace_("default");
+        node.mutable_spec()->set_site("store-18"); // another site's
+        for (auto* meta : {node.mutable_metadata(), secret.mutable_metadata()}) {
+            meta->set_uid(Uid(Id{1, 2}).text());
+            meta->set_home(child.store->cell().text());
+            meta->set_generation(1);
+        }
+        store::Transaction transaction;
+        transaction.put({kind, kind == Kind::secret ? "default" : "", "evil"}, Uid(Id{1, 2}), child.store->cell(), 1,
+                        kind == Kind::secret ? secret.SerializeAsString() : node.SerializeAsString(), store::Transaction::anything());
+        child.store->commit(std::move(transaction), nullptr);
+        here.pass(20s);
+        EXPECT_EQ(parent.store->count(kind), 0u);
+        EXPECT_NE(child.cell->peers().parent()->trouble.find("evil"), std::string::npos) << child.cell->peers().parent()->trouble;
+        std::uint64_t messages = here.messages;
+        here.pass(600s);
+        EXPECT_LE(here.messages - messages, 600u) << "it tries again, with back-off";
+    }
+}
+
+TEST_F(CellTest, AdmissionCreatesUpdatesAndRemoves) {
+    boot_core();
+    auto made = ask([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("till"), {}, std::move(answer)); });
+    ASSERT_TRUE(made) << made.error().error.message;
+    EXPECT_EQ(made->change, Admitted::Change::created);
+    EXPECT_EQ(made->object->generation, 1u);
+    EXPECT_EQ(made->warnings.size(), 1u);
+    EXPECT_EQ(store::as<model::App>(*made->object).spec().state(), "running");
+    auto again = ask([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("till"), {}, std::move(answer)); });
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().error.code, Code::exists);
+
+    auto same = ask([](Admission& gate, Answer answer) { gate.update(admin, Kind::app, app("till"), {}, std::move(answer)); });
+    ASSERT_TRUE(same);
+    EXPECT_EQ(same->change, Admitted::Change::unchanged);
+    EXPECT_EQ(same->object->wish.number, made->object->wish.number);
+    auto changed = ask([](Admission& gate, Answer answer) { gate.update(admin, Kind::app, app("till", "pos:2"), {}, std::move(answer)); });
+    ASSERT_TRUE(changed);
+    EXPECT_EQ(changed->object->generation, 2u);
+    auto stale = app("till", "pos:3");
+    stale->mutable_metadata()->set_resource_version(std::to_string(made->object->number()));
+    auto conflict = ask([&](Admission& gate, Answer answer) { gate.update(admin, Kind::app, std::move(stale), {}, std::move(answer)); });
+    ASSERT_FALSE(conflict);
+    EXPECT_EQ(conflict.error().error.code, Code::conflict);
+
+    auto dry = ask([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("dry"), {.dry_run = true}, std::move(answer)); });
+    ASSERT_TRUE(dry);
+    EXPECT_FALSE(has(core, Kind::app, "dry"));
+    auto gone = ask([](Admission& gate, Answer answer) { gate.remove(admin, {Kind::app, "default", "till"}, {}, {}, std::move(answer)); });
+    ASSERT_TRUE(gone);
+    EXPECT_FALSE(has(core, Kind::app, "till"));
+}
+
+TEST_F(CellTest, AdmissionRefusesWithTheRemedy) {
+    boot_core();
+    auto refused = [&](const std::function<void(Admission&, Answer)>& what) {
+        auto answer = ask(what);
+        EXPECT_FALSE(answer);
+        return answer ? std::string{} : answer.error().error.message;
+    };
+    EXPECT_NE(refused([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("till", "pos:1", "retail"), {}, std::move(answer)); })
+                  .find("kubectl create namespace retail"),
+              std::string::npos);
+    auto bad = app("till");
+    bad->mutable_spec()->mutable_components(0)->mutable_resources()->set_cpu("half");
+    EXPECT_NE(refused([&](Admission& gate, Answer answer) { gate.create(admin, Kind::app, std::move(bad), {}, std::move(answer)); }).find("half"), std::string::npos);
+    EXPECT_NE(refused([](Admission& gate, Answer answer) { gate.create(trust::Identity::user("eve", {}), Kind::app, app("till"), {}, std::move(answer)); })
+                  .find("may not create"),
+              std::string::npos);
+    auto instance = std::make_unique<model::Instance>();
+    instance->mutable_metadata()->set_name("x");
+    instance->mutable_metadata()->set_namespace_("default");
+    EXPECT_NE(refused([&](Admission& gate, Answer answer) { gate.create(admin, Kind::instance, std::move(instance), {}, std::move(answer)); }).find("made by Skerry"),
+              std::string::npos);
+    EXPECT_NE(refused([](Admission& gate, Answer answer) { gate.remove(admin, {Kind::project, "", "default"}, {}, {}, std::move(answer)); }).find("cannot be deleted"),
+              std::string::npos);
+    auto project = std::make_unique<model::Project>();
+    project->mutable_metadata()->set_name("retail");
+    ASSERT_TRUE(ask([&](Admission& gate, Answer answer) { gate.create(admin, Kind::project, std::move(project), {}, std::move(answer)); }));
+    ASSERT_TRUE(ask([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("till", "pos:1", "retail"), {}, std::move(answer)); }));
+    EXPECT_NE(refused([](Admission& gate, Answer answer) { gate.remove(admin, {Kind::project, "", "retail"}, {}, {}, std::move(answer)); }).find("App retail/till"),
+              std::string::npos);
+}
+
+TEST_F(CellTest, WhatIsDecidedElsewhereIsNotEditedHere) {
+    boot();
+    write_site();
+    world.pass(2s);
+    auto edit = std::make_unique<model::Site>(*site.store->get<model::Site>({Kind::site, "", "store-17"}));
+    (*edit->mutable_spec()->mutable_values())["a"] = "b";
+    std::optional<std::expected<Admitted, Refusal>> answer;
+    site.cell->admission().update(admin, Kind::site, std::move(edit), {}, [&](auto result) { answer = std::move(result); });
+    world.settle();
+    ASSERT_TRUE(answer && !*answer);
+    EXPECT_NE(answer->error().error.message.find("decided at core core"), std::string::npos) << answer->error().error.message;
+}
+
+TEST_F(CellTest, EventsRepeatAsACountAndGoUp) {
+    boot();
+    write_site();
+    world.pass(1s);
+    write_instance("till-x");
+    auto object = site.store->get({Kind::instance, "default", "till-x"});
+    for (int n = 0; n < 100; ++n) {
+        site.cell->events().record(*object, Tone::warning, "BackOff", "it crashed");
+        world.pass(1s);
+    }
+    world.pass(20s);
+    ASSERT_EQ(site.store->count(Kind::event), 1u);
+    EXPECT_EQ(store::as<model::Event>(*site.store->list(Kind::event)[0]).spec().count(), 100u);
+    EXPECT_LE(site.store->list(Kind::event)[0]->generation, 13u);
+    ASSERT_EQ(core.store->count(Kind::event), 1u);
+    for (int n = 0; n < 5'000; ++n) site.cell->events().record(*object, Tone::normal, "Flood", std::to_string(n));
+    world.pass(10s);
+    EXPECT_LE(site.store->count(Kind::event), 60u);
+}
+
+class CountingLoop final : public Loop {
+public:
+    explicit CountingLoop(int& turns) : turns_(turns) {}
+    std::string_view name() const override { return "counting"; }
+    bool wakes(const store::Change& change) const override { return change.key.kind == Kind::app; }
+    Duration period() const override { return 60s; }
+    void turn() override { ++turns_; }
+
+private:
+    int& turns_;
+};
+
+TEST_F(CellTest, ManyWakesAreOneTurn) {
+    int turns = 0;
+    core.boot(slices_for_sites(), nullptr, [&](Cell& cell) { cell.add(std::make_unique<CountingLoop>(turns)); });
+    EXPECT_EQ(turns, 1);
+    for (int n = 0; n < 100; ++n) core.cell->wake("counting");
+    world.settle();
+    EXPECT_EQ(turns, 2);
+    ASSERT_TRUE(ask([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("till"), {}, std::move(answer)); }));
+    EXPECT_EQ(turns, 3);
+    world.pass(300s);
+    EXPECT_EQ(turns, 8);
+}
+
+} // namespace
+
+} // namespace skerry::cell

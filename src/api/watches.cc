@@ -81,7 +81,7 @@ void Watches::open(const Resource& resource, const http::Request& request, const
     if (!from_start) {
         auto number = parse_version(since);
         if (!number) return responder->respond(refusal(number.error(), &resource));
-        auto changes = store_.since(*number);
+        auto changes = store_.knows(*number) ? store_.since(*number) : fail(Code::gone, {});
         if (!changes)
             return responder->respond(refusal({Code::gone, "resourceVersion " + std::string(since) + " is too old or from another life of this store; list again"}, &resource));
         missed = std::move(*changes);

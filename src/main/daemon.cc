@@ -68,7 +68,7 @@ private:
     Result<void> serve();
     Result<void> write_way_in();
     Result<trust::Identity> identify(const http::Request&) const;
-    Result<std::any> judge(const http::Chain&) const;
+    Result<http::Verdict> judge(const http::Chain&) const;
     std::vector<std::string> reached_at() const;
     void commit_and_wait(store::Transaction);
     void announce();
@@ -213,7 +213,7 @@ Result<void> Daemon::join(const trust::JoinToken& token) {
     return {};
 }
 
-Result<std::any> Daemon::judge(const http::Chain& chain) const {
+Result<http::Verdict> Daemon::judge(const http::Chain& chain) const {
     trust::Judgement judgement{.use = trust::Use::client, .at = {}, .mark = {}, .revoked = {}};
     auto identity = TRY(trust::verify_peer(chain, membership_->anchors(), judgement));
     // Machines whose clocks are wrong must get through (rule T1); people's certificates end when they end.
@@ -221,7 +221,7 @@ Result<std::any> Daemon::judge(const http::Chain& chain) const {
         judgement.at = world_.clock.wall();
         identity = TRY(trust::verify_peer(chain, membership_->anchors(), judgement));
     }
-    return std::any(identity);
+    return http::Verdict::of(std::move(identity));
 }
 
 Result<trust::Identity> Daemon::identify(const http::Request& request) const {
@@ -241,7 +241,9 @@ Result<void> Daemon::open_doors() {
     auto credentials = TRY(membership_->server_credentials(reached_at()));
     std::string authorities;
     for (auto& anchor : membership_->anchors()) authorities += anchor;
-    tls_ = TRY(http::ServerTls::create({.credentials = credentials, .ca_pem = authorities, .verify = [this](const http::Chain& chain) { return judge(chain); }}));
+    http::ServerTlsOptions tls{.credentials = credentials, .ca_pem = authorities};
+    tls.verify = [this](const http::Chain& chain) -> Result<http::Verdict> { return judge(chain); };
+    tls_ = TRY(http::ServerTls::create(std::move(tls)));
     server_ = TRY(http::Server::open(world_.loop.context(), {.listen = options_.listen, .tls = tls_}));
     // Port 0 is known only now.
     TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));

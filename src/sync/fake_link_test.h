@@ -3,7 +3,9 @@
 #include "env/seeded_chance.h"
 #include "sync/session.h"
 
+#include <algorithm>
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -144,6 +146,10 @@ private:
     Number number_ = 0;
 };
 
+inline bool any(std::initializer_list<bool> done) {
+    return std::ranges::find(done, true) != done.end();
+}
+
 /// An ordered wire between two places that can be cut anywhere. Time passes only in `pass`.
 class FakeLink {
 public:
@@ -209,10 +215,7 @@ public:
     /// Everything that can happen at this moment; bounded, since a hot loop is a bug.
     bool settle(int most = 200'000) {
         for (int i = 0; i < most; ++i) {
-            bool any = output(parent) | output(child);
-            any |= deliver(parent) | deliver(child);
-            any |= land(parent) | land(child);
-            if (!any) return true;
+            if (!any({output(parent), output(child), deliver(parent), deliver(child), land(parent), land(child)})) return true;
         }
         return false;
     }

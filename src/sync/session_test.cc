@@ -33,13 +33,13 @@ TEST(Session, CarriesReferredKindsFirstAndRemovesThemLast) {
     link.parent.put(desired, key_of(3, 4), "secret");
     link.connect();
     std::vector<std::uint32_t> kinds;
-    while (link.output(link.parent) | link.output(link.child) | link.deliver(link.parent) | link.deliver(link.child)) {}
+    while (any({link.output(link.parent), link.output(link.child), link.deliver(link.parent), link.deliver(link.child)})) {}
     ASSERT_FALSE(link.child.waiting.empty());
     for (const Item& item : link.child.waiting.front().items) kinds.push_back(item.key.kind);
     EXPECT_EQ(kinds, (std::vector<std::uint32_t>{4, 8, 9}));
     ASSERT_TRUE(link.settle());
     for (std::uint64_t n : {1u, 2u, 3u}) link.parent.drop(desired, key_of(n, n == 1 ? 9 : n == 2 ? 8 : 4));
-    while (link.output(link.parent) | link.deliver(link.child) | link.output(link.child)) {}
+    while (any({link.output(link.parent), link.deliver(link.child), link.output(link.child)})) {}
     kinds.clear();
     ASSERT_FALSE(link.child.waiting.empty());
     for (const ItemKey& key : link.child.waiting.front().removed) kinds.push_back(key.kind);
@@ -118,10 +118,10 @@ TEST(Session, AThousandEditsOfOneObjectCostOneSend) {
     EXPECT_EQ(link.child.received[key_of(1)], 1);
     // While a batch is open: the receiver is slow to write.
     link.parent.put(desired, key_of(2), "slow");
-    while (link.output(link.parent) | link.deliver(link.child)) {}
+    while (any({link.output(link.parent), link.deliver(link.child)})) {}
     for (int n = 0; n < 1'000; ++n) {
         link.parent.put(desired, key_of(1), "again " + std::to_string(n));
-        while (link.output(link.parent) | link.deliver(link.child)) {}
+        while (any({link.output(link.parent), link.deliver(link.child)})) {}
     }
     ASSERT_TRUE(link.settle());
     EXPECT_EQ(link.child.received[key_of(1)], 2);
@@ -261,7 +261,7 @@ TEST(Session, WhatCannotBeAppliedEndsTheConnectionAndMovesNoCursor) {
     FakeLink link;
     link.parent.put(desired, key_of(1), "bad");
     link.connect();
-    while (link.output(link.parent) | link.output(link.child) | link.deliver(link.parent) | link.deliver(link.child)) {}
+    while (any({link.output(link.parent), link.output(link.child), link.deliver(link.parent), link.deliver(link.child)})) {}
     ASSERT_EQ(link.child.waiting.size(), 1u);
     link.child.session->rejected(link.child.waiting.front().ticket, "not yours");
     link.child.waiting.clear();

@@ -21,12 +21,14 @@ constexpr int most_tries = 8;
 std::unexpected<Error> refuse(const sync::ItemKey& key, std::string_view why) {
     const model::KindFacts* facts = model::find_kind(key.kind);
     std::string name = key.project.empty() ? key.name : key.project + "/" + key.name;
-    return fail(Code::forbidden, fmt::format("{} {}: {}", facts ? facts->name : "object of an unknown kind", model::quoted(name), why));
+    return fail(Code::forbidden,
+                fmt::format("{} {}: {}", facts ? facts->name : "object of an unknown kind", model::quoted(name), why));
 }
 
 std::string_view form_problem(const sync::ItemKey& key) {
     if (!model::format_problem("name", key.name).empty()) return "its name has not the form of names";
-    if (!key.project.empty() && !model::format_problem("label", key.project).empty()) return "its project has not the form of project names";
+    if (!key.project.empty() && !model::format_problem("label", key.project).empty())
+        return "its project has not the form of project names";
     return {};
 }
 
@@ -38,9 +40,7 @@ bool matches(const model::Meta& meta, const sync::Item& item) {
 
 } // namespace
 
-std::string write_cursor(const sync::Cursor& cursor) {
-    return cursor.incarnation.bytes() + big_endian(cursor.number);
-}
+std::string write_cursor(const sync::Cursor& cursor) { return cursor.incarnation.bytes() + big_endian(cursor.number); }
 
 std::optional<sync::Cursor> read_cursor(std::string_view bytes) {
     if (bytes.size() != 24) return {};
@@ -71,14 +71,16 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
     auto content = model::new_message(facts->kind);
     if (!content->ParseFromString(*item.bytes)) return refuse(item.key, "its bytes are no object of this kind");
     store::ObjectPtr before = context_.store.get(key);
-    if (lane != (context_.slicer.lane_for(peer_.role, {key, part}) == SliceLane::desired ? sync::Lane::desired : sync::Lane::status))
+    if (lane !=
+        (context_.slicer.lane_for(peer_.role, {key, part}) == SliceLane::desired ? sync::Lane::desired : sync::Lane::status))
         return refuse(item.key, "it belongs on the other lane");
     bool here = applying_->put.contains(key) || (before && before->uid == item.key.uid);
     if (part != store::Part::wish && !here) {
         keep_out(lane, item.key, fmt::format("{}: a status came of an object that is not here", key.text()));
         return {};
     }
-    if (!context_.slicer.accepts(peer_, {key, part}, item.key.home, *content, applying_->put.contains(key) ? nullptr : before.get()))
+    if (!context_.slicer.accepts(peer_, {key, part}, item.key.home, *content,
+                                 applying_->put.contains(key) ? nullptr : before.get()))
         return refuse(item.key, fmt::format("{} may not decide this", tag_));
     if (part != store::Part::wish) {
         applying_->reports.push_back(item);
@@ -87,19 +89,23 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
     }
     if (!matches(model::metadata(*content), item)) return refuse(item.key, "its metadata differs from what it was announced as");
     if (item.key.home == context_.store.cell()) {
-        keep_out(lane, item.key, fmt::format("{}: the other side holds an object that is decided here and is gone here", key.text()));
+        keep_out(lane, item.key,
+                 fmt::format("{}: the other side holds an object that is decided here and is gone here", key.text()));
         return {};
     }
     if (before) {
         bool same = before->uid == item.key.uid && before->home == item.key.home;
         bool from_there = side_ == sync::Side::child ? bool(before->wish.from) : before->wish.from == peer_.cell;
         if (!from_there) {
-            keep_out(lane, item.key, fmt::format("{}: the name is taken here by another object (NameTaken); delete or rename one of the two", key.text()));
+            keep_out(lane, item.key,
+                     fmt::format("{}: the name is taken here by another object (NameTaken); delete or rename one of the two",
+                                 key.text()));
             return {};
         }
         if (same && before->generation > item.generation) {
-            keep_out(lane, item.key, fmt::format("{}: generation {} arrived, generation {} is known here: the sender's history went back", key.text(),
-                                                 item.generation, before->generation));
+            keep_out(lane, item.key,
+                     fmt::format("{}: generation {} arrived, generation {} is known here: the sender's history went back",
+                                 key.text(), item.generation, before->generation));
             return {};
         }
     }
@@ -130,7 +136,8 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Apply& app
     // The cursor of status lives in memory (rule L4), so that reports cost no write.
     if (apply.close && apply.lane == sync::Lane::desired) {
         std::string cursor = write_cursor(*apply.close);
-        if (context_.store.note(cursor_space, peer_.cell.text()) != cursor) transaction.note(cursor_space, peer_.cell.text(), cursor);
+        if (context_.store.note(cursor_space, peer_.cell.text()) != cursor)
+            transaction.note(cursor_space, peer_.cell.text(), cursor);
     }
     return {};
 }
@@ -169,7 +176,8 @@ void Link::reject(std::string why) {
 
 void Link::landed(Result<store::Number> result) {
     if (!result) {
-        bool raced = result.error().code == Code::conflict || result.error().code == Code::not_found || result.error().code == Code::exhausted;
+        bool raced = result.error().code == Code::conflict || result.error().code == Code::not_found ||
+                     result.error().code == Code::exhausted;
         if (raced && ++applying_->tries < most_tries) return apply(); // somebody here was faster: look again
         return reject("could not be written: " + result.error().message);
     }

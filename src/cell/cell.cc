@@ -27,9 +27,10 @@ std::string_view word(env::Peer::Role role) {
 class LiveCell final : public Cell, private Peers {
 public:
     LiveCell(env::Env env, store::Store& store, Options options, std::unique_ptr<Slicer> down, std::unique_ptr<Slicer> up)
-        : env_(env), store_(store), options_(std::move(options)), down_(std::move(down)), up_(std::move(up)),
-          turns_(env_.timers), events_(env_, store_, fmt::format("{} {}", word(options_.self.role), options_.self.name)),
-          gate_(env_, store_, [this](CellId cell) { return name_of(cell); }, [this](CellId cell) { return exists(cell); }) {
+        : env_(env), store_(store), options_(std::move(options)), down_(std::move(down)), up_(std::move(up)), turns_(env_.timers),
+          events_(env_, store_, fmt::format("{} {}", word(options_.self.role), options_.self.name)),
+          gate_(
+              env_, store_, [this](CellId cell) { return name_of(cell); }, [this](CellId cell) { return exists(cell); }) {
         options_.self.cell = store_.cell();
         auto get = [this](const store::Key& key) { return store_.get(key); };
         if (down_) {
@@ -62,8 +63,10 @@ public:
     }
     void wake(std::string_view loop) override { turns_.wake(loop); }
     void accept(std::unique_ptr<env::Wire> wire) override {
-        if (children_) children_->accept(std::move(wire));
-        else log(Level::warning, "cell", "refused a wire of {}: this cell takes no children", wire->peer().name);
+        if (children_)
+            children_->accept(std::move(wire));
+        else
+            log(Level::warning, "cell", "refused a wire of {}: this cell takes no children", wire->peer().name);
     }
 
 private:
@@ -75,7 +78,12 @@ private:
     Instant listening_since() const override { return since_; }
 
     LinkContext context(const Slicer& slicer, const Closure& closure) {
-        return {.env = env_, .store = store_, .slicer = slicer, .closure = closure, .replicas = replicas_, .self = options_.self,
+        return {.env = env_,
+                .store = store_,
+                .slicer = slicer,
+                .closure = closure,
+                .replicas = replicas_,
+                .self = options_.self,
                 .version = options_.version};
     }
 
@@ -95,11 +103,13 @@ private:
         replicas_.change(change);
         auto before_of = [&](const store::Key& key) { return key == change.key ? change.before.get() : nullptr; };
         if (children_) {
-            down_closure_->change(change, [&](const std::string& tag, const store::Key& key) { children_->refresh(tag, key, before_of(key)); });
+            down_closure_->change(
+                change, [&](const std::string& tag, const store::Key& key) { children_->refresh(tag, key, before_of(key)); });
             children_->changed(change);
         }
         if (parent_) {
-            up_closure_->change(change, [&](const std::string&, const store::Key& key) { parent_->refresh(key, before_of(key)); });
+            up_closure_->change(change,
+                                [&](const std::string&, const store::Key& key) { parent_->refresh(key, before_of(key)); });
             parent_->changed(change);
         }
         turns_.changed(change);
@@ -123,7 +133,8 @@ private:
     }
 
     std::string name_of(CellId cell) const {
-        if (auto parent = this->parent(); parent && parent->peer.cell == cell) return fmt::format("{} {}", word(parent->peer.role), parent->peer.name);
+        if (auto parent = this->parent(); parent && parent->peer.cell == cell)
+            return fmt::format("{} {}", word(parent->peer.role), parent->peer.name);
         if (auto site = site_of(cell)) return "site " + *site;
         for (const PeerView& child : children())
             if (child.peer.cell == cell) return fmt::format("{} {}", word(child.peer.role), child.peer.name);
@@ -161,7 +172,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Cell> Cell::make(env::Env env, store::Store& store, Options options, std::unique_ptr<Slicer> down, std::unique_ptr<Slicer> up) {
+std::unique_ptr<Cell> Cell::make(env::Env env, store::Store& store, Options options, std::unique_ptr<Slicer> down,
+                                 std::unique_ptr<Slicer> up) {
     return std::make_unique<LiveCell>(env, store, std::move(options), std::move(down), std::move(up));
 }
 

@@ -18,17 +18,17 @@ namespace skerry::cell {
 
 /// What every process is: a store, maybe a parent, maybe children, the admission of writes, the loops' turns. Roles plug in.
 ///
-/// A cell never blocks and holds no lock; it is rebuilt from its store after any crash. Destroying it drops wires and timers and leaves
-/// everything that runs untouched.
+/// A cell never blocks and holds no lock; it is rebuilt from its store after any crash. Destroying it drops wires and timers and
+/// leaves everything that runs untouched.
 class Cell {
 public:
     struct Options {
-        env::Peer self;                      ///< role and name as in the certificate; `cell` is filled in from the store
-        std::string version;                 ///< of the program, told to peers
-        std::vector<std::string> parents;    ///< addresses host:port, in order of preference; empty: no parent
-        Duration redial_first = 500ms;       ///< back-off with full jitter between dials …
-        Duration redial_most = 30s;          ///< … up to this
-        bool with_default_project = false;   ///< makes project `default` where it is absent (cells without a parent)
+        env::Peer self;                    ///< role and name as in the certificate; `cell` is filled in from the store
+        std::string version;               ///< of the program, told to peers
+        std::vector<std::string> parents;  ///< addresses host:port, in order of preference; empty: no parent
+        Duration redial_first = 500ms;     ///< back-off with full jitter between dials …
+        Duration redial_most = 30s;        ///< … up to this
+        bool with_default_project = false; ///< makes project `default` where it is absent (cells without a parent)
     };
 
     /// The store must outlive the cell. `down` cuts slices for children (null: takes none), `up` the one for the parent.

@@ -50,7 +50,8 @@ protected:
         meta.set_home(at.store->cell().text());
         meta.set_generation(generation);
         store::Transaction transaction;
-        transaction.put({kind, meta.namespace_(), meta.name()}, uid, at.store->cell(), generation, message.SerializeAsString(), store::Transaction::anything());
+        transaction.put({kind, meta.namespace_(), meta.name()}, uid, at.store->cell(), generation, message.SerializeAsString(),
+                        store::Transaction::anything());
         at.store->commit(std::move(transaction), [](auto result) { ASSERT_TRUE(result); });
         world.settle();
         return uid;
@@ -113,7 +114,9 @@ protected:
         const auto* condition = seen ? model::find_condition(seen->status().conditions(), "InTouch") : nullptr;
         return condition ? condition->status() + " " + condition->reason() : "";
     }
-    bool has(Machine& at, Kind kind, const std::string& name) { return at.store->get({kind, model::facts(kind).fleet_wide ? "" : "default", name}) != nullptr; }
+    bool has(Machine& at, Kind kind, const std::string& name) {
+        return at.store->get({kind, model::facts(kind).fleet_wide ? "" : "default", name}) != nullptr;
+    }
 
     std::expected<Admitted, Refusal> ask(const std::function<void(Admission&, Answer)>& what) {
         std::optional<std::expected<Admitted, Refusal>> answer;
@@ -123,7 +126,8 @@ protected:
         EXPECT_TRUE(answer);
         return answer ? std::move(*answer) : std::unexpected(Refusal{});
     }
-    static std::unique_ptr<model::App> app(const std::string& name, const std::string& image = "pos:1", const std::string& project = "default") {
+    static std::unique_ptr<model::App> app(const std::string& name, const std::string& image = "pos:1",
+                                           const std::string& project = "default") {
         auto message = std::make_unique<model::App>();
         message->mutable_metadata()->set_name(name);
         message->mutable_metadata()->set_namespace_(project);
@@ -146,8 +150,11 @@ TEST_F(CellTest, ASliceIsAClosureAndFollowsEveryChange) {
     write_allocation("elsewhere", "other", "store-18");
     world.pass(2s);
     EXPECT_EQ(touch(), "True InTouch");
-    for (auto [kind, name] : std::vector<std::pair<Kind, std::string>>{{Kind::site, "store-17"}, {Kind::allocation, "till-a"}, {Kind::revision, "till-1"},
-                                                                       {Kind::secret, "key-1"}, {Kind::project, "default"}})
+    for (auto [kind, name] : std::vector<std::pair<Kind, std::string>>{{Kind::site, "store-17"},
+                                                                       {Kind::allocation, "till-a"},
+                                                                       {Kind::revision, "till-1"},
+                                                                       {Kind::secret, "key-1"},
+                                                                       {Kind::project, "default"}})
         EXPECT_TRUE(has(site, kind, name)) << name;
     EXPECT_FALSE(has(site, Kind::secret, "key-2"));
     EXPECT_FALSE(has(site, Kind::allocation, "elsewhere"));
@@ -279,12 +286,16 @@ TEST_F(CellTest, ANameThatIsTakenStaysWithItsOwnerAndTheLinkStaysUp) {
 class HostileSlicer final : public Slicer {
 public:
     explicit HostileSlicer(Kind kind) : kind_(kind) {}
-    SliceLane lane(const Member& member) const override { return kind_ == Kind::secret || member.part != Part::wish ? SliceLane::desired : SliceLane::status; }
+    SliceLane lane(const Member& member) const override {
+        return kind_ == Kind::secret || member.part != Part::wish ? SliceLane::desired : SliceLane::status;
+    }
     std::vector<Root> roots(const store::Object& object) const override {
         return object.key.kind == kind_ ? std::vector<Root>{{"parent", {Part::wish, Part::found}}} : std::vector<Root>{};
     }
     std::vector<Key> references(const store::Object&) const override { return {}; }
-    bool accepts(const env::Peer&, const Member&, CellId, const google::protobuf::Message&, const store::Object*) const override { return true; }
+    bool accepts(const env::Peer&, const Member&, CellId, const google::protobuf::Message&, const store::Object*) const override {
+        return true;
+    }
 
 private:
     Kind kind_;
@@ -293,7 +304,8 @@ private:
 TEST_F(CellTest, AChildThatWritesWhatIsNotItsOwnIsRefusedByName) {
     for (Kind kind : {Kind::secret, Kind::node}) {
         World here;
-        Machine parent(here, {Role::core, "core", {}}, {.version = "1"}, 1), child(here, {Role::site, "store-17", {}}, {.parents = {"core:1"}}, 2);
+        Machine parent(here, {Role::core, "core", {}}, {.version = "1"}, 1),
+            child(here, {Role::site, "store-17", {}}, {.parents = {"core:1"}}, 2);
         here.at["core:1"] = &parent;
         parent.boot(slices_for_sites(), nullptr);
         child.boot(nullptr, std::make_unique<HostileSlicer>(kind));
@@ -310,7 +322,8 @@ TEST_F(CellTest, AChildThatWritesWhatIsNotItsOwnIsRefusedByName) {
         }
         store::Transaction transaction;
         transaction.put({kind, kind == Kind::secret ? "default" : "", "evil"}, Uid(Id{1, 2}), child.store->cell(), 1,
-                        kind == Kind::secret ? secret.SerializeAsString() : node.SerializeAsString(), store::Transaction::anything());
+                        kind == Kind::secret ? secret.SerializeAsString() : node.SerializeAsString(),
+                        store::Transaction::anything());
         child.store->commit(std::move(transaction), nullptr);
         here.pass(20s);
         EXPECT_EQ(parent.store->count(kind), 0u);
@@ -337,19 +350,24 @@ TEST_F(CellTest, AdmissionCreatesUpdatesAndRemoves) {
     ASSERT_TRUE(same);
     EXPECT_EQ(same->change, Admitted::Change::unchanged);
     EXPECT_EQ(same->object->wish.number, made->object->wish.number);
-    auto changed = ask([](Admission& gate, Answer answer) { gate.update(admin, Kind::app, app("till", "pos:2"), {}, std::move(answer)); });
+    auto changed =
+        ask([](Admission& gate, Answer answer) { gate.update(admin, Kind::app, app("till", "pos:2"), {}, std::move(answer)); });
     ASSERT_TRUE(changed);
     EXPECT_EQ(changed->object->generation, 2u);
     auto stale = app("till", "pos:3");
     stale->mutable_metadata()->set_resource_version(std::to_string(made->object->number()));
-    auto conflict = ask([&](Admission& gate, Answer answer) { gate.update(admin, Kind::app, std::move(stale), {}, std::move(answer)); });
+    auto conflict =
+        ask([&](Admission& gate, Answer answer) { gate.update(admin, Kind::app, std::move(stale), {}, std::move(answer)); });
     ASSERT_FALSE(conflict);
     EXPECT_EQ(conflict.error().error.code, Code::conflict);
 
-    auto dry = ask([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("dry"), {.dry_run = true}, std::move(answer)); });
+    auto dry = ask(
+        [](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("dry"), {.dry_run = true}, std::move(answer)); });
     ASSERT_TRUE(dry);
     EXPECT_FALSE(has(core, Kind::app, "dry"));
-    auto gone = ask([](Admission& gate, Answer answer) { gate.remove(admin, {Kind::app, "default", "till"}, {}, {}, std::move(answer)); });
+    auto gone = ask([](Admission& gate, Answer answer) {
+        gate.remove(admin, {Kind::app, "default", "till"}, {}, {}, std::move(answer));
+    });
     ASSERT_TRUE(gone);
     EXPECT_FALSE(has(core, Kind::app, "till"));
 }
@@ -361,27 +379,41 @@ TEST_F(CellTest, AdmissionRefusesWithTheRemedy) {
         EXPECT_FALSE(answer);
         return answer ? std::string{} : answer.error().error.message;
     };
-    EXPECT_NE(refused([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("till", "pos:1", "retail"), {}, std::move(answer)); })
-                  .find("kubectl create namespace retail"),
+    EXPECT_NE(refused([](Admission& gate, Answer answer) {
+                  gate.create(admin, Kind::app, app("till", "pos:1", "retail"), {}, std::move(answer));
+              }).find("kubectl create namespace retail"),
               std::string::npos);
     auto bad = app("till");
     bad->mutable_spec()->mutable_components(0)->mutable_resources()->set_cpu("half");
-    EXPECT_NE(refused([&](Admission& gate, Answer answer) { gate.create(admin, Kind::app, std::move(bad), {}, std::move(answer)); }).find("half"), std::string::npos);
-    EXPECT_NE(refused([](Admission& gate, Answer answer) { gate.create(trust::Identity::user("eve", {}), Kind::app, app("till"), {}, std::move(answer)); })
-                  .find("may not create"),
+    EXPECT_NE(refused([&](Admission& gate, Answer answer) {
+                  gate.create(admin, Kind::app, std::move(bad), {}, std::move(answer));
+              }).find("half"),
+              std::string::npos);
+    EXPECT_NE(refused([](Admission& gate, Answer answer) {
+                  gate.create(trust::Identity::user("eve", {}), Kind::app, app("till"), {}, std::move(answer));
+              }).find("may not create"),
               std::string::npos);
     auto instance = std::make_unique<model::Instance>();
     instance->mutable_metadata()->set_name("x");
     instance->mutable_metadata()->set_namespace_("default");
-    EXPECT_NE(refused([&](Admission& gate, Answer answer) { gate.create(admin, Kind::instance, std::move(instance), {}, std::move(answer)); }).find("made by Skerry"),
+    EXPECT_NE(refused([&](Admission& gate, Answer answer) {
+                  gate.create(admin, Kind::instance, std::move(instance), {}, std::move(answer));
+              }).find("made by Skerry"),
               std::string::npos);
-    EXPECT_NE(refused([](Admission& gate, Answer answer) { gate.remove(admin, {Kind::project, "", "default"}, {}, {}, std::move(answer)); }).find("cannot be deleted"),
+    EXPECT_NE(refused([](Admission& gate, Answer answer) {
+                  gate.remove(admin, {Kind::project, "", "default"}, {}, {}, std::move(answer));
+              }).find("cannot be deleted"),
               std::string::npos);
     auto project = std::make_unique<model::Project>();
     project->mutable_metadata()->set_name("retail");
-    ASSERT_TRUE(ask([&](Admission& gate, Answer answer) { gate.create(admin, Kind::project, std::move(project), {}, std::move(answer)); }));
-    ASSERT_TRUE(ask([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("till", "pos:1", "retail"), {}, std::move(answer)); }));
-    EXPECT_NE(refused([](Admission& gate, Answer answer) { gate.remove(admin, {Kind::project, "", "retail"}, {}, {}, std::move(answer)); }).find("App retail/till"),
+    ASSERT_TRUE(ask(
+        [&](Admission& gate, Answer answer) { gate.create(admin, Kind::project, std::move(project), {}, std::move(answer)); }));
+    ASSERT_TRUE(ask([](Admission& gate, Answer answer) {
+        gate.create(admin, Kind::app, app("till", "pos:1", "retail"), {}, std::move(answer));
+    }));
+    EXPECT_NE(refused([](Admission& gate, Answer answer) {
+                  gate.remove(admin, {Kind::project, "", "retail"}, {}, {}, std::move(answer));
+              }).find("App retail/till"),
               std::string::npos);
 }
 

@@ -14,13 +14,11 @@ namespace skerry::cell {
 
 namespace {
 
-Duration patience(Duration beat) {
-    return 3 * beat + 2s;
-}
+Duration patience(Duration beat) { return 3 * beat + 2s; }
 
 /// Sets condition InTouch in the part `seen`, keeping what else is there; empty where nothing changes.
-std::optional<std::string> with_touch(const store::Object& object, std::string_view status, std::string_view reason, const std::string& message,
-                                      const std::string& now, bool heard) {
+std::optional<std::string> with_touch(const store::Object& object, std::string_view status, std::string_view reason,
+                                      const std::string& message, const std::string& now, bool heard) {
     model::Site seen;
     if (object.seen.bytes) seen.ParseFromString(*object.seen.bytes);
     auto& conditions = *seen.mutable_status()->mutable_conditions();
@@ -62,7 +60,8 @@ Duration Children::beat_of(const std::string& tag) const {
 void Children::start() {
     since_ = context_.env.clock.now();
     for (model::Kind kind : {model::Kind::site, model::Kind::node})
-        for (const store::ObjectPtr& object : context_.store.list(kind)) changed({object->key, nullptr, object, object->number()});
+        for (const store::ObjectPtr& object : context_.store.list(kind))
+            changed({object->key, nullptr, object, object->number()});
 }
 
 void Children::accept(std::unique_ptr<env::Wire> wire) {
@@ -99,7 +98,8 @@ void Children::changed(const store::Change& change) {
         if (!change.before) write_seen(tag, Touch::in, "Here", "");
         return;
     }
-    if (auto at = children_.find(tag); at != children_.end() && at->second.link && change.changed(store::Part::wish)) at->second.link->set_beat(beat_of(tag));
+    if (auto at = children_.find(tag); at != children_.end() && at->second.link && change.changed(store::Part::wish))
+        at->second.link->set_beat(beat_of(tag));
     if (change.before || !change.after) return;
     Child& child = children_[tag];
     if (child.touch == Touch::in) return write_seen(tag, Touch::in, "InTouch", "");
@@ -107,7 +107,8 @@ void Children::changed(const store::Change& change) {
         write_seen(tag, Touch::unknown, "Restarted", "this cell restarted; waiting for the first call");
         wait(tag, context_.env.clock.now(), "no call since this cell restarted");
     } else {
-        write_seen(tag, Touch::unknown, "NotJoined", "it never called; make a token for it: skerry token create --site " + change.key.name);
+        write_seen(tag, Touch::unknown, "NotJoined",
+                   "it never called; make a token for it: skerry token create --site " + change.key.name);
     }
 }
 

@@ -8,11 +8,11 @@
 
 namespace skerry::cell {
 
-/// The links to all children, and what this cell says of each site (part `seen` of its Site): whether it is in touch. Of nodes that is for
-/// the site's loop to say, whose rule F7 it is.
+/// The links to all children, and what this cell says of each site (part `seen` of its Site): whether it is in touch. Of nodes
+/// that is for the site's loop to say, whose rule F7 it is.
 ///
-/// `seen` changes only when that does, so an idle hour writes nothing. A wire that closes and comes back within the child's patience (three
-/// beats and two seconds after it was last heard) changes nothing.
+/// `seen` changes only when that does, so an idle hour writes nothing. A wire that closes and comes back within the child's
+/// patience (three beats and two seconds after it was last heard) changes nothing.
 class Children {
 public:
     Children(LinkContext);
@@ -50,8 +50,8 @@ private:
     std::map<std::string, Child, std::less<>> children_;
 };
 
-/// Time between two beats of a child: of its first uplink's profile (lan 1 s, dsl 15 s, cellular 60 s, satellite 300 s) or as that uplink says.
-/// A site that names no uplink counts as dsl, a node as lan.
+/// Time between two beats of a child: of its first uplink's profile (lan 1 s, dsl 15 s, cellular 60 s, satellite 300 s) or as
+/// that uplink says. A site that names no uplink counts as dsl, a node as lan.
 Duration beat_of_site(const google::protobuf::Message& site);
 
 } // namespace skerry::cell

@@ -17,7 +17,8 @@ std::vector<std::pair<std::string, Closure::Parts>> Closure::roots(const store::
     if (!object) return roots;
     for (const Slicer::Root& root : slicer_.roots(*object)) {
         Parts parts;
-        for (store::Part part : root.parts) (part == store::Part::wish ? parts.wish : part == store::Part::found ? parts.found : parts.seen) = true;
+        for (store::Part part : root.parts)
+            (part == store::Part::wish ? parts.wish : part == store::Part::found ? parts.found : parts.seen) = true;
         roots.emplace_back(way_ == Way::up ? std::string(parent_tag) : peer_tag(root.role, root.peer), parts);
     }
     return roots;
@@ -37,8 +38,8 @@ void Closure::change(const store::Change& change, const Touched& touched) {
     }
 }
 
-void Closure::update(const std::string& peer, const store::Key& key, Parts root, const store::Object* object, store::Number number,
-                     const Touched& touched) {
+void Closure::update(const std::string& peer, const store::Key& key, Parts root, const store::Object* object,
+                     store::Number number, const Touched& touched) {
     Slice& slice = slices_[peer];
     auto [at, fresh] = slice.try_emplace(key);
     if (fresh) holders_[key].insert(peer);

@@ -18,8 +18,8 @@ inline constexpr std::string_view parent_tag = "parent";
 
 /// Which objects belong into the slice of which peer (rule A2), kept current from the store's changes.
 ///
-/// An object is a member for itself (a root) or because members refer to it, counted. One change touches only the peers whose slices it is
-/// in or enters, and of their members only those that it referred or now refers to.
+/// An object is a member for itself (a root) or because members refer to it, counted. One change touches only the peers whose
+/// slices it is in or enters, and of their members only those that it referred or now refers to.
 class Closure {
 public:
     enum class Way { down, up };
@@ -47,7 +47,7 @@ public:
 private:
     struct Membership {
         Parts root;
-        std::uint32_t references = 0;   ///< from how many members
+        std::uint32_t references = 0; ///< from how many members
         store::Number since = 0;
         std::vector<store::Key> refers; ///< what this one counts in
     };

@@ -21,7 +21,8 @@ constexpr std::size_t longest_stem = 200;
 
 std::string cut(std::string_view text) {
     std::size_t end = std::min(text.size(), longest_message);
-    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end; // not within a character
+    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+        --end; // not within a character
     return std::string(text.substr(0, end));
 }
 
@@ -67,7 +68,8 @@ bool EventLog::may_write(Instant now) {
     return true;
 }
 
-void EventLog::create(const store::Key& key, const store::Key& regarding, Uid uid, Tone tone, std::string_view reason, std::string_view message) {
+void EventLog::create(const store::Key& key, const store::Key& regarding, Uid uid, Tone tone, std::string_view reason,
+                      std::string_view message) {
     prune(1);
     std::string now = rfc3339(env_.clock.wall());
     Uid own(env_.chance.id());
@@ -111,7 +113,8 @@ void EventLog::write_count(const store::Key& key) {
     event.mutable_spec()->set_last_seen(rfc3339(env_.clock.wall()));
     entry.more = 0;
     store::Transaction transaction;
-    transaction.put(key, object->uid, object->home, object->generation + 1, event.SerializeAsString(), store::Transaction::unchanged(*object));
+    transaction.put(key, object->uid, object->home, object->generation + 1, event.SerializeAsString(),
+                    store::Transaction::unchanged(*object));
     store_.commit(std::move(transaction), nullptr);
     entry.timer = env_.timers.after(repeat_gap, [this, key] { write_count(key); });
 }

@@ -9,10 +9,11 @@
 
 namespace skerry::cell {
 
-/// Events as objects of the store. An event's name follows from what it says, so that a repetition finds the first one, also after a restart.
+/// Events as objects of the store. An event's name follows from what it says, so that a repetition finds the first one, also
+/// after a restart.
 ///
-/// Writes are bounded: new events 50 at once and then one per second, each repeated event once in ten seconds with its count brought
-/// forward; what is over the bound is dropped and counted in the log.
+/// Writes are bounded: new events 50 at once and then one per second, each repeated event once in ten seconds with its count
+/// brought forward; what is over the bound is dropped and counted in the log.
 class EventLog final : public Events {
 public:
     /// `source` such as "site store-17". The store must outlive this.

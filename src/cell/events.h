@@ -9,8 +9,8 @@ namespace skerry::cell {
 
 enum class Tone { normal, warning };
 
-/// Writes what happened as Event objects whose home is this cell. The same (object, reason, message) again raises a count, at a bounded
-/// rate; at most 1,000 events are kept, none longer than a day. Losing one to a crash is fine.
+/// Writes what happened as Event objects whose home is this cell. The same (object, reason, message) again raises a count, at a
+/// bounded rate; at most 1,000 events are kept, none longer than a day. Losing one to a crash is fine.
 class Events {
 public:
     virtual ~Events() = default;

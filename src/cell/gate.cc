@@ -33,9 +33,7 @@ std::unexpected<Refusal> refuse(Code code, std::string message) {
     return std::unexpected(Refusal{{code, std::move(message)}, {}});
 }
 
-std::unexpected<Refusal> refuse(Error error) {
-    return std::unexpected(Refusal{std::move(error), {}});
-}
+std::unexpected<Refusal> refuse(Error error) { return std::unexpected(Refusal{std::move(error), {}}); }
 
 Key key_of(Kind kind, const Message& message) {
     const auto& meta = model::metadata(message);
@@ -55,22 +53,26 @@ std::unique_ptr<Message> decode(Kind kind, const store::Blob& bytes) {
 /// Whether these preconditions, as far as given, hold. A status that changed meanwhile is no conflict for who edits the wish.
 std::expected<void, Refusal> still(const Object& object, std::string_view uid, std::string_view version) {
     if (!uid.empty() && uid != object.uid.text())
-        return refuse(Code::conflict, fmt::format("{} has uid {}, not {}: it is another object of the same name; read it again", object.key.text(),
-                                                  object.uid.text(), model::quoted(uid)));
+        return refuse(Code::conflict, fmt::format("{} has uid {}, not {}: it is another object of the same name; read it again",
+                                                  object.key.text(), object.uid.text(), model::quoted(uid)));
     if (version.empty()) return {};
     std::uint64_t number = 0;
     auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
     if (error != std::errc{} || end != version.data() + version.size())
-        return refuse(Code::invalid, fmt::format("metadata.resourceVersion: {} is not a version (use the one that was read)", model::quoted(version)));
+        return refuse(Code::invalid, fmt::format("metadata.resourceVersion: {} is not a version (use the one that was read)",
+                                                 model::quoted(version)));
     if (number < object.wish.number || number > object.number())
-        return refuse(Code::conflict, fmt::format("{} has changed since version {}: read it again, apply the change to that, and retry", object.key.text(), number));
+        return refuse(Code::conflict,
+                      fmt::format("{} has changed since version {}: read it again, apply the change to that, and retry",
+                                  object.key.text(), number));
     return {};
 }
 
 } // namespace
 
 void Gate::answer_soon(Answer answer, std::expected<Admitted, Refusal> result) {
-    if (answer) env_.timers.post([answer = std::move(answer), result = std::move(result)]() mutable { answer(std::move(result)); });
+    if (answer)
+        env_.timers.post([answer = std::move(answer), result = std::move(result)]() mutable { answer(std::move(result)); });
 }
 
 Gate::Checked Gate::may_write(const trust::Identity& who, trust::Verb verb, Kind kind, const Message& message) const {
@@ -78,8 +80,10 @@ Gate::Checked Gate::may_write(const trust::Identity& who, trust::Verb verb, Kind
     if (!allowed) return refuse(std::move(allowed).error());
     const auto& facts = model::facts(kind);
     if (facts.made_by_loops && who.role == trust::Role::user && verb != trust::Verb::status)
-        return refuse(Code::forbidden, fmt::format("{} are made by Skerry itself and cannot be written by users: change the App (or Site) they follow from",
-                                                   facts.plural));
+        return refuse(
+            Code::forbidden,
+            fmt::format("{} are made by Skerry itself and cannot be written by users: change the App (or Site) they follow from",
+                        facts.plural));
     return {};
 }
 
@@ -90,15 +94,18 @@ Gate::Checked Gate::check(const trust::Identity&, Kind kind, const Message* befo
     const auto& meta = model::metadata(after);
     const auto& facts = model::facts(kind);
     if (facts.fleet_wide && !meta.namespace_().empty())
-        problems.add("metadata.namespace", fmt::format("{}: a {} belongs to no project (leave it out)", model::quoted(meta.namespace_()), facts.name));
-    if (!facts.fleet_wide && meta.namespace_().empty()) problems.add("metadata.namespace", "missing (name the project, such as default)");
+        problems.add("metadata.namespace",
+                     fmt::format("{}: a {} belongs to no project (leave it out)", model::quoted(meta.namespace_()), facts.name));
+    if (!facts.fleet_wide && meta.namespace_().empty())
+        problems.add("metadata.namespace", "missing (name the project, such as default)");
     if (!problems.empty()) {
         std::string title = fmt::format("{} {}", facts.name, model::quoted(meta.name()));
         return std::unexpected(Refusal{problems.error(title), problems.list()});
     }
     if (!facts.fleet_wide && !store_.get(Key{Kind::project, "", meta.namespace_()}))
-        return refuse(Code::not_found, fmt::format("project {} does not exist; create it: kubectl create namespace {} (or apply a Project)",
-                                                   model::quoted(meta.namespace_()), meta.namespace_()));
+        return refuse(Code::not_found,
+                      fmt::format("project {} does not exist; create it: kubectl create namespace {} (or apply a Project)",
+                                  model::quoted(meta.namespace_()), meta.namespace_()));
     return {};
 }
 
@@ -111,7 +118,8 @@ std::vector<std::string> Gate::warnings(Kind kind, const Message& message) const
         auto reference = model::parse_image(component.image(), app.metadata().namespace_());
         if (!reference || !reference->digest.empty()) continue;
         const auto* image = store_.get<model::Image>(Key{Kind::image, reference->project, reference->name});
-        bool there = image && std::ranges::any_of(image->spec().tags(), [&](const auto& tag) { return tag.name() == reference->tag; });
+        bool there =
+            image && std::ranges::any_of(image->spec().tags(), [&](const auto& tag) { return tag.name() == reference->tag; });
         if (!there) missing.insert(reference->text());
     }
     for (const std::string& text : missing)
@@ -120,7 +128,8 @@ std::vector<std::string> Gate::warnings(Kind kind, const Message& message) const
 }
 
 void Gate::commit(store::Transaction transaction, store::ObjectPtr planned, Admitted admitted, Code on_conflict, Answer answer) {
-    store_.commit(std::move(transaction), [planned, admitted = std::move(admitted), on_conflict, answer = std::move(answer)](Result<store::Number> result) mutable {
+    store_.commit(std::move(transaction), [planned, admitted = std::move(admitted), on_conflict,
+                                           answer = std::move(answer)](Result<store::Number> result) mutable {
         if (!answer) return;
         if (!result) {
             Error error = std::move(result).error();
@@ -138,9 +147,11 @@ void Gate::commit(store::Transaction transaction, store::ObjectPtr planned, Admi
 void Gate::create(const trust::Identity& who, Kind kind, std::unique_ptr<Message> object, WriteOptions options, Answer answer) {
     CHECK(object);
     auto& meta = model::metadata(*object);
-    if (auto allowed = may_write(who, trust::Verb::create, kind, *object); !allowed) return answer_soon(std::move(answer), std::unexpected(allowed.error()));
+    if (auto allowed = may_write(who, trust::Verb::create, kind, *object); !allowed)
+        return answer_soon(std::move(answer), std::unexpected(allowed.error()));
     if (!meta.resource_version().empty())
-        return answer_soon(std::move(answer), refuse(Code::invalid, "metadata.resourceVersion: a new object has none (leave it out)"));
+        return answer_soon(std::move(answer),
+                           refuse(Code::invalid, "metadata.resourceVersion: a new object has none (leave it out)"));
     clear_field(*object, "status");
     Uid uid(env_.chance.id());
     meta.set_uid(uid.text());
@@ -150,8 +161,10 @@ void Gate::create(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     meta.clear_deletion_timestamp();
     model::apply_presets(*object);
     Key key = key_of(kind, *object);
-    if (auto valid = check(who, kind, nullptr, *object); !valid) return answer_soon(std::move(answer), std::unexpected(valid.error()));
-    if (store_.get(key)) return answer_soon(std::move(answer), refuse(Code::exists, fmt::format("{} exists already", key.text())));
+    if (auto valid = check(who, kind, nullptr, *object); !valid)
+        return answer_soon(std::move(answer), std::unexpected(valid.error()));
+    if (store_.get(key))
+        return answer_soon(std::move(answer), refuse(Code::exists, fmt::format("{} exists already", key.text())));
 
     auto planned = std::make_shared<Object>();
     planned->key = key;
@@ -192,9 +205,13 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     meta.clear_deletion_timestamp();
     model::apply_presets(*object);
     if (google::protobuf::util::MessageDifferencer::Equals(*was, *object))
-        return answer_soon(std::move(answer), Admitted{.object = before, .change = Admitted::Change::unchanged, .warnings = warnings(kind, *object)});
+        return answer_soon(
+            std::move(answer),
+            Admitted{.object = before, .change = Admitted::Change::unchanged, .warnings = warnings(kind, *object)});
     if (before->home != store_.cell())
-        return refused({{Code::forbidden, fmt::format("{} is decided at {}; edit it there (overrides come later)", key.text(), name_of_(before->home))}, {}});
+        return refused({{Code::forbidden, fmt::format("{} is decided at {}; edit it there (overrides come later)", key.text(),
+                                                      name_of_(before->home))},
+                        {}});
     if (auto valid = check(who, kind, was.get(), *object); !valid) return refused(valid.error());
 
     std::uint32_t generation = before->generation + 1;
@@ -209,7 +226,8 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     commit(std::move(transaction), planned, std::move(admitted), Code::conflict, std::move(answer));
 }
 
-void Gate::update_status(const trust::Identity& who, Kind kind, std::unique_ptr<Message> object, WriteOptions options, Answer answer) {
+void Gate::update_status(const trust::Identity& who, Kind kind, std::unique_ptr<Message> object, WriteOptions options,
+                         Answer answer) {
     CHECK(object);
     auto refused = [&](Refusal refusal) { answer_soon(std::move(answer), std::unexpected(std::move(refusal))); };
     Key key = key_of(kind, *object);
@@ -222,32 +240,39 @@ void Gate::update_status(const trust::Identity& who, Kind kind, std::unique_ptr<
     if (!status) return refused({{Code::unsupported, fmt::format("a {} has no status", model::name(kind))}, {}});
     auto found = model::new_message(kind);
     if (object->GetReflection()->HasField(*object, status))
-        found->GetReflection()->MutableMessage(found.get(), status)->CopyFrom(object->GetReflection()->GetMessage(*object, status));
+        found->GetReflection()
+            ->MutableMessage(found.get(), status)
+            ->CopyFrom(object->GetReflection()->GetMessage(*object, status));
     std::string bytes = found->SerializeAsString();
-    if (bytes.size() > model::largest_object) return refused({{Code::invalid, fmt::format("status: {} bytes (at most {})", bytes.size(), model::largest_object)}, {}});
+    if (bytes.size() > model::largest_object)
+        return refused({{Code::invalid, fmt::format("status: {} bytes (at most {})", bytes.size(), model::largest_object)}, {}});
 
     auto planned = std::make_shared<Object>(*before);
     bool same = before->found.bytes && *before->found.bytes == bytes;
     planned->found = {std::make_shared<const std::string>(bytes), before->found.number, {}};
-    Admitted admitted{.object = planned, .change = same ? Admitted::Change::unchanged : Admitted::Change::updated, .warnings = {}};
+    Admitted admitted{
+        .object = planned, .change = same ? Admitted::Change::unchanged : Admitted::Change::updated, .warnings = {}};
     if (options.dry_run || same) return answer_soon(std::move(answer), std::move(admitted));
     store::Transaction transaction;
     transaction.put_part(key, before->uid, Part::found, std::move(bytes), {});
-    store_.commit(std::move(transaction), [planned, admitted = std::move(admitted), answer = std::move(answer)](Result<store::Number> result) mutable {
-        if (!answer) return;
-        if (!result) return answer(refuse(std::move(result).error()));
-        auto stored = std::make_shared<Object>(*planned);
-        stored->found.number = *result;
-        admitted.object = std::move(stored);
-        answer(std::move(admitted));
-    });
+    store_.commit(std::move(transaction),
+                  [planned, admitted = std::move(admitted), answer = std::move(answer)](Result<store::Number> result) mutable {
+                      if (!answer) return;
+                      if (!result) return answer(refuse(std::move(result).error()));
+                      auto stored = std::make_shared<Object>(*planned);
+                      stored->found.number = *result;
+                      admitted.object = std::move(stored);
+                      answer(std::move(admitted));
+                  });
 }
 
 Gate::Checked Gate::may_vanish(const Object& object) const {
     if (object.home != store_.cell() && exists_(object.home))
-        return refuse(Code::forbidden, fmt::format("{} is decided at {}; delete it there", object.key.text(), name_of_(object.home)));
+        return refuse(Code::forbidden,
+                      fmt::format("{} is decided at {}; delete it there", object.key.text(), name_of_(object.home)));
     if (object.key.kind != Kind::project) return {};
-    if (object.key.name == "default") return refuse(Code::forbidden, "project default cannot be deleted: what names no project is in it");
+    if (object.key.name == "default")
+        return refuse(Code::forbidden, "project default cannot be deleted: what names no project is in it");
     constexpr std::size_t shown = 5;
     std::vector<std::string> inside;
     std::size_t count = 0;
@@ -280,7 +305,8 @@ void Gate::remove(const trust::Identity& who, const Key& key, Preconditions prec
                          trust::may(who, trust::Verb::remove, target_of(key.kind, before->message()));
         if (!abandoned) return refused(allowed.error());
     }
-    if (auto holds = still(*before, preconditions.uid.value_or(""), preconditions.resource_version.value_or("")); !holds) return refused(holds.error());
+    if (auto holds = still(*before, preconditions.uid.value_or(""), preconditions.resource_version.value_or("")); !holds)
+        return refused(holds.error());
     if (auto free = may_vanish(*before); !free) return refused(free.error());
     Admitted admitted{.object = before, .change = Admitted::Change::deleted, .warnings = {}};
     if (options.dry_run) return answer_soon(std::move(answer), std::move(admitted));

@@ -17,7 +17,8 @@ public:
 
     void create(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer) override;
     void update(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer) override;
-    void update_status(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer) override;
+    void update_status(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions,
+                       Answer) override;
     void remove(const trust::Identity&, const store::Key&, Preconditions, WriteOptions, Answer) override;
     Result<void> may_read(const trust::Identity&, model::Kind, std::string_view project, std::string_view name) override;
 

@@ -13,17 +13,11 @@ namespace {
 constexpr std::string_view behind_space = "link.behind";
 constexpr std::size_t most_erased = 128;
 
-std::uint32_t number_of(env::Peer::Role role) {
-    return static_cast<std::uint32_t>(role);
-}
+std::uint32_t number_of(env::Peer::Role role) { return static_cast<std::uint32_t>(role); }
 
-sync::Lane lane_of(SliceLane lane) {
-    return lane == SliceLane::desired ? sync::Lane::desired : sync::Lane::status;
-}
+sync::Lane lane_of(SliceLane lane) { return lane == SliceLane::desired ? sync::Lane::desired : sync::Lane::status; }
 
-bool has_bytes(const store::PartState& part) {
-    return part.bytes && !part.bytes->empty();
-}
+bool has_bytes(const store::PartState& part) { return part.bytes && !part.bytes->empty(); }
 
 constexpr store::Part all_parts[] = {store::Part::wish, store::Part::found, store::Part::seen};
 
@@ -89,8 +83,12 @@ void Link::set_beat(Duration beat) {
 }
 
 sync::ItemKey Link::item_key(const store::Object& object, store::Part part) const {
-    return {.kind = static_cast<std::uint32_t>(object.key.kind), .project = object.key.project, .name = object.key.name, .uid = object.uid,
-            .home = object.home, .part = static_cast<std::uint8_t>(part)};
+    return {.kind = static_cast<std::uint32_t>(object.key.kind),
+            .project = object.key.project,
+            .name = object.key.name,
+            .uid = object.uid,
+            .home = object.home,
+            .part = static_cast<std::uint8_t>(part)};
 }
 
 void Link::refresh(const store::Key& key, const store::Object* before) {
@@ -99,7 +97,8 @@ void Link::refresh(const store::Key& key, const store::Object* before) {
     sync::Number gone = object ? object->number() : context_.store.cursor().number;
     for (store::Part part : all_parts) {
         sync::Lane lane = lane_of(context_.slicer.lane_for(peer_.role, {key, part}));
-        if (before && (!object || before->uid != object->uid || before->home != object->home)) session_.drop(lane, item_key(*before, part), gone);
+        if (before && (!object || before->uid != object->uid || before->home != object->home))
+            session_.drop(lane, item_key(*before, part), gone);
         if (!object) continue;
         const store::PartState& state = object->part(part);
         // What came from this peer never goes back to it.
@@ -108,7 +107,8 @@ void Link::refresh(const store::Key& key, const store::Object* before) {
             continue;
         }
         std::uint32_t generation = part == store::Part::wish ? object->generation : 0;
-        session_.put(lane, item_key(*object, part), generation, state.bytes, std::max(state.number, context_.closure.since(tag_, key)));
+        session_.put(lane, item_key(*object, part), generation, state.bytes,
+                     std::max(state.number, context_.closure.since(tag_, key)));
     }
     pump_soon();
 }
@@ -129,9 +129,7 @@ void Link::arrived(std::string message) {
     pump();
 }
 
-void Link::closed(std::string why) {
-    drop_wire(why);
-}
+void Link::closed(std::string why) { drop_wire(why); }
 
 void Link::drop_wire(const std::string& why) {
     if (!wire_) return;
@@ -171,8 +169,9 @@ void Link::pump() {
     pumping_ = false;
     auto view = session_.view();
     if (view.history_behind && !context_.store.note(behind_space, peer_.cell.text())) {
-        log(Level::warning, "cell", "{} {} has seen later changes of this cell than it has itself: its store went back to an older state",
-            tag_, peer_.cell.text());
+        log(Level::warning, "cell",
+            "{} {} has seen later changes of this cell than it has itself: its store went back to an older state", tag_,
+            peer_.cell.text());
         store::Transaction transaction;
         transaction.note(behind_space, peer_.cell.text(), "1");
         context_.store.commit(std::move(transaction), nullptr);
@@ -215,7 +214,8 @@ std::optional<std::vector<sync::ItemKey>> Link::erased_since(sync::Lane lane, sy
     for (const store::Change& change : *changes) {
         if (change.after) continue;
         for (store::Part part : {store::Part::wish, store::Part::found})
-            if (lane_of(context_.slicer.lane_for(peer_.role, {change.key, part})) == lane) erased.push_back(item_key(*change.before, part));
+            if (lane_of(context_.slicer.lane_for(peer_.role, {change.key, part})) == lane)
+                erased.push_back(item_key(*change.before, part));
         if (erased.size() > most_erased) return {};
     }
     return erased;
@@ -231,16 +231,25 @@ void Link::load(sync::Lane lane, sync::Inbound& inbound) {
         if (!object) continue;
         for (store::Part part : all_parts) {
             const store::PartState& state = object->part(part);
-            if (state.from != peer_.cell || !has_bytes(state) || lane_of(context_.slicer.lane_for(peer_.role, {key, part})) != lane) continue;
-            inbound.load({.key = item_key(*object, part), .generation = part == store::Part::wish ? object->generation : 0, .bytes = state.bytes});
+            if (state.from != peer_.cell || !has_bytes(state) ||
+                lane_of(context_.slicer.lane_for(peer_.role, {key, part})) != lane)
+                continue;
+            inbound.load({.key = item_key(*object, part),
+                          .generation = part == store::Part::wish ? object->generation : 0,
+                          .bytes = state.bytes});
         }
     }
 }
 
 PeerView Link::peer_view() const {
     auto view = session_.view();
-    PeerView out{.peer = peer_, .in_touch = wire_ && view.up, .heard = view.heard, .sent = past_.sent, .received = past_.received,
-                 .in_agreement = view.agreement && queue_.empty() && !applying_, .trouble = trouble_};
+    PeerView out{.peer = peer_,
+                 .in_touch = wire_ && view.up,
+                 .heard = view.heard,
+                 .sent = past_.sent,
+                 .received = past_.received,
+                 .in_agreement = view.agreement && queue_.empty() && !applying_,
+                 .trouble = trouble_};
     out.acknowledged = side_ == sync::Side::parent ? view.acknowledged : view.held ? view.held->number : 0;
     out.version = view.peer_version;
     out.refused = kept_out_.size();
@@ -250,7 +259,8 @@ PeerView Link::peer_view() const {
     }
     if (out.trouble.empty() && !kept_out_.empty()) out.trouble = kept_out_.begin()->second.why;
     if (out.trouble.empty() && context_.store.note(behind_space, peer_.cell.text()))
-        out.trouble = "the peer has seen later changes of this cell than it has itself: nothing is removed there for being absent here";
+        out.trouble =
+            "the peer has seen later changes of this cell than it has itself: nothing is removed there for being absent here";
     return out;
 }
 

@@ -38,12 +38,13 @@ struct LinkContext {
     std::string version;
 };
 
-/// One neighbour: a sync session, the wire it uses now, and the store it writes into. Lives as long as the neighbour is known, over all
-/// its wires.
+/// One neighbour: a sync session, the wire it uses now, and the store it writes into. Lives as long as the neighbour is known,
+/// over all its wires.
 ///
-/// Batches are applied one frame after the other. Wishes and removals are one transaction with the cursor that closes them (rule L2); soft
-/// parts are reported behind it (rule L4). What the neighbour may not send closes the wire, with a reason that names the object. What it may
-/// send but has no place here (rule H5: the name is taken; rule H3: we know a later generation) is kept out and counted.
+/// Batches are applied one frame after the other. Wishes and removals are one transaction with the cursor that closes them (rule
+/// L2); soft parts are reported behind it (rule L4). What the neighbour may not send closes the wire, with a reason that names
+/// the object. What it may send but has no place here (rule H5: the name is taken; rule H3: we know a later generation) is kept
+/// out and counted.
 class Link final : private env::Wire::Listener, private sync::Host {
 public:
     /// The wire is up and hellos were exchanged, or is down, for this reason.

@@ -14,17 +14,22 @@ trust::Target target_of(model::Kind kind, const google::protobuf::Message& messa
     const auto& meta = model::metadata(message);
     trust::Target target{.kind = std::string(model::name(kind)), .project = meta.namespace_(), .name = meta.name()};
     switch (kind) {
-    case model::Kind::site: target.site = meta.name(); break;
+    case model::Kind::site:
+        target.site = meta.name();
+        break;
     case model::Kind::node:
         target.site = static_cast<const model::Node&>(message).spec().site();
         target.node = meta.name();
         break;
-    case model::Kind::allocation: target.site = static_cast<const model::Allocation&>(message).spec().site(); break;
+    case model::Kind::allocation:
+        target.site = static_cast<const model::Allocation&>(message).spec().site();
+        break;
     case model::Kind::instance:
         target.site = static_cast<const model::Instance&>(message).spec().site();
         target.node = static_cast<const model::Instance&>(message).spec().node();
         break;
-    default: break;
+    default:
+        break;
     }
     return target;
 }

@@ -10,8 +10,8 @@ namespace skerry::cell {
 
 /// The link to the parent: dials its addresses in turn, with back-off and full jitter, for ever.
 ///
-/// The back-off starts afresh only once a connection has led to agreement or lasted a while, so that a link that always ends the same way
-/// never spins.
+/// The back-off starts afresh only once a connection has led to agreement or lasted a while, so that a link that always ends the
+/// same way never spins.
 class Parent {
 public:
     struct Dialing {

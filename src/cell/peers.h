@@ -18,13 +18,13 @@ struct PeerView {
     std::optional<Instant> heard; ///< last frame; none since this process started
     std::uint64_t sent = 0;       ///< bytes on control wires since this process started
     std::uint64_t received = 0;
-    bool in_agreement = false;    ///< holds all it should, as of the last beat or batch
-    /// Of a child: number in this cell's history up to which the child has everything (rule A5). Of the parent: number in the parent's
-    /// history up to which this cell has everything, which is what its summary reflects.
+    bool in_agreement = false; ///< holds all it should, as of the last beat or batch
+    /// Of a child: number in this cell's history up to which the child has everything (rule A5). Of the parent: number in the
+    /// parent's history up to which this cell has everything, which is what its summary reflects.
     std::uint64_t acknowledged = 0;
-    std::string version;          ///< of its program; empty before its first hello
-    std::size_t refused = 0;      ///< items of the peer that this cell keeps out (a name is taken here, or its history went back)
-    std::string trouble;          ///< why there is no agreement or no touch, as a sentence
+    std::string version;     ///< of its program; empty before its first hello
+    std::size_t refused = 0; ///< items of the peer that this cell keeps out (a name is taken here, or its history went back)
+    std::string trouble;     ///< why there is no agreement or no touch, as a sentence
 };
 
 class Peers {

@@ -22,9 +22,7 @@ using store::Part;
 
 const std::vector<Part> wish_only{Part::wish}, found_only{Part::found}, wish_and_found{Part::wish, Part::found};
 
-bool is_decided_here(const Object& object) {
-    return !object.wish.from;
-}
+bool is_decided_here(const Object& object) { return !object.wish.from; }
 
 void refer(std::vector<Key>& keys, Kind kind, const std::string& project, const std::string& name) {
     if (!name.empty()) keys.push_back({kind, project, name});
@@ -46,21 +44,24 @@ std::vector<Key> references_of(const Object& object) {
         refer(keys, Kind::revision, project, spec.revision());
         break;
     }
-    case Kind::node: refer(keys, Kind::site, "", store::as<model::Node>(object).spec().site()); break;
+    case Kind::node:
+        refer(keys, Kind::site, "", store::as<model::Node>(object).spec().site());
+        break;
     case Kind::revision:
         refer(keys, Kind::project, "", project);
         for (const auto& pin : store::as<model::Revision>(object).spec().pins())
-            refer(keys, pin.kind() == "Secret" ? Kind::secret : Kind::config, project, pin.copy().empty() ? pin.name() : pin.copy());
+            refer(keys, pin.kind() == "Secret" ? Kind::secret : Kind::config, project,
+                  pin.copy().empty() ? pin.name() : pin.copy());
         break;
-    default: break;
+    default:
+        break;
     }
     return keys;
 }
 
-/// Events of any home: a site forwards those of its nodes. (What another cell sent or decided is not overwritten, whatever the kind.)
-bool is_event(const Member& member) {
-    return member.key.kind == Kind::event && member.part == Part::wish;
-}
+/// Events of any home: a site forwards those of its nodes. (What another cell sent or decided is not overwritten, whatever the
+/// kind.)
+bool is_event(const Member& member) { return member.key.kind == Kind::event && member.part == Part::wish; }
 
 class SitesSlicer final : public Slicer {
 public:
@@ -77,11 +78,13 @@ public:
     }
     std::vector<Key> references(const Object& object) const override { return references_of(object); }
 
-    bool accepts(const Peer& from, const Member& member, CellId home, const google::protobuf::Message& content, const Object* before) const override {
+    bool accepts(const Peer& from, const Member& member, CellId home, const google::protobuf::Message& content,
+                 const Object* before) const override {
         if (from.role != Peer::Role::site) return false;
         bool own = home == from.cell && (member.part == Part::wish || (before && before->home == from.cell));
         switch (member.key.kind) {
-        case Kind::site: return member.part == Part::found && member.key.name == from.name;
+        case Kind::site:
+            return member.part == Part::found && member.key.name == from.name;
         case Kind::allocation:
             return member.part == Part::found && (!before || store::as<model::Allocation>(*before).spec().site() == from.name);
         case Kind::node:
@@ -90,8 +93,10 @@ public:
         case Kind::instance:
             if (member.part == Part::found) return !before || own;
             return member.part == Part::wish && own && static_cast<const model::Instance&>(content).spec().site() == from.name;
-        case Kind::event: return is_event(member);
-        default: return false;
+        case Kind::event:
+            return is_event(member);
+        default:
+            return false;
         }
     }
 };
@@ -111,22 +116,27 @@ public:
     }
     std::vector<Key> references(const Object& object) const override { return references_of(object); }
 
-    bool accepts(const Peer& from, const Member& member, CellId, const google::protobuf::Message&, const Object* before) const override {
+    bool accepts(const Peer& from, const Member& member, CellId, const google::protobuf::Message&,
+                 const Object* before) const override {
         if (from.role != Peer::Role::node) return false;
         switch (member.key.kind) {
-        case Kind::node: return member.part == Part::found && member.key.name == from.name && (!before || is_decided_here(*before));
+        case Kind::node:
+            return member.part == Part::found && member.key.name == from.name && (!before || is_decided_here(*before));
         case Kind::instance:
             return member.part == Part::found &&
                    (!before || (is_decided_here(*before) && store::as<model::Instance>(*before).spec().node() == from.name));
-        case Kind::event: return is_event(member);
-        default: return false;
+        case Kind::event:
+            return is_event(member);
+        default:
+            return false;
         }
     }
 };
 
 class BothSlicer final : public Slicer {
 public:
-    BothSlicer(std::unique_ptr<Slicer> sites, std::unique_ptr<Slicer> nodes) : sites_(std::move(sites)), nodes_(std::move(nodes)) {
+    BothSlicer(std::unique_ptr<Slicer> sites, std::unique_ptr<Slicer> nodes)
+        : sites_(std::move(sites)), nodes_(std::move(nodes)) {
         CHECK(sites_ && nodes_);
     }
 
@@ -141,7 +151,8 @@ public:
         return roots;
     }
     std::vector<Key> references(const Object& object) const override { return references_of(object); }
-    bool accepts(const Peer& from, const Member& member, CellId home, const google::protobuf::Message& content, const Object* before) const override {
+    bool accepts(const Peer& from, const Member& member, CellId home, const google::protobuf::Message& content,
+                 const Object* before) const override {
         return (from.role == Peer::Role::node ? nodes_ : sites_)->accepts(from, member, home, content, before);
     }
 
@@ -169,12 +180,17 @@ public:
 
     std::vector<Root> roots(const Object& object) const override {
         switch (object.key.kind) {
-        case Kind::site: return object.key.name == site_ ? up(found_only) : std::vector<Root>{};
-        case Kind::allocation: return store::as<model::Allocation>(object).spec().site() == site_ ? up(found_only) : std::vector<Root>{};
+        case Kind::site:
+            return object.key.name == site_ ? up(found_only) : std::vector<Root>{};
+        case Kind::allocation:
+            return store::as<model::Allocation>(object).spec().site() == site_ ? up(found_only) : std::vector<Root>{};
         case Kind::node:
-        case Kind::instance: return is_decided_here(object) ? up(wish_and_found) : std::vector<Root>{};
-        case Kind::event: return up(wish_only);
-        default: return {};
+        case Kind::instance:
+            return is_decided_here(object) ? up(wish_and_found) : std::vector<Root>{};
+        case Kind::event:
+            return up(wish_only);
+        default:
+            return {};
         }
     }
 
@@ -193,10 +209,14 @@ public:
 
     std::vector<Root> roots(const Object& object) const override {
         switch (object.key.kind) {
-        case Kind::node: return object.key.name == node_ ? up(found_only) : std::vector<Root>{};
-        case Kind::instance: return store::as<model::Instance>(object).spec().node() == node_ ? up(found_only) : std::vector<Root>{};
-        case Kind::event: return is_decided_here(object) ? up(wish_only) : std::vector<Root>{};
-        default: return {};
+        case Kind::node:
+            return object.key.name == node_ ? up(found_only) : std::vector<Root>{};
+        case Kind::instance:
+            return store::as<model::Instance>(object).spec().node() == node_ ? up(found_only) : std::vector<Root>{};
+        case Kind::event:
+            return is_decided_here(object) ? up(wish_only) : std::vector<Root>{};
+        default:
+            return {};
         }
     }
 
@@ -208,20 +228,12 @@ private:
 
 } // namespace
 
-std::unique_ptr<Slicer> slices_for_sites() {
-    return std::make_unique<SitesSlicer>();
-}
-std::unique_ptr<Slicer> slices_for_nodes() {
-    return std::make_unique<NodesSlicer>();
-}
+std::unique_ptr<Slicer> slices_for_sites() { return std::make_unique<SitesSlicer>(); }
+std::unique_ptr<Slicer> slices_for_nodes() { return std::make_unique<NodesSlicer>(); }
 std::unique_ptr<Slicer> slices_for_both(std::unique_ptr<Slicer> sites, std::unique_ptr<Slicer> nodes) {
     return std::make_unique<BothSlicer>(std::move(sites), std::move(nodes));
 }
-std::unique_ptr<Slicer> slice_of_site(std::string site) {
-    return std::make_unique<SiteUpSlicer>(std::move(site));
-}
-std::unique_ptr<Slicer> slice_of_node(std::string node) {
-    return std::make_unique<NodeUpSlicer>(std::move(node));
-}
+std::unique_ptr<Slicer> slice_of_site(std::string site) { return std::make_unique<SiteUpSlicer>(std::move(site)); }
+std::unique_ptr<Slicer> slice_of_node(std::string node) { return std::make_unique<NodeUpSlicer>(std::move(node)); }
 
 } // namespace skerry::cell

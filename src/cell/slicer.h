@@ -19,8 +19,8 @@ struct Member {
 
 enum class SliceLane : std::uint8_t { desired, status };
 
-/// Says which objects one neighbour should hold (rule A2: a closure over references), and what it may send us. Given by a role; asked by
-/// the cell. Pure: answers depend on the arguments alone.
+/// Says which objects one neighbour should hold (rule A2: a closure over references), and what it may send us. Given by a role;
+/// asked by the cell. Pure: answers depend on the arguments alone.
 class Slicer {
 public:
     virtual ~Slicer() = default;
@@ -29,7 +29,8 @@ public:
     virtual SliceLane lane(const Member&) const = 0;
     /// The same, where it depends on the role of the peer.
     virtual SliceLane lane_for(env::Peer::Role, const Member& member) const { return lane(member); }
-    /// Whom this object is for by itself: names of children (down), or anything (up: non-empty means it goes up). Which parts of it go.
+    /// Whom this object is for by itself: names of children (down), or anything (up: non-empty means it goes up). Which parts of
+    /// it go.
     struct Root {
         std::string peer;
         std::vector<store::Part> parts;
@@ -39,12 +40,14 @@ public:
     /// What must travel along with an object that is in a slice; their wish parts only.
     virtual std::vector<store::Key> references(const store::Object&) const = 0;
 
-    /// Whether a peer may send us this part: what a site's or node's identity owns. `before` is what we hold now, null where nothing.
-    virtual bool accepts(const env::Peer& from, const Member&, CellId home, const google::protobuf::Message& content, const store::Object* before) const = 0;
+    /// Whether a peer may send us this part: what a site's or node's identity owns. `before` is what we hold now, null where
+    /// nothing.
+    virtual bool accepts(const env::Peer& from, const Member&, CellId home, const google::protobuf::Message& content,
+                         const store::Object* before) const = 0;
 };
 
-/// The core's or region's slices for its sites: Site, its Allocations, their Revisions, pins and Projects; accepts status of those, and the
-/// site's own Nodes, Instances and Events.
+/// The core's or region's slices for its sites: Site, its Allocations, their Revisions, pins and Projects; accepts status of
+/// those, and the site's own Nodes, Instances and Events.
 std::unique_ptr<Slicer> slices_for_sites();
 /// A site's slices for its nodes: Node, its Instances, their Revisions, pins, Site and Projects.
 std::unique_ptr<Slicer> slices_for_nodes();

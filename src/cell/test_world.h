@@ -3,8 +3,8 @@
 #include "base/check.h"
 #include "cell/cell.h"
 #include "env/seeded_chance.h"
-#include "model/parts.h"
 #include "model/meta.pb.h"
+#include "model/parts.h"
 #include "store/memory/memory_backend.h"
 
 #include <deque>
@@ -22,7 +22,8 @@ class World;
 /// One machine of a test: its Env, its disk, and the cell on it while it runs.
 class Machine final : public env::Clock, public env::Workers, public env::Dialer, public env::Timers {
 public:
-    Machine(World& world, env::Peer self, Cell::Options options, std::uint64_t seed) : chance(seed), world_(world), self_(std::move(self)), options_(std::move(options)) {
+    Machine(World& world, env::Peer self, Cell::Options options, std::uint64_t seed)
+        : chance(seed), world_(world), self_(std::move(self)), options_(std::move(options)) {
         options_.self = self_;
     }
 
@@ -37,7 +38,8 @@ public:
         job();
         post(std::move(then));
     }
-    std::unique_ptr<env::Timer> dial(const std::string&, env::Channel, std::function<void(Result<std::unique_ptr<env::Wire>>)>) override;
+    std::unique_ptr<env::Timer> dial(const std::string&, env::Channel,
+                                     std::function<void(Result<std::unique_ptr<env::Wire>>)>) override;
     std::unique_ptr<env::Timer> after(Duration, std::function<void()>) override;
     void post(std::function<void()>) override;
 
@@ -112,7 +114,8 @@ struct Pipe {
 
 class FakeWire final : public env::Wire {
 public:
-    FakeWire(std::shared_ptr<Pipe> pipe, int side, env::Peer other) : pipe_(std::move(pipe)), side_(side), other_(std::move(other)) {}
+    FakeWire(std::shared_ptr<Pipe> pipe, int side, env::Peer other)
+        : pipe_(std::move(pipe)), side_(side), other_(std::move(other)) {}
     ~FakeWire() override {
         pipe_->listener[side_] = nullptr;
         pipe_->world.posted.push_back([pipe = pipe_, side = side_] { pipe->close(side, "the other side closed it"); });
@@ -137,8 +140,10 @@ private:
     void deliver(int to, std::string message) {
         pipe_->world.posted.push_back([pipe = pipe_, to, message = std::move(message)]() mutable {
             if (pipe->closed) return;
-            if (pipe->listener[to]) pipe->listener[to]->arrived(std::move(message));
-            else pipe->early[to].push_back(std::move(message));
+            if (pipe->listener[to])
+                pipe->listener[to]->arrived(std::move(message));
+            else
+                pipe->early[to].push_back(std::move(message));
         });
     }
 
@@ -176,10 +181,12 @@ inline std::unique_ptr<env::Timer> Machine::after(Duration duration, std::functi
     return std::make_unique<Token>(shared);
 }
 
-inline std::unique_ptr<env::Timer> Machine::dial(const std::string& address, env::Channel, std::function<void(Result<std::unique_ptr<env::Wire>>)> then) {
+inline std::unique_ptr<env::Timer> Machine::dial(const std::string& address, env::Channel,
+                                                 std::function<void(Result<std::unique_ptr<env::Wire>>)> then) {
     return after(1ms, [this, address, then = std::move(then)] {
         auto other = world_.at.find(address);
-        if (world_.is_cut || other == world_.at.end() || !other->second->cell) return then(fail(Code::unavailable, "nobody answers"));
+        if (world_.is_cut || other == world_.at.end() || !other->second->cell)
+            return then(fail(Code::unavailable, "nobody answers"));
         auto pipe = std::make_shared<Pipe>(world_);
         world_.pipes.push_back(pipe);
         other->second->cell->accept(std::make_unique<FakeWire>(pipe, 1, peer()));

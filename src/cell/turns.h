@@ -9,8 +9,8 @@
 
 namespace skerry::cell {
 
-/// Gives the loops of a cell their turns: one after the other, never one inside another, many wakes before a turn as one. Each also turns
-/// when its period has passed since its last turn.
+/// Gives the loops of a cell their turns: one after the other, never one inside another, many wakes before a turn as one. Each
+/// also turns when its period has passed since its last turn.
 class Turns {
 public:
     explicit Turns(env::Timers& timers) : timers_(timers) {}

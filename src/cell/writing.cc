@@ -87,15 +87,18 @@ void Writing::end(std::function<void(Result<void>)> done) {
                 log(Level::debug, "cell", "loop {}: {}", loop_, result.error().message);
             }
             if (--state->pending > 0) return;
-            if (auto tell = std::exchange(state->done, {})) tell(state->error ? Result<void>(std::unexpected(*state->error)) : Result<void>());
+            if (auto tell = std::exchange(state->done, {}))
+                tell(state->error ? Result<void>(std::unexpected(*state->error)) : Result<void>());
             if (std::exchange(state->woken, false)) cell_.wake(loop_);
         });
     }
 }
 
-void report_part(store::Store& store, const store::Object& object, store::Part part, const google::protobuf::MessageLite& message) {
+void report_part(store::Store& store, const store::Object& object, store::Part part,
+                 const google::protobuf::MessageLite& message) {
     auto result = store.report(object.key, object.uid, part, message.SerializeAsString());
-    if (!result && result.error().code != Code::not_found) log(Level::warning, "cell", "report of {}: {}", object.key.text(), result.error().message);
+    if (!result && result.error().code != Code::not_found)
+        log(Level::warning, "cell", "report of {}: {}", object.key.text(), result.error().message);
 }
 
 } // namespace skerry::cell

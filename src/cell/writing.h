@@ -18,8 +18,8 @@ namespace skerry::cell {
 
 /// What one loop writes: wishes whose home is this cell.
 ///
-/// The store shows only what is durable, so a loop that turned again while its writes are on their way would plan them a second time.
-/// Hence `begin`: false until they have landed, and the loop is woken then.
+/// The store shows only what is durable, so a loop that turned again while its writes are on their way would plan them a second
+/// time. Hence `begin`: false until they have landed, and the loop is woken then.
 class Writing {
 public:
     Writing(Cell&, std::string_view loop);
@@ -34,8 +34,8 @@ public:
     /// The next generation of an object, if nobody changed it in between. `wish` is its wish part with the changes made.
     void update(const store::Object& before, google::protobuf::Message& wish);
     void erase(const store::Object&);
-    /// Sends everything since `begin`; each 128 objects or 1 MiB are one transaction (rule S4), in the order of writing. `done`, if given,
-    /// learns of the first error once all have landed. What fails is planned again by a later turn.
+    /// Sends everything since `begin`; each 128 objects or 1 MiB are one transaction (rule S4), in the order of writing. `done`,
+    /// if given, learns of the first error once all have landed. What fails is planned again by a later turn.
     void end(std::function<void(Result<void>)> done = {});
 
 private:

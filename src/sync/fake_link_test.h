@@ -18,7 +18,12 @@ inline CellId cell_id(std::uint64_t n) { return CellId(Id{7, n}); }
 inline IncarnationId incarnation_id(std::uint64_t cell, std::uint64_t n) { return IncarnationId(Id{cell, n}); }
 
 inline ItemKey key_of(std::uint64_t n, std::uint32_t kind = 9, std::uint8_t part = 0, CellId home = cell_id(1)) {
-    return {.kind = kind, .project = "retail", .name = "thing-" + std::to_string(n), .uid = Uid(Id{3, n}), .home = home, .part = part};
+    return {.kind = kind,
+            .project = "retail",
+            .name = "thing-" + std::to_string(n),
+            .uid = Uid(Id{3, n}),
+            .home = home,
+            .part = part};
 }
 
 /// One side with a small store: versions of what it sends, what it holds of the other's, both with what survives a crash.
@@ -40,7 +45,8 @@ public:
     // What it decides.
     void put(Lane lane, const ItemKey& key, std::string bytes) {
         auto& version = mine[at(lane)][key];
-        version = {lane == Lane::desired ? version.generation + 1 : 0, std::make_shared<const std::string>(std::move(bytes)), ++number_};
+        version = {lane == Lane::desired ? version.generation + 1 : 0, std::make_shared<const std::string>(std::move(bytes)),
+                   ++number_};
         session->put(lane, key, version.generation, version.bytes, version.number);
     }
     void drop(Lane lane, const ItemKey& key) {
@@ -99,7 +105,8 @@ public:
     Outbound::Place place(const Cursor& shown) override {
         for (const auto& [n, head] : incarnations)
             if (incarnation_id(self_, n) == shown.incarnation)
-                return shown.number <= (n == incarnations.back().first ? number_ : head) ? Outbound::Place::known : Outbound::Place::ahead;
+                return shown.number <= (n == incarnations.back().first ? number_ : head) ? Outbound::Place::known
+                                                                                         : Outbound::Place::ahead;
         return Outbound::Place::ahead;
     }
     std::optional<std::vector<ItemKey>> erased_since(Lane lane, Number number) override {
@@ -110,7 +117,8 @@ public:
         return keys;
     }
     void load(Lane lane, Inbound& inbound) override {
-        for (const auto& [key, got] : held[at(lane)]) inbound.load({key, got.generation, std::make_shared<const std::string>(got.bytes)});
+        for (const auto& [key, got] : held[at(lane)])
+            inbound.load({key, got.generation, std::make_shared<const std::string>(got.bytes)});
         if (lane == Lane::desired) inbound.load_cursor(cursor);
     }
 
@@ -132,10 +140,16 @@ private:
         if (!incarnations.empty()) incarnations.back().second = number_;
         incarnations.emplace_back(++openings, 0);
         number_ += Number{1} << 32; // rule S2: a jump
-        session = std::make_unique<Session>(
-            Session::Options{.side = side_, .self = cell_id(self_), .peer = cell_id(peer_), .incarnation = incarnation_id(self_, openings), .name = "test",
-                             .version = "1", .beat = 1s, .status_gap = 200ms, .keep_unknown = keep_unknown},
-            *this);
+        session = std::make_unique<Session>(Session::Options{.side = side_,
+                                                             .self = cell_id(self_),
+                                                             .peer = cell_id(peer_),
+                                                             .incarnation = incarnation_id(self_, openings),
+                                                             .name = "test",
+                                                             .version = "1",
+                                                             .beat = 1s,
+                                                             .status_gap = 200ms,
+                                                             .keep_unknown = keep_unknown},
+                                            *this);
         for (std::size_t lane = 0; lane < lanes; ++lane)
             for (const auto& [key, version] : mine[lane])
                 session->put(static_cast<Lane>(lane), key, version.generation, version.bytes, version.number);
@@ -146,9 +160,7 @@ private:
     Number number_ = 0;
 };
 
-inline bool any(std::initializer_list<bool> done) {
-    return std::ranges::find(done, true) != done.end();
-}
+inline bool any(std::initializer_list<bool> done) { return std::ranges::find(done, true) != done.end(); }
 
 /// An ordered wire between two places that can be cut anywhere. Time passes only in `pass`.
 class FakeLink {

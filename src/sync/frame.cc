@@ -20,9 +20,7 @@ struct Overload : F... {
 template<class... F>
 Overload(F...) -> Overload<F...>;
 
-std::unexpected<Error> bad(std::string what) {
-    return fail(Code::invalid, "bad frame: " + what);
-}
+std::unexpected<Error> bad(std::string what) { return fail(Code::invalid, "bad frame: " + what); }
 
 Result<Lane> read_lane(std::uint32_t number) {
     if (number >= lanes) return bad(fmt::format("lane {} does not exist", number));
@@ -126,7 +124,11 @@ void write(wire::Frame& out, const Digests& in) {
 }
 
 Result<Hello> read(const wire::Hello& in) {
-    Hello hello{.format = in.format(), .version = clean(in.version()), .boot_id = clean(in.boot_id()), .role = in.role(), .name = clean(in.name()),
+    Hello hello{.format = in.format(),
+                .version = clean(in.version()),
+                .boot_id = clean(in.boot_id()),
+                .role = in.role(),
+                .name = clean(in.name()),
                 .beat_ms = in.beat_ms()};
     if (hello.format != frame_format) return hello; // the rest may mean anything
     hello.cell = TRY(read_id<CellId>(in.cell(), "hello.cell"));
@@ -134,7 +136,8 @@ Result<Hello> read(const wire::Hello& in) {
     if (in.held_size() > static_cast<int>(lanes)) return bad(fmt::format("hello.held has {} entries", in.held_size()));
     for (const auto& h : in.held()) {
         Held held{.lane = TRY(read_lane(h.lane())), .count = h.count(), .digest = TRY(read_digest(h.digest()))};
-        if (!h.incarnation().empty()) held.cursor = Cursor{TRY(read_id<IncarnationId>(h.incarnation(), "hello.held.incarnation")), h.number()};
+        if (!h.incarnation().empty())
+            held.cursor = Cursor{TRY(read_id<IncarnationId>(h.incarnation(), "hello.held.incarnation")), h.number()};
         hello.held.push_back(std::move(held));
     }
     return hello;
@@ -146,11 +149,15 @@ Result<BatchItem> read(wire::Item& in) {
     if (in.has_hash()) {
         item.hash = in.hash();
     } else {
-        if (in.kind() == 0 || in.kind() > 255 || in.part() > 2) return bad(fmt::format("an item of kind {}, part {}", in.kind(), in.part()));
+        if (in.kind() == 0 || in.kind() > 255 || in.part() > 2)
+            return bad(fmt::format("an item of kind {}, part {}", in.kind(), in.part()));
         if (in.name().empty() || in.name().size() > longest_name || in.project().size() > longest_name)
             return bad("an item without a name, or with a longer one than names can be");
-        item.item.key = {.kind = in.kind(), .project = std::move(*in.mutable_project()), .name = std::move(*in.mutable_name()),
-                         .uid = TRY(read_id<Uid>(in.uid(), "item.uid")), .home = TRY(read_id<CellId>(in.home(), "item.home")),
+        item.item.key = {.kind = in.kind(),
+                         .project = std::move(*in.mutable_project()),
+                         .name = std::move(*in.mutable_name()),
+                         .uid = TRY(read_id<Uid>(in.uid(), "item.uid")),
+                         .home = TRY(read_id<CellId>(in.home(), "item.home")),
                          .part = static_cast<std::uint8_t>(in.part())};
     }
     item.item.generation = in.generation();
@@ -163,9 +170,11 @@ Result<Batch> read(wire::Batch& in) {
     const std::string& removed = in.removed();
     if (removed.size() % 16 != 0) return bad(fmt::format("batch.removed of {} bytes", removed.size()));
     if (static_cast<std::size_t>(in.items_size()) + removed.size() / 16 > max_frame_items)
-        return bad(fmt::format("a batch frame of {} items and {} removals (at most {})", in.items_size(), removed.size() / 16, max_frame_items));
+        return bad(fmt::format("a batch frame of {} items and {} removals (at most {})", in.items_size(), removed.size() / 16,
+                               max_frame_items));
     for (auto& item : *in.mutable_items()) batch.items.push_back(TRY(read(item)));
-    for (std::size_t at = 0; at < removed.size(); at += 16) batch.removed.push_back(TRY(Digest::from_bytes(std::string_view(removed).substr(at, 16))));
+    for (std::size_t at = 0; at < removed.size(); at += 16)
+        batch.removed.push_back(TRY(Digest::from_bytes(std::string_view(removed).substr(at, 16))));
     if (in.has_close()) batch.close = in.close();
     return batch;
 }
@@ -173,7 +182,8 @@ Result<Batch> read(wire::Batch& in) {
 Result<Digests> read(const wire::Digests& in) {
     Digests list{.lane = TRY(read_lane(in.lane())), .last = in.last()};
     std::string_view entries = in.entries();
-    if (entries.size() % 32 != 0 || entries.size() / 32 > max_listed) return bad(fmt::format("a list of {} bytes", entries.size()));
+    if (entries.size() % 32 != 0 || entries.size() / 32 > max_listed)
+        return bad(fmt::format("a list of {} bytes", entries.size()));
     for (; !entries.empty(); entries.remove_prefix(32))
         list.entries.push_back({TRY(Digest::from_bytes(entries.substr(0, 16))), TRY(Digest::from_bytes(entries.substr(16, 16)))});
     return list;
@@ -214,24 +224,32 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
     wire::Frame in;
     if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return bad("not a frame");
     switch (in.body_case()) {
-    case wire::Frame::kHello: return TRY(read(in.hello()));
+    case wire::Frame::kHello:
+        return TRY(read(in.hello()));
     case wire::Frame::kBeat: {
         const auto& b = in.beat();
         return Beat{.down = {b.down_desired(), b.down_status()}, .up = {b.up_desired(), b.up_status()}, .busy = b.busy()};
     }
-    case wire::Frame::kBatch: return TRY(read(*in.mutable_batch()));
+    case wire::Frame::kBatch:
+        return TRY(read(*in.mutable_batch()));
     case wire::Frame::kAck: {
         const auto& a = in.ack();
         return Ack{.frames = {a.desired(), a.status()}, .digests = {a.desired_digests(), a.status_digests()}};
     }
-    case wire::Frame::kDigests: return TRY(read(in.digests()));
-    case wire::Frame::kVerify: return Verify{TRY(read_lane(in.verify().lane()))};
-    case wire::Frame::kSettings: return Settings{in.settings().beat_ms()};
-    case wire::Frame::kBye: return Bye{clean(in.bye().reason())};
+    case wire::Frame::kDigests:
+        return TRY(read(in.digests()));
+    case wire::Frame::kVerify:
+        return Verify{TRY(read_lane(in.verify().lane()))};
+    case wire::Frame::kSettings:
+        return Settings{in.settings().beat_ms()};
+    case wire::Frame::kBye:
+        return Bye{clean(in.bye().reason())};
     case wire::Frame::kFragment:
-        return Fragment{.lane = TRY(read_lane(in.fragment().lane())), .content = std::move(*in.mutable_fragment()->mutable_content()),
+        return Fragment{.lane = TRY(read_lane(in.fragment().lane())),
+                        .content = std::move(*in.mutable_fragment()->mutable_content()),
                         .last = in.fragment().last()};
-    case wire::Frame::BODY_NOT_SET: break;
+    case wire::Frame::BODY_NOT_SET:
+        break;
     }
     return bad("of no known sort");
 }

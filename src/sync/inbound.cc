@@ -36,7 +36,8 @@ Result<Apply> Inbound::take(Batch&& batch, IncarnationId sender) {
         if (each.hash && !found) continue; // we lost it, and the sender does not know: the digest of the close will tell
         if (!each.hash) {
             auto [at, fresh] = index_.try_emplace(key_hash(key_, each.item.key), Entry{each.item.key, {}});
-            if (fresh && index_.size() > max_slice_items) return fail(Code::exhausted, fmt::format("a slice of more than {} items", max_slice_items));
+            if (fresh && index_.size() > max_slice_items)
+                return fail(Code::exhausted, fmt::format("a slice of more than {} items", max_slice_items));
             found = &at->second;
         }
         Entry& entry = *found;

@@ -23,8 +23,8 @@ struct Apply {
 
 /// The receiving side of one slice: which items we hold and the sum of their digests. Bytes are elsewhere.
 ///
-/// The index runs ahead of the disk by what is being applied. If applying fails the index is wrong: it is dropped, and loaded afresh from
-/// what is durable before the next hello.
+/// The index runs ahead of the disk by what is being applied. If applying fails the index is wrong: it is dropped, and loaded
+/// afresh from what is durable before the next hello.
 class Inbound {
 public:
     Inbound(Lane lane, std::uint64_t link_key) : lane_(lane), key_(link_key) {}

@@ -30,13 +30,9 @@ std::string ItemKey::text() const {
     return project.empty() ? fmt::format("kind {} {}", kind, name) : fmt::format("kind {} {}/{}", kind, project, name);
 }
 
-std::uint64_t link_key(CellId parent, CellId child) {
-    return keyed_digest(0, parent.bytes() + child.bytes()).low;
-}
+std::uint64_t link_key(CellId parent, CellId child) { return keyed_digest(0, parent.bytes() + child.bytes()).low; }
 
-Digest key_hash(std::uint64_t link_key, const ItemKey& key) {
-    return keyed_digest(link_key, encoding(key));
-}
+Digest key_hash(std::uint64_t link_key, const ItemKey& key) { return keyed_digest(link_key, encoding(key)); }
 
 Digest item_digest(std::uint64_t link_key, const ItemKey& key, std::uint32_t generation, std::string_view bytes) {
     std::string whole = encoding(key);

@@ -14,7 +14,8 @@ namespace skerry::sync {
 using Number = std::uint64_t;
 using Blob = std::shared_ptr<const std::string>;
 
-/// The two slices in each direction of a link, in order of priority (rule L6). `desired` keeps a durable cursor, `status` one in memory (rule L4).
+/// The two slices in each direction of a link, in order of priority (rule L6). `desired` keeps a durable cursor, `status` one in
+/// memory (rule L4).
 enum class Lane : std::uint8_t { desired, status };
 inline constexpr std::size_t lanes = 2;
 

@@ -156,8 +156,13 @@ void Outbound::cut() {
     queue_.clear();
     for (const Digest& hash : dirty_) {
         const Entry& entry = entries_.at(hash);
-        queue_.push_back({.hash = hash, .digest = entry.current, .bytes = entry.bytes, .kind = entry.key.kind, .generation = entry.generation,
-                          .part = entry.key.part, .number = entry.number});
+        queue_.push_back({.hash = hash,
+                          .digest = entry.current,
+                          .bytes = entry.bytes,
+                          .kind = entry.key.kind,
+                          .generation = entry.generation,
+                          .part = entry.key.part,
+                          .number = entry.number});
     }
     // What is referred to before what refers to it (rule L2); removals behind, the other way round.
     std::ranges::sort(queue_, [](const Cut& a, const Cut& b) {
@@ -188,13 +193,16 @@ std::optional<Batch> Outbound::next(bool may_cut) {
         Cut& cut = queue_.front();
         auto at = entries_.find(cut.hash);
         bool changed_since = at == entries_.end() || at->second.current != cut.digest;
-        // Changed since the cut: the next batch has the newest. But what the receiver lacks altogether goes now, since others may refer to it.
+        // Changed since the cut: the next batch has the newest. But what the receiver lacks altogether goes now, since others may
+        // refer to it.
         if (changed_since && (at == entries_.end() || !cut.bytes || at->second.sent != Digest{})) {
             queue_.pop_front();
             continue;
         }
         Entry& entry = at->second;
-        std::size_t size = cut.bytes ? cut.bytes->size() + 64 + (entry.sent == Digest{} ? entry.key.project.size() + entry.key.name.size() + 48 : 0) : 18;
+        std::size_t size = cut.bytes ? cut.bytes->size() + 64 +
+                                           (entry.sent == Digest{} ? entry.key.project.size() + entry.key.name.size() + 48 : 0)
+                                     : 18;
         if (bytes > 0 && bytes + size > frame_target) break;
         bytes += size;
         if (cut.bytes) {
@@ -229,7 +237,8 @@ std::optional<Batch> Outbound::next(bool may_cut) {
 }
 
 Result<void> Outbound::acknowledged(std::uint32_t frames, bool list_follows) {
-    if (frames > flights_.size()) return fail(Code::invalid, fmt::format("acknowledges {} frames of {}", frames, flights_.size()));
+    if (frames > flights_.size())
+        return fail(Code::invalid, fmt::format("acknowledges {} frames of {}", frames, flights_.size()));
     for (; frames > 0; --frames) {
         Flight& flight = flights_.front();
         for (const Listed& change : flight.before) {
@@ -243,7 +252,8 @@ Result<void> Outbound::acknowledged(std::uint32_t frames, bool list_follows) {
         flights_.pop_front();
     }
     if (list_follows) {
-        if (state_ != State::closing || !flights_.empty()) return fail(Code::invalid, "announces a list of digests while a batch is open");
+        if (state_ != State::closing || !flights_.empty())
+            return fail(Code::invalid, "announces a list of digests while a batch is open");
         assume_nothing_held();
         dirty_.clear();
         unknown_ = 0;
@@ -260,7 +270,8 @@ Result<void> Outbound::listed(const Digests& list) {
         auto [at, fresh] = entries_.try_emplace(each.hash);
         Entry& entry = at->second;
         if (fresh) {
-            if (++unknown_ > max_slice_items) return fail(Code::exhausted, fmt::format("a list of more than {} digests", max_slice_items));
+            if (++unknown_ > max_slice_items)
+                return fail(Code::exhausted, fmt::format("a list of more than {} digests", max_slice_items));
             entry.key_known = false;
             entry.orphan = keep_unknown_;
             orphans_ += keep_unknown_;

@@ -11,19 +11,21 @@
 
 namespace skerry::sync {
 
-/// The sending side of one slice: what the receiver should hold, what it does hold as far as we know, and the way from the second to the first.
+/// The sending side of one slice: what the receiver should hold, what it does hold as far as we know, and the way from the second
+/// to the first.
 ///
-/// There is no queue of changes. Each item knows the digest of its newest version (`current`) and of the version that the receiver holds
-/// (`sent`); those where the two differ are dirty. A thousand edits while a batch is open or the link is down make one dirty item, and what
-/// left the slice is an item without a current version.
+/// There is no queue of changes. Each item knows the digest of its newest version (`current`) and of the version that the
+/// receiver holds
+/// (`sent`); those where the two differ are dirty. A thousand edits while a batch is open or the link is down make one dirty
+/// item, and what left the slice is an item without a current version.
 ///
 ///   put, drop ─► dirty ─(cut at r)─► queue ─► frames in flight (at most `window`) ─(ack)─► held
 ///                  ▲                                     │ connection lost
 ///                  └── not found in the receiver's digest ┘
 ///
-/// The sum of all `sent` is kept, so the receiver's digest in its hello tells which of the frames in flight became durable: after a mere loss
-/// of connection nothing is sent twice. A sender that restarted knows no `sent` and goes by the receiver's cursor (rule S3), or by the full list
-/// of its digests (rule L3); the digest of the closing frame checks either (rule L2).
+/// The sum of all `sent` is kept, so the receiver's digest in its hello tells which of the frames in flight became durable: after
+/// a mere loss of connection nothing is sent twice. A sender that restarted knows no `sent` and goes by the receiver's cursor
+/// (rule S3), or by the full list of its digests (rule L3); the digest of the closing frame checks either (rule L2).
 class Outbound {
 public:
     Outbound(Lane lane, std::uint64_t link_key) : lane_(lane), key_(link_key) {}
@@ -41,10 +43,12 @@ public:
         ahead,     ///< beyond our head, or of an incarnation that we never had: our history went back (rule H3)
     };
     /// A connection starts, and the receiver showed this. `erased`: what was deleted here since its cursor, if that is known.
-    /// With `keep_unknown`, what the receiver holds and we do not know stays there (rule H3: absence without a tombstone deletes nothing).
+    /// With `keep_unknown`, what the receiver holds and we do not know stays there (rule H3: absence without a tombstone deletes
+    /// nothing).
     void resume(const Held&, Place, const std::optional<std::vector<ItemKey>>& erased, bool keep_unknown);
 
-    /// The next frame, or none for now: nothing to send, window full, waiting for a list. `may_cut`: whether a new batch may start.
+    /// The next frame, or none for now: nothing to send, window full, waiting for a list. `may_cut`: whether a new batch may
+    /// start.
     std::optional<Batch> next(bool may_cut);
     /// The receiver has made so many more frames durable. A count beyond those in flight is an error.
     Result<void> acknowledged(std::uint32_t frames, bool list_follows);
@@ -64,7 +68,8 @@ public:
     /// Of what it should hold.
     Digest wanted() const { return current_sum_; }
     std::size_t size() const { return current_count_; }
-    /// Number up to which the receiver has everything: r of the last batch it closed, or the slice's newest number if that is in agreement.
+    /// Number up to which the receiver has everything: r of the last batch it closed, or the slice's newest number if that is in
+    /// agreement.
     Number acknowledged_number() const { return clean() ? newest_ : acknowledged_; }
     Number newest() const { return newest_; }
     /// Items that the receiver holds, that we do not know, and that stay there (rule H3).
@@ -76,7 +81,7 @@ private:
         std::uint32_t generation = 0;
         bool key_known = true;
         bool orphan = false;
-        Blob bytes;     ///< null: not in the slice
+        Blob bytes; ///< null: not in the slice
         Number number = 0;
         Digest current; ///< zero: not in the slice
         Digest sent;    ///< zero: the receiver does not hold it
@@ -124,10 +129,10 @@ private:
     std::deque<Cut> queue_;
     Number cut_ = 0;
     std::deque<Flight> flights_;
-    bool verify_ = false;       ///< close an empty batch
-    bool compare_ = false;      ///< ask for the list
+    bool verify_ = false;  ///< close an empty batch
+    bool compare_ = false; ///< ask for the list
     bool keep_unknown_ = false;
-    std::size_t unknown_ = 0;   ///< in the list so far
+    std::size_t unknown_ = 0; ///< in the list so far
 };
 
 } // namespace skerry::sync

@@ -20,15 +20,14 @@ std::uint32_t milliseconds(Duration duration) {
     return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
-Lane lane_of(std::size_t index) {
-    return static_cast<Lane>(index);
-}
+Lane lane_of(std::size_t index) { return static_cast<Lane>(index); }
 
 } // namespace
 
 Session::Session(Options options, Host& host)
     : options_(std::move(options)), host_(host),
-      key_(options_.side == Side::parent ? link_key(options_.self, options_.peer) : link_key(options_.peer, options_.self)), beat_(options_.beat) {
+      key_(options_.side == Side::parent ? link_key(options_.self, options_.peer) : link_key(options_.peer, options_.self)),
+      beat_(options_.beat) {
     CHECK(options_.self && options_.peer && options_.incarnation);
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         receiving_.push_back({.inbound = Inbound(lane_of(lane), key_)});
@@ -67,8 +66,13 @@ void Session::maybe_hello() {
     // What the last connection brought is still on its way to disk: the hello tells what is durable, so it waits.
     for (auto& receiving : receiving_)
         if (!receiving.pending.empty()) return;
-    Hello hello{.version = options_.version, .cell = options_.self, .incarnation = options_.incarnation, .boot_id = options_.boot_id,
-                .role = options_.role, .name = options_.name, .beat_ms = options_.side == Side::parent ? milliseconds(beat_) : 0};
+    Hello hello{.version = options_.version,
+                .cell = options_.self,
+                .incarnation = options_.incarnation,
+                .boot_id = options_.boot_id,
+                .role = options_.role,
+                .name = options_.name,
+                .beat_ms = options_.side == Side::parent ? milliseconds(beat_) : 0};
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         Receiving& receiving = receiving_[lane];
         receiving.inbound.restart();
@@ -79,8 +83,10 @@ void Session::maybe_hello() {
             receiving.load_due = false;
         }
         sending_[lane].acknowledged = 0;
-        hello.held.push_back({.lane = lane_of(lane), .count = static_cast<std::uint32_t>(receiving.inbound.size()),
-                              .digest = receiving.inbound.held(), .cursor = receiving.inbound.cursor()});
+        hello.held.push_back({.lane = lane_of(lane),
+                              .count = static_cast<std::uint32_t>(receiving.inbound.size()),
+                              .digest = receiving.inbound.held(),
+                              .cursor = receiving.inbound.cursor()});
     }
     control_.push_back(encode(hello));
     phase_ = Phase::hello_sent;
@@ -98,17 +104,17 @@ void Session::end(std::string reason) {
     over_ = std::move(reason);
 }
 
-void Session::fail_with(std::string reason) {
-    end(std::move(reason));
-}
+void Session::fail_with(std::string reason) { end(std::move(reason)); }
 
 void Session::tick(Instant now) {
     if (phase_ == Phase::down || over_) return;
     if (phase_ != Phase::up) {
-        if (now >= connected_ + options_.hello_patience) fail_with(fmt::format("no hello within {}", text(options_.hello_patience)));
+        if (now >= connected_ + options_.hello_patience)
+            fail_with(fmt::format("no hello within {}", text(options_.hello_patience)));
     } else if (options_.side == Side::parent) {
         Duration patience = 3 * beat_ + 2s;
-        if (now >= *heard_ + patience) fail_with(fmt::format("silent for {} (three beats of {} and two seconds)", text(patience), text(beat_)));
+        if (now >= *heard_ + patience)
+            fail_with(fmt::format("silent for {} (three beats of {} and two seconds)", text(patience), text(beat_)));
     }
 }
 
@@ -175,18 +181,17 @@ void Session::set_beat(Duration beat) {
     beat = std::clamp(beat, least_beat, longest_beat);
     if (beat == beat_) return;
     beat_ = beat;
-    if (options_.side == Side::parent && (phase_ == Phase::hello_sent || phase_ == Phase::up) && !over_) control_.push_back(encode(Settings{milliseconds(beat)}));
+    if (options_.side == Side::parent && (phase_ == Phase::hello_sent || phase_ == Phase::up) && !over_)
+        control_.push_back(encode(Settings{milliseconds(beat)}));
 }
 
 bool Session::lane_is_quiet(std::size_t lane) const {
     const Inbound& inbound = receiving_[lane].inbound;
-    return sending_[lane].outbound.quiet() && sending_[lane].fragments.empty() && receiving_[lane].pending.empty() && !inbound.batch_open() &&
-           !inbound.is_listing() && !inbound.list_is_due();
+    return sending_[lane].outbound.quiet() && sending_[lane].fragments.empty() && receiving_[lane].pending.empty() &&
+           !inbound.batch_open() && !inbound.is_listing() && !inbound.list_is_due();
 }
 
-bool Session::is_quiet() const {
-    return lane_is_quiet(0) && lane_is_quiet(1) && !ack_due_;
-}
+bool Session::is_quiet() const { return lane_is_quiet(0) && lane_is_quiet(1) && !ack_due_; }
 
 Beat Session::beat_now() const {
     Beat beat{.busy = !is_quiet()};
@@ -245,8 +250,9 @@ std::optional<std::string> Session::take_output(Instant now) {
         std::string whole = encode(*batch);
         if (whole.size() <= max_message) return sent(std::move(whole));
         for (std::size_t at = 0; at < whole.size(); at += fragment_bytes)
-            sending.fragments.push_back(
-                encode(Fragment{.lane = lane_of(lane), .content = whole.substr(at, fragment_bytes), .last = at + fragment_bytes >= whole.size()}));
+            sending.fragments.push_back(encode(Fragment{.lane = lane_of(lane),
+                                                        .content = whole.substr(at, fragment_bytes),
+                                                        .last = at + fragment_bytes >= whole.size()}));
         return take_output(now);
     }
     return {};
@@ -254,8 +260,13 @@ std::optional<std::string> Session::take_output(Instant now) {
 
 Session::View Session::view() const {
     const Sending& sending = sending_[desired];
-    View view{.up = phase_ == Phase::up && !over_, .heard = heard_, .acknowledged = sending.outbound.acknowledged_number(),
-              .held = receiving_[desired].inbound.cursor(), .history_behind = history_behind_, .peer_version = peer_version_, .beat = beat_};
+    View view{.up = phase_ == Phase::up && !over_,
+              .heard = heard_,
+              .acknowledged = sending.outbound.acknowledged_number(),
+              .held = receiving_[desired].inbound.cursor(),
+              .history_behind = history_behind_,
+              .peer_version = peer_version_,
+              .beat = beat_};
     view.agreement = view.up && is_quiet() && sending_[0].outbound.clean() && sending_[1].outbound.clean();
     for (const auto& each : sending_) view.orphans += each.outbound.orphans();
     return view;

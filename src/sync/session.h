@@ -22,8 +22,8 @@ public:
     virtual Outbound::Place place(const Cursor&) = 0;
     /// What was deleted here after this number and may have been in the slice; none if that is not known, or too much.
     virtual std::optional<std::vector<ItemKey>> erased_since(Lane, Number) = 0;
-    /// What we hold durably of the peer's slice, and for `desired` up to where. Called before the first hello, and again after something
-    /// that was to be applied could not be.
+    /// What we hold durably of the peer's slice, and for `desired` up to where. Called before the first hello, and again after
+    /// something that was to be applied could not be.
     virtual void load(Lane, Inbound&) = 0;
 };
 
@@ -34,8 +34,9 @@ public:
 ///   make durable ◄─ take_apply ◄─ Inbound ◄─ frames ◄─ received ◄──────────────────────── arrived
 ///        └─ applied, rejected ──────────────► acknowledgement ─► take_output ──────────► send
 ///
-/// After any call: apply what `take_apply` gives, send what `take_output` gives while the wire has room, close the wire if `over`, and call
-/// `tick` at `next_wake`. Each side opens with a hello; then both send what the other lacks, and go quiet but for beats (rule L5).
+/// After any call: apply what `take_apply` gives, send what `take_output` gives while the wire has room, close the wire if
+/// `over`, and call `tick` at `next_wake`. Each side opens with a hello; then both send what the other lacks, and go quiet but
+/// for beats (rule L5).
 class Session {
 public:
     struct Options {
@@ -44,10 +45,10 @@ public:
         IncarnationId incarnation; ///< of our store's current opening
         std::string boot_id, name, version;
         std::uint32_t role = 0;
-        Duration beat = 15s;              ///< parent: told to the child
-        Duration status_gap = 200ms;      ///< at least this between two batches of the status lane: storms coalesce
+        Duration beat = 15s;         ///< parent: told to the child
+        Duration status_gap = 200ms; ///< at least this between two batches of the status lane: storms coalesce
         Duration hello_patience = 30s;
-        bool keep_unknown = false;        ///< our history went back before: remove nothing for mere absence (rule H3)
+        bool keep_unknown = false; ///< our history went back before: remove nothing for mere absence (rule H3)
     };
 
     Session(Options, Host&);
@@ -84,13 +85,13 @@ public:
     Instant next_wake() const;
 
     struct View {
-        bool up = false;              ///< hellos were exchanged on this connection
-        bool agreement = false;       ///< both hold all they should, as far as we know
+        bool up = false;        ///< hellos were exchanged on this connection
+        bool agreement = false; ///< both hold all they should, as far as we know
         std::optional<Instant> heard;
-        Number acknowledged = 0;      ///< in our history: what the peer holds of our desired slice
-        std::optional<Cursor> held;   ///< in the peer's history: what we hold of its desired slice
-        bool history_behind = false;  ///< the peer has seen more of our history than we have (rule H3)
-        std::size_t orphans = 0;      ///< items only the peer has, which stay
+        Number acknowledged = 0;     ///< in our history: what the peer holds of our desired slice
+        std::optional<Cursor> held;  ///< in the peer's history: what we hold of its desired slice
+        bool history_behind = false; ///< the peer has seen more of our history than we have (rule H3)
+        std::size_t orphans = 0;     ///< items only the peer has, which stay
         std::string peer_version;
         Duration beat{};
     };
@@ -105,10 +106,10 @@ private:
     };
     struct Receiving {
         Inbound inbound;
-        bool load_due = true;         ///< the index is not what is durable
-        std::deque<Pending> pending;  ///< frames handed out and not acknowledged, in order
-        std::uint32_t done = 0;       ///< frames of this connection that are durable
-        std::string assembled;        ///< fragments so far
+        bool load_due = true;        ///< the index is not what is durable
+        std::deque<Pending> pending; ///< frames handed out and not acknowledged, in order
+        std::uint32_t done = 0;      ///< frames of this connection that are durable
+        std::string assembled;       ///< fragments so far
     };
     struct Sending {
         Outbound outbound;

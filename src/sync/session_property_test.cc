@@ -8,8 +8,8 @@ namespace skerry::sync {
 
 namespace {
 
-/// Edits, steps, cuts and crashes in an order drawn from a seed; then a heal. Both sides must agree, nothing that was acknowledged may be
-/// missing, and with nothing crashed each version is received at most once.
+/// Edits, steps, cuts and crashes in an order drawn from a seed; then a heal. Both sides must agree, nothing that was
+/// acknowledged may be missing, and with nothing crashed each version is received at most once.
 void run(std::uint64_t seed, bool crashes) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     env::SeededChance chance(seed);
@@ -26,9 +26,15 @@ void run(std::uint64_t seed, bool crashes) {
         switch (pick(12)) {
         case 0:
         case 1:
-        case 2: side.put(lane, key, "v" + std::to_string(++versions) + std::string(pick(20) ? pick(200) : pick(40'000), 'x')); break;
-        case 3: side.drop(lane, key); break;
-        case 4: link.now = link.now + Duration(pick(300'000'000)); break;
+        case 2:
+            side.put(lane, key, "v" + std::to_string(++versions) + std::string(pick(20) ? pick(200) : pick(40'000), 'x'));
+            break;
+        case 3:
+            side.drop(lane, key);
+            break;
+        case 4:
+            link.now = link.now + Duration(pick(300'000'000));
+            break;
         case 5:
             if (pick(4) == 0) link.cut();
             break;
@@ -41,9 +47,15 @@ void run(std::uint64_t seed, bool crashes) {
         default:
             for (std::uint64_t n = pick(6); n > 0; --n) {
                 switch (pick(3)) {
-                case 0: link.output(side); break;
-                case 1: link.deliver(side); break;
-                case 2: link.land(side); break;
+                case 0:
+                    link.output(side);
+                    break;
+                case 1:
+                    link.deliver(side);
+                    break;
+                case 2:
+                    link.land(side);
+                    break;
                 }
             }
         }
@@ -88,12 +100,18 @@ TEST(SessionProperty, RandomBytesNeitherCrashNorGrow) {
         link.connect();
         ASSERT_TRUE(link.settle());
         // Frames that were good, bent a little; and plain noise.
-        std::string message = chance.bits() % 4 == 0
-                                  ? std::string{}
-                                  : encode(Batch{.items = {{.hash = {}, .item = {.key = key_of(1), .generation = 1, .bytes = std::make_shared<const std::string>("y")}}},
-                                                 .removed = {{1, 2}}, .close = 7, .digest = 34});
+        std::string message =
+            chance.bits() % 4 == 0
+                ? std::string{}
+                : encode(Batch{
+                      .items = {{.hash = {},
+                                 .item = {.key = key_of(1), .generation = 1, .bytes = std::make_shared<const std::string>("y")}}},
+                      .removed = {{1, 2}},
+                      .close = 7,
+                      .digest = 34});
         if (message.empty()) message.resize(chance.bits() % 200);
-        for (std::uint64_t n = chance.bits() % 8; n > 0 && !message.empty(); --n) message[chance.bits() % message.size()] = static_cast<char>(chance.bits());
+        for (std::uint64_t n = chance.bits() % 8; n > 0 && !message.empty(); --n)
+            message[chance.bits() % message.size()] = static_cast<char>(chance.bits());
         link.parent.session->received(message, link.now);
         for (int i = 0; i < 10; ++i) {
             (void)link.parent.session->take_output(link.now);

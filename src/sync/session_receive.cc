@@ -49,10 +49,12 @@ void Session::dispatch(Frame&& frame, Instant now) {
 void Session::take(Hello&& hello, Instant) {
     if (phase_ == Phase::up || early_hello_) return fail_with("bad frame: a second hello");
     if (hello.format != frame_format)
-        return fail_with(fmt::format("the other side (version {}) speaks frame format {}, this one (version {}) speaks {}: upgrade the older of the two",
-                                     hello.version, hello.format, options_.version, frame_format));
+        return fail_with(fmt::format(
+            "the other side (version {}) speaks frame format {}, this one (version {}) speaks {}: upgrade the older of the two",
+            hello.version, hello.format, options_.version, frame_format));
     if (hello.cell != options_.peer)
-        return fail_with(fmt::format("hello from cell {}, but the certificate is of cell {}", hello.cell.text(), options_.peer.text()));
+        return fail_with(
+            fmt::format("hello from cell {}, but the certificate is of cell {}", hello.cell.text(), options_.peer.text()));
     if (phase_ == Phase::hello_due) {
         early_hello_ = std::move(hello);
         return;
@@ -64,7 +66,8 @@ void Session::resume(Hello&& hello) {
     phase_ = Phase::up;
     peer_incarnation_ = hello.incarnation;
     peer_version_ = std::move(hello.version);
-    if (options_.side == Side::child && hello.beat_ms > 0) beat_ = std::chrono::milliseconds(std::clamp(hello.beat_ms, least_beat_ms, longest_beat_ms));
+    if (options_.side == Side::child && hello.beat_ms > 0)
+        beat_ = std::chrono::milliseconds(std::clamp(hello.beat_ms, least_beat_ms, longest_beat_ms));
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         Held held{.lane = static_cast<Lane>(lane)};
         for (Held& each : hello.held)
@@ -97,14 +100,16 @@ void Session::take(const Beat& beat, Instant now) {
 
 void Session::take(Batch&& batch) {
     Receiving& receiving = receiving_[static_cast<std::size_t>(batch.lane)];
-    if (receiving.pending.size() >= window) return fail_with(fmt::format("bad frame: more than {} batch frames without acknowledgement", window));
+    if (receiving.pending.size() >= window)
+        return fail_with(fmt::format("bad frame: more than {} batch frames without acknowledgement", window));
     auto apply = receiving.inbound.take(std::move(batch), peer_incarnation_);
     if (!apply) {
         receiving.load_due = true;
         return fail_with("bad frame: " + apply.error().message);
     }
     apply->ticket = next_ticket_++;
-    bool nothing = apply->items.empty() && apply->removed.empty() && (!apply->close || apply->close == receiving.inbound.cursor());
+    bool nothing =
+        apply->items.empty() && apply->removed.empty() && (!apply->close || apply->close == receiving.inbound.cursor());
     receiving.pending.push_back({.ticket = apply->ticket, .close = apply->close, .done = nothing});
     if (receiving.inbound.is_beyond_repair())
         fail_with("digests differ right after a full exchange of digests: a bug, please report it; the link starts afresh");
@@ -131,7 +136,8 @@ void Session::take(Fragment&& fragment) {
     auto frame = decode(std::exchange(receiving.assembled, {}), max_frame_bytes);
     if (!frame) return fail_with(std::move(frame).error().message);
     auto* batch = std::get_if<Batch>(&*frame);
-    if (!batch || batch->lane != fragment.lane) return fail_with("bad frame: fragments of something other than a batch of their lane");
+    if (!batch || batch->lane != fragment.lane)
+        return fail_with("bad frame: fragments of something other than a batch of their lane");
     take(std::move(*batch));
 }
 

@@ -11,8 +11,8 @@ namespace {
 constexpr Lane desired = Lane::desired;
 constexpr Lane status = Lane::status;
 
-/// What one message costs beyond its bytes: IPv4 and TCP with time stamps 52, TLS 1.3 record 22, masked WebSocket frame 6; and a bare TCP
-/// acknowledgement, as if none ever rode along.
+/// What one message costs beyond its bytes: IPv4 and TCP with time stamps 52, TLS 1.3 record 22, masked WebSocket frame 6; and a
+/// bare TCP acknowledgement, as if none ever rode along.
 constexpr std::uint64_t per_message = 52 + 22 + 6 + 52;
 
 TEST(Session, BringsWhatEachSideShouldHold) {
@@ -33,13 +33,15 @@ TEST(Session, CarriesReferredKindsFirstAndRemovesThemLast) {
     link.parent.put(desired, key_of(3, 4), "secret");
     link.connect();
     std::vector<std::uint32_t> kinds;
-    while (any({link.output(link.parent), link.output(link.child), link.deliver(link.parent), link.deliver(link.child)})) {}
+    while (any({link.output(link.parent), link.output(link.child), link.deliver(link.parent), link.deliver(link.child)})) {
+    }
     ASSERT_FALSE(link.child.waiting.empty());
     for (const Item& item : link.child.waiting.front().items) kinds.push_back(item.key.kind);
     EXPECT_EQ(kinds, (std::vector<std::uint32_t>{4, 8, 9}));
     ASSERT_TRUE(link.settle());
     for (std::uint64_t n : {1u, 2u, 3u}) link.parent.drop(desired, key_of(n, n == 1 ? 9 : n == 2 ? 8 : 4));
-    while (any({link.output(link.parent), link.deliver(link.child), link.output(link.child)})) {}
+    while (any({link.output(link.parent), link.deliver(link.child), link.output(link.child)})) {
+    }
     kinds.clear();
     ASSERT_FALSE(link.child.waiting.empty());
     for (const ItemKey& key : link.child.waiting.front().removed) kinds.push_back(key.kind);
@@ -118,10 +120,12 @@ TEST(Session, AThousandEditsOfOneObjectCostOneSend) {
     EXPECT_EQ(link.child.received[key_of(1)], 1);
     // While a batch is open: the receiver is slow to write.
     link.parent.put(desired, key_of(2), "slow");
-    while (any({link.output(link.parent), link.deliver(link.child)})) {}
+    while (any({link.output(link.parent), link.deliver(link.child)})) {
+    }
     for (int n = 0; n < 1'000; ++n) {
         link.parent.put(desired, key_of(1), "again " + std::to_string(n));
-        while (any({link.output(link.parent), link.deliver(link.child)})) {}
+        while (any({link.output(link.parent), link.deliver(link.child)})) {
+        }
     }
     ASSERT_TRUE(link.settle());
     EXPECT_EQ(link.child.received[key_of(1)], 2);
@@ -261,7 +265,8 @@ TEST(Session, WhatCannotBeAppliedEndsTheConnectionAndMovesNoCursor) {
     FakeLink link;
     link.parent.put(desired, key_of(1), "bad");
     link.connect();
-    while (any({link.output(link.parent), link.output(link.child), link.deliver(link.parent), link.deliver(link.child)})) {}
+    while (any({link.output(link.parent), link.output(link.child), link.deliver(link.parent), link.deliver(link.child)})) {
+    }
     ASSERT_EQ(link.child.waiting.size(), 1u);
     link.child.session->rejected(link.child.waiting.front().ticket, "not yours");
     link.child.waiting.clear();
@@ -283,14 +288,17 @@ TEST(Session, HostileFramesEndItWithAReason) {
         attack(link);
         return link.parent.session->over().has_value();
     };
-    auto from_child = [](const Frame& frame) { return [frame](FakeLink& link) { link.parent.session->received(encode(frame), link.now); }; };
+    auto from_child = [](const Frame& frame) {
+        return [frame](FakeLink& link) { link.parent.session->received(encode(frame), link.now); };
+    };
     EXPECT_TRUE(ends(from_child(Hello{.cell = cell_id(2), .incarnation = incarnation_id(2, 1)})));
     EXPECT_TRUE(ends(from_child(Ack{.frames = {1'000, 0}})));
     EXPECT_TRUE(ends(from_child(Ack{.frames = {0, 0}, .digests = {true, false}})));
     EXPECT_TRUE(ends(from_child(Digests{.last = true})));
     EXPECT_TRUE(ends(from_child(Settings{1})));
     EXPECT_TRUE(ends(from_child(Fragment{.content = "nonsense", .last = true})));
-    EXPECT_TRUE(ends(from_child(Batch{.items = {{.hash = {}, .item = {.key = {}, .generation = 0, .bytes = std::make_shared<const std::string>()}}}})));
+    EXPECT_TRUE(ends(from_child(
+        Batch{.items = {{.hash = {}, .item = {.key = {}, .generation = 0, .bytes = std::make_shared<const std::string>()}}}})));
     EXPECT_TRUE(ends([](FakeLink& link) { link.parent.session->received(std::string(1 << 20, 'x'), link.now); }));
     EXPECT_TRUE(ends([](FakeLink& link) {
         for (int n = 0; n < 100 && !link.parent.session->over(); ++n)
@@ -299,7 +307,10 @@ TEST(Session, HostileFramesEndItWithAReason) {
     EXPECT_TRUE(ends([](FakeLink& link) { // more than the window
         for (std::uint64_t n = 0; n < 100; ++n)
             link.parent.session->received(
-                encode(Batch{.items = {{.hash = {}, .item = {.key = key_of(n), .generation = 1, .bytes = std::make_shared<const std::string>("y")}}}}), link.now);
+                encode(Batch{
+                    .items = {{.hash = {},
+                               .item = {.key = key_of(n), .generation = 1, .bytes = std::make_shared<const std::string>("y")}}}}),
+                link.now);
     }));
     EXPECT_FALSE(ends([](FakeLink&) {}));
 }
@@ -308,11 +319,15 @@ TEST(Session, WrongDigestsAfterAFullExchangeAreABugAndEndIt) {
     FakeLink link;
     link.connect();
     ASSERT_TRUE(link.settle());
-    Batch lie{.items = {{.hash = {}, .item = {.key = key_of(1), .generation = 1, .bytes = std::make_shared<const std::string>("y")}}}, .close = 5, .digest = 12};
+    Batch lie{
+        .items = {{.hash = {}, .item = {.key = key_of(1), .generation = 1, .bytes = std::make_shared<const std::string>("y")}}},
+        .close = 5,
+        .digest = 12};
     link.parent.session->received(encode(lie), link.now);
     ASSERT_TRUE(link.land(link.parent));
     // The parent's list goes out; the liar lies again.
-    while (auto message = link.parent.session->take_output(link.now)) {}
+    while (auto message = link.parent.session->take_output(link.now)) {
+    }
     EXPECT_FALSE(link.parent.session->over());
     lie.items.clear();
     link.parent.session->received(encode(lie), link.now);

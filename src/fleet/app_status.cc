@@ -56,7 +56,8 @@ Counts count(const AppFacts& facts) {
         counts.unavailable.insert(wanted.site);
         if (!counts.trouble.reason.empty()) continue;
         for (auto type : {"Placed", "Available"})
-            if (const auto* condition = model::find_condition(status.conditions(), type); condition && condition->status() == "False" && counts.trouble.reason.empty())
+            if (const auto* condition = model::find_condition(status.conditions(), type);
+                condition && condition->status() == "False" && counts.trouble.reason.empty())
                 counts.trouble = {condition->reason(), wanted.site + ": " + condition->message()};
     }
     for (const auto& site : counts.wanted)
@@ -99,28 +100,39 @@ void summarise_app(const AppFacts& facts, const std::string& now, model::AppStat
         shortage += (shortage.empty() ? "" : "; ") + one.message;
     }
     bool placed = shortage_reason.empty();
-    set("Placed", placed ? "True" : "False", placed ? "Placed" : shortage_reason, placed ? sites(counts.wanted.size()) : shortage);
+    set("Placed", placed ? "True" : "False", placed ? "Placed" : shortage_reason,
+        placed ? sites(counts.wanted.size()) : shortage);
 
     std::size_t behind_in_touch = 0;
     for (const auto& site : counts.behind) behind_in_touch += counts.unreachable.contains(site) ? 0 : 1;
     std::size_t behind_away = counts.behind.size() - behind_in_touch;
     std::string away = behind_away == 0 ? "" : "; " + sites(behind_away) + " out of touch will get it on return";
-    if (!obstacle_reason.empty()) set("Progressing", "False", obstacle_reason, obstacle + "; revision " + revision + " stays");
+    if (!obstacle_reason.empty())
+        set("Progressing", "False", obstacle_reason, obstacle + "; revision " + revision + " stays");
     else if (behind_in_touch > 0 && facts.frozen && facts.rollout->waiting > 0)
         set("Progressing", "False", "Frozen", "rollout.maxUnavailable is 0, so no site may be updated; set it to 1 or more");
     else if (behind_in_touch > 0)
-        set("Progressing", "True", "RollingOut", "revision " + revision + " is at " + std::to_string(counts.updated.size()) + " of " + sites(counts.wanted.size()) + away);
-    else set("Progressing", "False", "Complete", "revision " + revision + " is at " + sites(counts.updated.size()) + away);
+        set("Progressing", "True", "RollingOut",
+            "revision " + revision + " is at " + std::to_string(counts.updated.size()) + " of " + sites(counts.wanted.size()) +
+                away);
+    else
+        set("Progressing", "False", "Complete", "revision " + revision + " is at " + sites(counts.updated.size()) + away);
 
-    std::string unreachable = counts.unreachable.empty() ? "" : sites(counts.unreachable.size()) + " out of touch, where it runs on as far as is known";
-    if (facts.revision->spec().state() != "running") set("Available", "False", "Stopped", "spec.state is " + facts.revision->spec().state() + "; set it to running to start it");
+    std::string unreachable =
+        counts.unreachable.empty() ? "" : sites(counts.unreachable.size()) + " out of touch, where it runs on as far as is known";
+    if (facts.revision->spec().state() != "running")
+        set("Available", "False", "Stopped",
+            "spec.state is " + facts.revision->spec().state() + "; set it to running to start it");
     else if (!counts.unavailable.empty()) {
         bool known = !counts.trouble.reason.empty();
         set("Available", "False", known ? counts.trouble.reason : "Starting",
             known ? counts.trouble.message : "not all instances are ready at " + sites(counts.unavailable.size()));
-    } else if (!placed) set("Available", "False", shortage_reason, shortage);
-    else if (!counts.wanted.empty() && counts.unreachable.size() == counts.wanted.size()) set("Available", "Unknown", "OutOfTouch", unreachable);
-    else set("Available", "True", "Available", unreachable);
+    } else if (!placed)
+        set("Available", "False", shortage_reason, shortage);
+    else if (!counts.wanted.empty() && counts.unreachable.size() == counts.wanted.size())
+        set("Available", "Unknown", "OutOfTouch", unreachable);
+    else
+        set("Available", "True", "Available", unreachable);
 }
 
 } // namespace skerry::fleet

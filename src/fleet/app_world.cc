@@ -13,9 +13,15 @@ using store::Key;
 plan::AppWorld world_of(const store::Store& store, const std::string& project) {
     plan::AppWorld world;
     world.project_exists = store.get(Key{Kind::project, "", project}) != nullptr;
-    world.image = [&store](const std::string& in, const std::string& name) { return store.get<model::Image>(Key{Kind::image, in, name}); };
-    world.secret = [&store, project](const std::string& name) { return store.get<model::Secret>(Key{Kind::secret, project, name}); };
-    world.config = [&store, project](const std::string& name) { return store.get<model::Config>(Key{Kind::config, project, name}); };
+    world.image = [&store](const std::string& in, const std::string& name) {
+        return store.get<model::Image>(Key{Kind::image, in, name});
+    };
+    world.secret = [&store, project](const std::string& name) {
+        return store.get<model::Secret>(Key{Kind::secret, project, name});
+    };
+    world.config = [&store, project](const std::string& name) {
+        return store.get<model::Config>(Key{Kind::config, project, name});
+    };
     return world;
 }
 

@@ -38,8 +38,10 @@ void ensure_site(cell::Cell& cell, SiteWish wish, std::function<void(Result<stor
     writing->begin();
     writing->create(model::Kind::site, site);
     writing->end([&cell, key, writing, then = std::move(then)](Result<void> made) {
-        if (made || cell.store().get(key)) then(key);
-        else then(std::unexpected(made.error()));
+        if (made || cell.store().get(key))
+            then(key);
+        else
+            then(std::unexpected(made.error()));
     });
 }
 

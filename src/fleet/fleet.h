@@ -8,15 +8,16 @@
 #include <string>
 #include <vector>
 
-/// Many places: apps become revisions, revisions become allocations over sites, wave by wave; what sites report becomes the apps' status.
+/// Many places: apps become revisions, revisions become allocations over sites, wave by wave; what sites report becomes the apps'
+/// status.
 namespace skerry::fleet {
 
 struct Options {
     std::string own_site; ///< the site whose loops run in this cell, always in touch; empty: none
 };
 
-/// Adds the loops "revisions" (with what nobody refers to any more), "rollouts" (with the status of apps) and "sites" (who is in touch). Before
-/// Cell::start.
+/// Adds the loops "revisions" (with what nobody refers to any more), "rollouts" (with the status of apps) and "sites" (who is in
+/// touch). Before Cell::start.
 void add_loops(cell::Cell&, Options);
 
 struct SiteWish {
@@ -28,8 +29,8 @@ struct SiteWish {
     std::optional<std::string> profile; ///< of its only uplink, "wan": lan, dsl, cellular, satellite
 };
 
-/// Makes the Site object where there is none (home: this cell) and calls `then` with its key once it is durable. A Site that exists keeps
-/// everything it has, also where the wish differs. For tokens and for `skerry up`; may be repeated.
+/// Makes the Site object where there is none (home: this cell) and calls `then` with its key once it is durable. A Site that
+/// exists keeps everything it has, also where the wish differs. For tokens and for `skerry up`; may be repeated.
 void ensure_site(cell::Cell&, SiteWish, std::function<void(Result<store::Key>)> then);
 
 } // namespace skerry::fleet

@@ -19,9 +19,12 @@ std::string selector_text(const model::Selector& selector) {
     for (const auto& term : selector.match_expressions()) {
         std::string values;
         for (const auto& value : term.values()) values += (values.empty() ? "" : ",") + value;
-        if (term.operator_() == "Exists") add(term.key());
-        else if (term.operator_() == "DoesNotExist") add("!" + term.key());
-        else add(term.key() + (term.operator_() == "In" ? " in (" : " notin (") + values + ")");
+        if (term.operator_() == "Exists")
+            add(term.key());
+        else if (term.operator_() == "DoesNotExist")
+            add("!" + term.key());
+        else
+            add(term.key() + (term.operator_() == "In" ? " in (" : " notin (") + values + ")");
     }
     return text;
 }
@@ -30,26 +33,41 @@ Placement::Shortage explain(const model::Component& component, const place::Prop
     std::string who = "component " + component.name() + ": ";
     if (proposal.matching == 0) {
         std::string selector = selector_text(component.placement().sites());
-        if (selector.empty()) return {"NoSite", who + "there is no site yet; make one: skerry token create --site NAME, then skerry site --join TOKEN there"};
-        return {"NoMatchingSite", who + "no site matches " + selector + "; label one: kubectl label site NAME " + selector + " (skerry get sites --show-labels)"};
+        if (selector.empty())
+            return {"NoSite",
+                    who + "there is no site yet; make one: skerry token create --site NAME, then skerry site --join TOKEN there"};
+        return {"NoMatchingSite", who + "no site matches " + selector + "; label one: kubectl label site NAME " + selector +
+                                      " (skerry get sites --show-labels)"};
     }
-    std::string count = proposal.unplaced == 0 ? "" : std::to_string(proposal.unplaced) + (proposal.unplaced == 1 ? " replica has" : " replicas have") + " no site: ";
+    std::string count = proposal.unplaced == 0 ? ""
+                                               : std::to_string(proposal.unplaced) +
+                                                     (proposal.unplaced == 1 ? " replica has" : " replicas have") + " no site: ";
     auto why = proposal.reasons.empty() ? place::Why::closed : proposal.reasons.front().why;
     std::string word, remedy;
     switch (why) {
     case place::Why::selector:
-    case place::Why::closed: word = "OutOfTouch", remedy = "; see skerry get sites"; break;
-    case place::Why::jurisdiction: word = "OutOfJurisdiction", remedy = "; set spec.location.jurisdiction of a site, or widen placement.within.jurisdictions"; break;
+    case place::Why::closed:
+        word = "OutOfTouch", remedy = "; see skerry get sites";
+        break;
+    case place::Why::jurisdiction:
+        word = "OutOfJurisdiction",
+        remedy = "; set spec.location.jurisdiction of a site, or widen placement.within.jurisdictions";
+        break;
     case place::Why::cpu:
-    case place::Why::memory: word = "NoRoom", remedy = "; ask for less in resources, remove something, or add nodes"; break;
-    case place::Why::port: word = "PortTaken", remedy = "; publish another port, or stop what holds it: skerry get instances -A -o wide"; break;
+    case place::Why::memory:
+        word = "NoRoom", remedy = "; ask for less in resources, remove something, or add nodes";
+        break;
+    case place::Why::port:
+        word = "PortTaken", remedy = "; publish another port, or stop what holds it: skerry get instances -A -o wide";
+        break;
     }
     return {word, who + count + proposal.text("site") + remedy};
 }
 
 } // namespace
 
-Placement place_app(const model::Revision& revision, const std::vector<store::ObjectPtr>& found, std::map<std::string, SiteRoom>& rooms) {
+Placement place_app(const model::Revision& revision, const std::vector<store::ObjectPtr>& found,
+                    std::map<std::string, SiteRoom>& rooms) {
     Placement placement;
     for (const auto& closed : revision.spec().components()) {
         const auto& component = closed.component();

@@ -25,8 +25,10 @@ bool RevisionsLoop::wakes(const store::Change& change) const {
     case Kind::secret:
     case Kind::config:
     case Kind::revision:
-    case Kind::allocation: return change.changed(store::Part::wish);
-    default: return false;
+    case Kind::allocation:
+        return change.changed(store::Part::wish);
+    default:
+        return false;
     }
 }
 
@@ -49,7 +51,8 @@ void RevisionsLoop::make_revision(const store::Object& object, std::set<PinKey>&
     // What it pins is durable before it: the next turn makes the Revision itself.
     if (!make_pins(object, revision, wanted)) return;
     writing_.create(Kind::revision, revision);
-    cell_.events().record(object, cell::Tone::normal, "RevisionMade", "revision " + revision.metadata().name() + " is made and rolls out");
+    cell_.events().record(object, cell::Tone::normal, "RevisionMade",
+                          "revision " + revision.metadata().name() + " is made and rolls out");
 }
 
 bool RevisionsLoop::make_pins(const store::Object& app, const model::Revision& revision, std::set<PinKey>& wanted) {
@@ -92,7 +95,8 @@ std::set<Key> RevisionsLoop::erase_revisions() {
         used.insert(Key{Kind::revision, allocation->key.project, store::as<model::Allocation>(*allocation).spec().revision()});
     std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
     for (auto& object : store.list(Kind::revision))
-        if (object->home == store.cell()) by_app[{object->key.project, store::as<model::Revision>(*object).spec().app()}].push_back(object);
+        if (object->home == store.cell())
+            by_app[{object->key.project, store::as<model::Revision>(*object).spec().app()}].push_back(object);
     std::set<Key> gone;
     for (auto& [name, revisions] : by_app) {
         auto app = store.get(Key{Kind::app, name.first, name.second});

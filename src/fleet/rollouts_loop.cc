@@ -21,10 +21,13 @@ bool RolloutsLoop::wakes(const store::Change& change) const {
     case Kind::project:
     case Kind::image:
     case Kind::secret:
-    case Kind::config: return change.changed(Part::wish);
+    case Kind::config:
+        return change.changed(Part::wish);
     case Kind::allocation:
-    case Kind::site: return change.changed(Part::wish) || change.changed(Part::found) || change.changed(Part::seen);
-    default: return false;
+    case Kind::site:
+        return change.changed(Part::wish) || change.changed(Part::found) || change.changed(Part::seen);
+    default:
+        return false;
     }
 }
 
@@ -35,7 +38,8 @@ void RolloutsLoop::turn() {
     auto rooms = read_rooms(cell_, options_.own_site);
     std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
     for (auto& object : store.list(Kind::allocation))
-        if (object->home == store.cell()) by_app[{object->key.project, store::as<model::Allocation>(*object).spec().app()}].push_back(object);
+        if (object->home == store.cell())
+            by_app[{object->key.project, store::as<model::Allocation>(*object).spec().app()}].push_back(object);
     for (const auto& app : store.list(Kind::app)) {
         if (app->home != store.cell()) continue;
         auto mine = by_app.extract({app->key.project, app->key.name});
@@ -57,19 +61,27 @@ bool RolloutsLoop::paused(const store::Object& object) {
     return true;
 }
 
-void RolloutsLoop::roll(const store::Object& object, const std::vector<store::ObjectPtr>& allocations, std::map<std::string, SiteRoom>& rooms) {
+void RolloutsLoop::roll(const store::Object& object, const std::vector<store::ObjectPtr>& allocations,
+                        std::map<std::string, SiteRoom>& rooms) {
     const auto& app = store::as<model::App>(object);
     auto revisions = revisions_of(cell_.store(), object.key.project, object.key.name);
     auto app_plan = plan::plan_app(app, revisions.messages, world_of(cell_.store(), object.key.project));
     const model::Revision* newest = plan::newest_revision(app, revisions.messages);
-    AppFacts facts{.app = &app, .revision = newest, .obstacles = &app_plan.obstacles, .placement = nullptr, .rollout = nullptr, .allocations = &allocations, .rooms = &rooms};
+    AppFacts facts{.app = &app,
+                   .revision = newest,
+                   .obstacles = &app_plan.obstacles,
+                   .placement = nullptr,
+                   .rollout = nullptr,
+                   .allocations = &allocations,
+                   .rooms = &rooms};
     Placement placement;
     plan::RolloutPlan rollout;
     if (newest) {
         // Those of an earlier app of this name count for nothing: they go.
         std::vector<store::ObjectPtr> own;
         for (const auto& allocation : allocations) {
-            const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, object.key.project, store::as<model::Allocation>(*allocation).spec().revision()});
+            const auto* revision = cell_.store().get<model::Revision>(
+                Key{Kind::revision, object.key.project, store::as<model::Allocation>(*allocation).spec().revision()});
             if (revision && revision->spec().app_uid() == object.uid.text()) own.push_back(allocation);
         }
         placement = place_app(*newest, own, rooms);
@@ -89,7 +101,8 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
 }
 
 plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::Revision& newest, const Placement& placement,
-                                           const std::vector<store::ObjectPtr>& allocations, const std::map<std::string, SiteRoom>& rooms) const {
+                                           const std::vector<store::ObjectPtr>& allocations,
+                                           const std::map<std::string, SiteRoom>& rooms) const {
     plan::RolloutInput input;
     input.revision = newest.metadata().name();
     input.running = newest.spec().state() == "running";
@@ -178,7 +191,8 @@ void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
     for (const auto& condition : status.conditions()) {
         bool news = before[condition.type()] != std::pair(condition.reason(), condition.message());
         bool bad = condition.status() == "False" && condition.reason() != "Complete" && condition.reason() != "Stopped";
-        if (news && bad && !condition.message().empty()) cell_.events().record(object, cell::Tone::warning, condition.reason(), condition.message());
+        if (news && bad && !condition.message().empty())
+            cell_.events().record(object, cell::Tone::warning, condition.reason(), condition.message());
     }
     cell::report_part(cell_.store(), object, Part::found, report);
 }

@@ -46,7 +46,8 @@ struct AppFacts {
 };
 void summarise_app(const AppFacts&, const std::string& now, model::AppStatus& status);
 
-/// The loop "rollouts": Revision → Allocations over sites, wave by wave; the status of each App; Allocations of Apps that are gone.
+/// The loop "rollouts": Revision → Allocations over sites, wave by wave; the status of each App; Allocations of Apps that are
+/// gone.
 class RolloutsLoop final : public cell::Loop {
 public:
     RolloutsLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts") {}
@@ -57,7 +58,8 @@ public:
 
 private:
     void roll(const store::Object& app, const std::vector<store::ObjectPtr>& allocations, std::map<std::string, SiteRoom>& rooms);
-    plan::RolloutInput input_for(const model::App&, const model::Revision&, const Placement&, const std::vector<store::ObjectPtr>& allocations,
+    plan::RolloutInput input_for(const model::App&, const model::Revision&, const Placement&,
+                                 const std::vector<store::ObjectPtr>& allocations,
                                  const std::map<std::string, SiteRoom>& rooms) const;
     void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&);
     bool paused(const store::Object& app);

@@ -49,7 +49,8 @@ std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& 
         const auto& observed = site.status().location().jurisdiction();
         room.jurisdiction = observed.empty() ? site.spec().location().jurisdiction() : observed;
         if (auto cpu = parse_cpu(site.status().free().cpu()); cpu && !site.status().free().cpu().empty()) room.cpu = *cpu;
-        if (auto memory = parse_bytes(site.status().free().memory()); memory && !site.status().free().memory().empty()) room.memory = *memory;
+        if (auto memory = parse_bytes(site.status().free().memory()); memory && !site.status().free().memory().empty())
+            room.memory = *memory;
         room.machines = std::max(1u, site.status().nodes());
         room.used_ports.assign(site.status().used_ports().begin(), site.status().used_ports().end());
         std::string name = object->key.name;

@@ -34,8 +34,9 @@ struct SiteRoom {
     void take(const Demand&, std::int64_t replicas);
 };
 
-/// Room of every site (rule A5): what it reported, less what was given to it that its report does not reflect yet. An Allocation is reflected
-/// from the report on that answers to its generation; what a site says of Allocations and of itself travels together.
+/// Room of every site (rule A5): what it reported, less what was given to it that its report does not reflect yet. An Allocation
+/// is reflected from the report on that answers to its generation; what a site says of Allocations and of itself travels
+/// together.
 std::map<std::string, SiteRoom> read_rooms(cell::Cell&, const std::string& own_site);
 
 } // namespace skerry::fleet

@@ -39,11 +39,14 @@ void SitesLoop::turn() {
             status.clear_last_heard();
         } else {
             if (was) status.set_last_heard(now);
-            std::string message = !ever && !peer ? "it has not joined yet: skerry token create --site " + name + ", then skerry site --join TOKEN there"
-                                  : peer && !peer->trouble.empty()
-                                      ? peer->trouble
-                                      : "nothing heard; what it was told to do it keeps doing; see whether it has power and a way here";
-            model::set_condition(conditions, "InTouch", ever || peer ? "Unknown" : "False", ever || peer ? "Silent" : "NotJoined", message, now);
+            std::string message =
+                !ever && !peer
+                    ? "it has not joined yet: skerry token create --site " + name + ", then skerry site --join TOKEN there"
+                : peer && !peer->trouble.empty()
+                    ? peer->trouble
+                    : "nothing heard; what it was told to do it keeps doing; see whether it has power and a way here";
+            model::set_condition(conditions, "InTouch", ever || peer ? "Unknown" : "False", ever || peer ? "Silent" : "NotJoined",
+                                 message, now);
         }
         bool news = was != in_touch || counted_[name] != object->found.number;
         if (peer && news) {

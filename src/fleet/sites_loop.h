@@ -10,8 +10,8 @@
 
 namespace skerry::fleet {
 
-/// The loop "sites": who is in touch, as the part of a Site's status that its parent adds. Changes only when somebody comes or goes, or
-/// together with something that a site reports, so that an idle fleet writes nothing.
+/// The loop "sites": who is in touch, as the part of a Site's status that its parent adds. Changes only when somebody comes or
+/// goes, or together with something that a site reports, so that an idle fleet writes nothing.
 class SitesLoop final : public cell::Loop {
 public:
     SitesLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)) {}

@@ -47,8 +47,10 @@ bool NodeLoop::ensure_adopted(const WantedByUid& wanted) {
     }
     if (first) return false;
     if (!network_adopted_) {
-        if (network_retry_ <= now()) adopt_network(wanted);
-        else wake_at(network_retry_);
+        if (network_retry_ <= now())
+            adopt_network(wanted);
+        else
+            wake_at(network_retry_);
         return false;
     }
     return true;
@@ -91,7 +93,8 @@ void NodeLoop::adopt_runtimes() {
                 } else if (!answer.found) {
                     runtime.trouble = {Code::unavailable, answer.found.error().message};
                     runtime.retry = now() + adopt_again;
-                    log(Level::warning, "node", "adopting of {} failed, tried again soon: {}", answer.name, answer.found.error().message);
+                    log(Level::warning, "node", "adopting of {} failed, tried again soon: {}", answer.name,
+                        answer.found.error().message);
                 } else {
                     runtime.adopted = true;
                     runtime.trouble = {};
@@ -130,16 +133,21 @@ void NodeLoop::take_back(const std::string& runtime, const std::vector<drivers::
         run.pid = one.look.pid;
         run.remark = one.look.remark;
         switch (one.look.phase) {
-        case drivers::Phase::created: run.presence = plan::Presence::created; break;
+        case drivers::Phase::created:
+            run.presence = plan::Presence::created;
+            break;
         case drivers::Phase::running:
         case drivers::Phase::suspended:
             run.presence = plan::Presence::running;
             run.started = now();
             ++running;
-            event(run, cell::Tone::normal, "Adopted", "runs on over a restart of its node's daemon, pid " + std::to_string(run.pid));
+            event(run, cell::Tone::normal, "Adopted",
+                  "runs on over a restart of its node's daemon, pid " + std::to_string(run.pid));
             break;
         case drivers::Phase::exited:
-        case drivers::Phase::lost: ended(run, one.look); break;
+        case drivers::Phase::lost:
+            ended(run, one.look);
+            break;
         }
     }
     // Asked to start, and nothing of it there: as if it had never been asked.
@@ -161,7 +169,9 @@ void NodeLoop::adopt_network(const WantedByUid& wanted) {
     for (const auto& [uid, one] : wanted) {
         auto run = runs_.find(uid);
         // Only what runs as wanted is connected anew in words that may have changed.
-        if (run == runs_.end() || run->second.presence != plan::Presence::running || !one.closed || run->second.note.hash != one.plan.hash) continue;
+        if (run == runs_.end() || run->second.presence != plan::Presence::running || !one.closed ||
+            run->second.note.hash != one.plan.hash)
+            continue;
         if (auto spec = spec_for(cell_.store(), one, options_.name)) wishes[spec->name] = network_wish(one, *spec);
     }
     auto answer = std::make_shared<Answer>();
@@ -181,7 +191,8 @@ void NodeLoop::adopt_network(const WantedByUid& wanted) {
             for (const auto& name : answer->connected) {
                 auto wish = wishes.find(name);
                 if (wish == wishes.end()) continue;
-                if (auto attachment = network->connect(wish->second)) answer->attachments.emplace_back(name, std::move(*attachment));
+                if (auto attachment = network->connect(wish->second))
+                    answer->attachments.emplace_back(name, std::move(*attachment));
             }
         },
         [this, weak = std::weak_ptr(alive_), answer] {

@@ -15,23 +15,27 @@
 
 namespace skerry::node {
 
-/// Images from nowhere: a table of digests on this machine and of digests that can be had. Lives outside the cell, as a disk does.
+/// Images from nowhere: a table of digests on this machine and of digests that can be had. Lives outside the cell, as a disk
+/// does.
 class FakeImages final : public Images {
 public:
     explicit FakeImages(env::Timers& timers) : timers_(&timers) {}
 
-    std::set<std::string> here;              ///< complete on this machine
-    std::map<std::string, Duration> within;  ///< can be had, in this time; others: see `everything_within`
+    std::set<std::string> here;             ///< complete on this machine
+    std::map<std::string, Duration> within; ///< can be had, in this time; others: see `everything_within`
     std::optional<Duration> everything_within = Duration(0);
-    bool reachable = true;                   ///< false: what is not here fails as `unavailable`
+    bool reachable = true; ///< false: what is not here fails as `unavailable`
     std::uint64_t fetched = 0;
 
     void ensure(const std::string& digest, std::function<void(Result<void>)> done) override {
         if (here.contains(digest)) return timers_->post([done = std::move(done)] { done({}); });
         auto known = within.find(digest);
         std::optional<Duration> wait = known != within.end() ? std::optional(known->second) : everything_within;
-        if (!wait) return later(Duration(0), [done = std::move(done), digest] { done(fail(Code::not_found, "nobody up the tree has " + digest)); });
-        if (!reachable) return later(Duration(0), [done = std::move(done)] { done(fail(Code::unavailable, "the parent is away")); });
+        if (!wait)
+            return later(Duration(0),
+                         [done = std::move(done), digest] { done(fail(Code::not_found, "nobody up the tree has " + digest)); });
+        if (!reachable)
+            return later(Duration(0), [done = std::move(done)] { done(fail(Code::unavailable, "the parent is away")); });
         later(*wait, [this, digest, done = std::move(done)] {
             if (here.insert(digest).second) ++fetched;
             done({});
@@ -73,7 +77,8 @@ public:
     }
     void tcp(const std::string& address, std::uint16_t port, Duration, Answer answer) override {
         ++checks;
-        timers_->post([answer = std::move(answer), result = outcome ? outcome(address, port) : Result<void>()] { answer(result); });
+        timers_->post(
+            [answer = std::move(answer), result = outcome ? outcome(address, port) : Result<void>()] { answer(result); });
     }
 
 private:

@@ -14,13 +14,13 @@
 
 /// One machine: adopts what runs, then keeps its instances as they are wanted.
 ///
-/// The instances wanted are those in the store with spec.node == this node, whether the store is the site's own or a slice of it. What the
-/// drivers hold is remembered in the store's notes:
+/// The instances wanted are those in the store with spec.node == this node, whether the store is the site's own or a slice of it.
+/// What the drivers hold is remembered in the store's notes:
 ///
 ///     notes space "handle":  <uid of the instance> → runtime, handle, hash and revision that run, image digest, ports, restarts
 ///
-/// The note is durable before a driver is asked to start, and again with the handle before anything depends on it, so that after a crash
-/// at any moment an instance found on the machine is known with the hash it runs (rule A6: it is not restarted).
+/// The note is durable before a driver is asked to start, and again with the handle before anything depends on it, so that after
+/// a crash at any moment an instance found on the machine is known with the hash it runs (rule A6: it is not restarted).
 namespace skerry::node {
 
 /// What the machine is; measured by whoever builds the cell.
@@ -37,7 +37,7 @@ struct Machine {
 struct Options {
     std::string name; ///< of the Node object
     Machine machine;
-    std::map<std::string, drivers::Driver*> drivers; ///< by runtime: container, vm, metal
+    std::map<std::string, drivers::Driver*> drivers;    ///< by runtime: container, vm, metal
     drivers::network::NetworkDriver* network = nullptr; ///< null: instances share the machine's network
     Images* images = nullptr;
     Prober* prober = nullptr;
@@ -54,7 +54,8 @@ void add_loops(cell::Cell&, Options);
 /// What drivers call the instance: its uid in hexadecimal. For logs and exec.
 drivers::InstanceName instance_name(Uid uid);
 
-/// The drivers' name and handle of an instance that was started on this node, for exec. `not_found` if it was not, or no longer is.
+/// The drivers' name and handle of an instance that was started on this node, for exec. `not_found` if it was not, or no longer
+/// is.
 struct Started {
     drivers::InstanceName name;
     std::string runtime;

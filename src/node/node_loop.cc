@@ -24,7 +24,9 @@ Result<Started> find_started(const store::Store& store, Uid instance) {
 NodeLoop::NodeLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)) {
     CHECK(options_.images && options_.prober, "a node needs images and a prober");
     if (!options_.post_from_any_thread)
-        options_.post_from_any_thread = [&timers = cell_.env().timers](std::function<void()> call) { timers.post(std::move(call)); };
+        options_.post_from_any_thread = [&timers = cell_.env().timers](std::function<void()> call) {
+            timers.post(std::move(call));
+        };
     for (const auto& [runtime, driver] : options_.drivers) {
         runtimes_[runtime].driver = driver;
         driver->watch([post = options_.post_from_any_thread, this, weak = std::weak_ptr(alive_)](drivers::InstanceName name) {
@@ -48,7 +50,8 @@ NodeLoop::~NodeLoop() {
 bool NodeLoop::wakes(const store::Change& change) const {
     if (change.key.kind == Kind::instance) return change.changed(store::Part::wish);
     if (change.key.kind == Kind::node) return change.key.name == options_.name && change.changed(store::Part::wish);
-    bool refers = change.key.kind == Kind::revision || change.key.kind == Kind::secret || change.key.kind == Kind::config || change.key.kind == Kind::site;
+    bool refers = change.key.kind == Kind::revision || change.key.kind == Kind::secret || change.key.kind == Kind::config ||
+                  change.key.kind == Kind::site;
     return refers && change.changed(store::Part::wish);
 }
 
@@ -59,7 +62,8 @@ void NodeLoop::turn() {
 
     WantedByUid wanted;
     for (auto& object : store.list(Kind::instance))
-        if (store::as<model::Instance>(*object).spec().node() == options_.name) wanted.emplace(object->uid, look_up(store, object));
+        if (store::as<model::Instance>(*object).spec().node() == options_.name)
+            wanted.emplace(object->uid, look_up(store, object));
     if (!ensure_adopted(wanted)) {
         report_node();
         return;
@@ -100,15 +104,16 @@ void NodeLoop::on_lane(Run& run, std::string doing, std::function<void()> job, s
     CHECK(!run.busy, "one step at a time");
     run.busy = true;
     run.doing = std::move(doing);
-    cell_.env().workers.run(instance_name(run.uid), std::move(job), [this, weak = std::weak_ptr(alive_), uid = run.uid, then = std::move(then)] {
-        if (weak.expired()) return;
-        auto found = runs_.find(uid);
-        CHECK(found != runs_.end(), "a busy instance is never forgotten");
-        found->second.busy = false;
-        found->second.doing.clear();
-        then(found->second);
-        wake();
-    });
+    cell_.env().workers.run(instance_name(run.uid), std::move(job),
+                            [this, weak = std::weak_ptr(alive_), uid = run.uid, then = std::move(then)] {
+                                if (weak.expired()) return;
+                                auto found = runs_.find(uid);
+                                CHECK(found != runs_.end(), "a busy instance is never forgotten");
+                                found->second.busy = false;
+                                found->second.doing.clear();
+                                then(found->second);
+                                wake();
+                            });
 }
 
 void NodeLoop::event(const Run& run, cell::Tone tone, std::string_view reason, std::string_view message) {

@@ -19,8 +19,8 @@ struct Note {
     drivers::Handle handle; ///< empty: asked to start, answer unknown
     std::string hash;       ///< of the component that was started (rule A6)
     std::string revision;
-    std::string digest;     ///< of its image
-    std::string started;    ///< RFC 3339, for people
+    std::string digest;  ///< of its image
+    std::string started; ///< RFC 3339, for people
     std::uint32_t restarts = 0;
     std::vector<std::uint32_t> ports; ///< published ones, see port_key
     std::string project, name;        ///< of its object, for events once that is gone

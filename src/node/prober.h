@@ -9,8 +9,8 @@
 
 namespace skerry::node {
 
-/// Health checks over the network, from this machine. Deciding thread only; never calls back before it returns, always calls back once,
-/// at the latest soon after `timeout`.
+/// Health checks over the network, from this machine. Deciding thread only; never calls back before it returns, always calls back
+/// once, at the latest soon after `timeout`.
 class Prober {
 public:
     using Answer = std::function<void(Result<void>)>;

@@ -23,7 +23,7 @@ struct HealthState {
 /// One instance in the memory of its node: what the drivers are known to hold, and what is under way.
 struct Run {
     Uid uid;
-    store::Key key;   ///< of its object, which may be gone
+    store::Key key; ///< of its object, which may be gone
     Note note;
     bool noted = false; ///< the store has a note, so there is something to forget
     plan::Presence presence = plan::Presence::nothing;
@@ -32,11 +32,11 @@ struct Run {
     std::int64_t pid = 0;
     std::string remark; ///< of the driver, for a human's eye
 
-    bool busy = false;    ///< a step is under way on its lane
-    std::string doing;    ///< Starting, Stopping: what, for the phase
+    bool busy = false; ///< a step is under way on its lane
+    std::string doing; ///< Starting, Stopping: what, for the phase
     plan::BackOff back_off;
     plan::BackOff image_back_off;
-    Instant retry{};      ///< after a step that failed and has no back-off of its own
+    Instant retry{};                ///< after a step that failed and has no back-off of its own
     std::optional<Instant> started; ///< of the present run, as far as this process knows
     Instant next_look{};
     HealthState health;

@@ -36,10 +36,12 @@ Story story(const Run& run, const Wanted& wanted, Instant now, const std::string
     if (run.doing == "Starting") return {"Starting", "", ""};
     if (!obstacle.empty()) return {"Waiting", obstacle_reason, obstacle};
     if (run.reason == "ImageUnavailable") return {"Waiting", run.reason, run.message};
-    if (run.image_ready != wanted.digest()) return {"Fetching", "Fetching", progress.empty() ? "image " + wanted.digest() + " is on its way" : progress};
+    if (run.image_ready != wanted.digest())
+        return {"Fetching", "Fetching", progress.empty() ? "image " + wanted.digest() + " is on its way" : progress};
     if (port_taken)
         return {"Waiting", "PortTaken",
-                "port " + std::to_string(*port_taken) + " is held by another instance on this node until that one stops; see skerry get instances -o wide"};
+                "port " + std::to_string(*port_taken) +
+                    " is held by another instance on this node until that one stops; see skerry get instances -o wide"};
     if (run.reason == "PortTaken") return {"Waiting", run.reason, run.message};
     if (!run.reason.empty()) return {now < run.back_off.until() ? "BackOff" : "Starting", run.reason, run.message};
     return {"Starting", "", ""};
@@ -58,7 +60,8 @@ void NodeLoop::report_instance(const Run& run, const Wanted& wanted) {
         auto runtime = runtimes_.find(wanted.runtime());
         reason = "RuntimeMissing";
         obstacle = "node " + options_.name + " has no working runtime " + wanted.runtime() +
-                   (runtime == runtimes_.end() ? std::string(": this build drives none of that kind") : ": " + runtime->second.trouble.message);
+                   (runtime == runtimes_.end() ? std::string(": this build drives none of that kind")
+                                               : ": " + runtime->second.trouble.message);
     } else if (wanted.plan.running && obstacle.empty() && run.presence == Presence::nothing) {
         if (auto spec = spec_for(cell_.store(), wanted, options_.name); !spec) {
             reason = "EnvironmentInvalid";
@@ -70,7 +73,8 @@ void NodeLoop::report_instance(const Run& run, const Wanted& wanted) {
     bool running = run.presence == Presence::running && run.doing != "Stopping";
     bool checked = wanted.closed && wanted.closed->component().has_health();
     // What an adopted instance was before counts until its first check has an answer.
-    bool ok = run.health.ok || (run.health.last_error.empty() && before.status().ready() && before.status().pid() == run.pid && run.pid != 0);
+    bool ok = run.health.ok ||
+              (run.health.last_error.empty() && before.status().ready() && before.status().pid() == run.pid && run.pid != 0);
     bool ready = running && wanted.plan.running && (!checked || ok);
     bool current = running && run.note.hash == wanted.plan.hash;
     status.set_observed_generation(wanted.object->generation);
@@ -86,13 +90,16 @@ void NodeLoop::report_instance(const Run& run, const Wanted& wanted) {
         status.set_image_digest(run.note.digest);
         status.set_started_at(run.note.started);
         status.set_pid(static_cast<std::uint32_t>(run.pid));
-        if (run.attachment) status.set_address(run.attachment->address.substr(0, run.attachment->address.find('/')));
-        else if (before.status().pid() == run.pid) status.set_address(before.status().address());
+        if (run.attachment)
+            status.set_address(run.attachment->address.substr(0, run.attachment->address.find('/')));
+        else if (before.status().pid() == run.pid)
+            status.set_address(before.status().address());
         for (std::uint32_t port : run.note.ports) status.add_published(port & 0xffff);
     }
     if (run.exit_code) status.set_exit_code(*run.exit_code);
     std::string word = ready ? "Running" : !tale.reason.empty() ? tale.reason : running ? "NotYetHealthy" : tale.phase;
-    model::set_condition(*status.mutable_conditions(), "Ready", ready ? "True" : "False", word, tale.message, rfc3339(cell_.env().clock.wall()));
+    model::set_condition(*status.mutable_conditions(), "Ready", ready ? "True" : "False", word, tale.message,
+                         rfc3339(cell_.env().clock.wall()));
     cell::report_part(cell_.store(), *wanted.object, store::Part::found, report);
 }
 
@@ -134,7 +141,8 @@ void NodeLoop::report_node() {
     if (!ready && pending && trouble.empty() && !before.status().conditions().empty()) return;
     std::string reason = ready ? "Ready" : pending ? "Adopting" : !works ? "NoRuntime" : "NoNetwork";
     std::string message = ready ? "" : pending ? "looks for what runs" : !works ? trouble : network_trouble_.message;
-    model::set_condition(*status.mutable_conditions(), "Ready", ready ? "True" : "False", reason, message, rfc3339(cell_.env().clock.wall()));
+    model::set_condition(*status.mutable_conditions(), "Ready", ready ? "True" : "False", reason, message,
+                         rfc3339(cell_.env().clock.wall()));
     cell::report_part(cell_.store(), *object, store::Part::found, report);
 }
 

@@ -27,7 +27,8 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
         wish = wanted->plan;
         std::string runtime = wanted->runtime();
         if (wish->running && wish->obstacle.empty() && !driver(runtime)) wish->obstacle = "no runtime";
-        if (wish->running && wish->obstacle.empty() && run.presence == Presence::nothing && !spec_for(cell_.store(), *wanted, options_.name))
+        if (wish->running && wish->obstacle.empty() && run.presence == Presence::nothing &&
+            !spec_for(cell_.store(), *wanted, options_.name))
             wish->obstacle = "environment";
     } else if (!run.noted && run.presence == Presence::running) {
         // Nobody here knows it. A cell that lost its store learns from its parent what it should run before it stops anything.
@@ -38,7 +39,8 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
                               .hash = run.note.hash,
                               .connected = run.connected,
                               .image_ready = wanted && run.image_ready == wanted->digest() && !run.image_ready.empty(),
-                              .image_asked = wanted && (run.image_asked == wanted->digest() || now() < run.image_back_off.until()),
+                              .image_asked =
+                                  wanted && (run.image_asked == wanted->digest() || now() < run.image_back_off.until()),
                               .unhealthy = false,
                               .port_taken = {}};
     if (wanted) {
@@ -50,20 +52,34 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
         }
     }
     switch (auto next = plan::next_step(wish, found, run.back_off, now())) {
-    case InstanceStep::nothing: break;
-    case InstanceStep::fetch: fetch(run, *wanted); break;
+    case InstanceStep::nothing:
+        break;
+    case InstanceStep::fetch:
+        fetch(run, *wanted);
+        break;
     case InstanceStep::wait_image:
         if (run.image_asked.empty()) wake_at(run.image_back_off.until());
         break;
-    case InstanceStep::wait_back_off: wake_at(run.back_off.until()); break;
+    case InstanceStep::wait_back_off:
+        wake_at(run.back_off.until());
+        break;
     case InstanceStep::wait_port: // whoever holds it wakes the loop when it goes
-    case InstanceStep::wait_obstacle: break; // a change in the store, or the period
-    case InstanceStep::start: start(run, *wanted); break;
+    case InstanceStep::wait_obstacle:
+        break; // a change in the store, or the period
+    case InstanceStep::start:
+        start(run, *wanted);
+        break;
     case InstanceStep::restart:
     case InstanceStep::update:
-    case InstanceStep::stop: stop(run, wanted, next); break;
-    case InstanceStep::clean: clean(run); break;
-    case InstanceStep::forget: forget(run); break;
+    case InstanceStep::stop:
+        stop(run, wanted, next);
+        break;
+    case InstanceStep::clean:
+        clean(run);
+        break;
+    case InstanceStep::forget:
+        forget(run);
+        break;
     }
 }
 
@@ -79,25 +95,26 @@ std::optional<std::uint16_t> NodeLoop::port_taken(const Run& run, const Wanted& 
 
 void NodeLoop::fetch(Run& run, const Wanted& wanted) {
     run.image_asked = wanted.digest();
-    options_.images->ensure(wanted.digest(), [this, weak = std::weak_ptr(alive_), uid = run.uid, digest = wanted.digest()](Result<void> outcome) {
-        if (weak.expired()) return;
-        auto found = runs_.find(uid);
-        if (found == runs_.end() || found->second.image_asked != digest) return;
-        Run& asked = found->second;
-        asked.image_asked.clear();
-        if (outcome) {
-            asked.image_ready = digest;
-            asked.image_back_off.reset();
-            if (asked.reason == "ImageUnavailable") asked.reason.clear(), asked.message.clear();
-            event(asked, cell::Tone::normal, "Pulled", "image " + digest + " is on this node");
-        } else {
-            asked.image_back_off.failed(now(), {});
-            asked.reason = "ImageUnavailable";
-            asked.message = "image " + digest + ": " + outcome.error().message;
-            event(asked, cell::Tone::warning, "Failed", asked.message);
-        }
-        wake();
-    });
+    options_.images->ensure(wanted.digest(),
+                            [this, weak = std::weak_ptr(alive_), uid = run.uid, digest = wanted.digest()](Result<void> outcome) {
+                                if (weak.expired()) return;
+                                auto found = runs_.find(uid);
+                                if (found == runs_.end() || found->second.image_asked != digest) return;
+                                Run& asked = found->second;
+                                asked.image_asked.clear();
+                                if (outcome) {
+                                    asked.image_ready = digest;
+                                    asked.image_back_off.reset();
+                                    if (asked.reason == "ImageUnavailable") asked.reason.clear(), asked.message.clear();
+                                    event(asked, cell::Tone::normal, "Pulled", "image " + digest + " is on this node");
+                                } else {
+                                    asked.image_back_off.failed(now(), {});
+                                    asked.reason = "ImageUnavailable";
+                                    asked.message = "image " + digest + ": " + outcome.error().message;
+                                    event(asked, cell::Tone::warning, "Failed", asked.message);
+                                }
+                                wake();
+                            });
 }
 
 void NodeLoop::start(Run& run, const Wanted& wanted) {
@@ -121,7 +138,8 @@ void NodeLoop::start(Run& run, const Wanted& wanted) {
     // The intention is durable first: whatever is found after a crash is known with the hash that it runs.
     store::Transaction transaction;
     transaction.note(note_space, instance_name(run.uid), run.note.bytes());
-    cell_.store().commit(std::move(transaction), [this, weak = std::weak_ptr(alive_), uid = run.uid, spec = std::move(*spec), wish = std::move(wish)](Result<store::Number> result) {
+    cell_.store().commit(std::move(transaction), [this, weak = std::weak_ptr(alive_), uid = run.uid, spec = std::move(*spec),
+                                                  wish = std::move(wish)](Result<store::Number> result) {
         if (weak.expired()) return;
         if (result) return start_noted(uid, spec, wish);
         Run& failed = runs_.at(uid);
@@ -185,27 +203,28 @@ void NodeLoop::started(Uid uid, Result<drivers::Handle> handle, drivers::Look lo
     run.doing = "Starting";
     store::Transaction transaction;
     transaction.note(note_space, instance_name(uid), run.note.bytes());
-    cell_.store().commit(std::move(transaction), [this, weak = std::weak_ptr(alive_), uid, pid = look.pid](Result<store::Number> result) {
-        if (weak.expired()) return;
-        Run& up = runs_.at(uid);
-        up.busy = false;
-        up.doing.clear();
-        if (!result) {
-            // It runs, and the note of the intention says what: asked again, the driver reports the one that is up.
-            up.retry = now() + step_again;
-            return wake();
-        }
-        up.presence = Presence::running;
-        up.started = now();
-        up.pid = pid;
-        up.next_look = now() + 1s;
-        up.health = {};
-        up.reason.clear();
-        up.message.clear();
-        up.exit_code.reset();
-        event(up, cell::Tone::normal, "Started", "runs revision " + up.note.revision + ", pid " + std::to_string(pid));
-        wake();
-    });
+    cell_.store().commit(
+        std::move(transaction), [this, weak = std::weak_ptr(alive_), uid, pid = look.pid](Result<store::Number> result) {
+            if (weak.expired()) return;
+            Run& up = runs_.at(uid);
+            up.busy = false;
+            up.doing.clear();
+            if (!result) {
+                // It runs, and the note of the intention says what: asked again, the driver reports the one that is up.
+                up.retry = now() + step_again;
+                return wake();
+            }
+            up.presence = Presence::running;
+            up.started = now();
+            up.pid = pid;
+            up.next_look = now() + 1s;
+            up.health = {};
+            up.reason.clear();
+            up.message.clear();
+            up.exit_code.reset();
+            event(up, cell::Tone::normal, "Started", "runs revision " + up.note.revision + ", pid " + std::to_string(pid));
+            wake();
+        });
 }
 
 void NodeLoop::stop(Run& run, const Wanted* wanted, InstanceStep why) {
@@ -213,7 +232,9 @@ void NodeLoop::stop(Run& run, const Wanted* wanted, InstanceStep why) {
     if (!runtime) return;
     Duration grace = wanted ? wanted->stop_grace() : Duration(10s);
     bool counts = why == InstanceStep::restart;
-    std::string cause = counts ? "it failed its health check" : why == InstanceStep::update ? "it is out of date" : "it is not wanted any more";
+    std::string cause = counts                        ? "it failed its health check"
+                        : why == InstanceStep::update ? "it is out of date"
+                                                      : "it is not wanted any more";
     event(run, cell::Tone::normal, "Killing", "asked to stop, since " + cause);
     auto outcome = std::make_shared<Result<void>>();
     on_lane(
@@ -265,7 +286,8 @@ void NodeLoop::clean(Run& run) {
             done.attachment.reset();
             done.note.handle.clear();
             if (!done.noted) return;
-            // So that a later adoption does not take for lost what was cleaned away. Nothing waits for it: at worst it is looked for in vain.
+            // So that a later adoption does not take for lost what was cleaned away. Nothing waits for it: at worst it is looked
+            // for in vain.
             store::Transaction transaction;
             transaction.note(note_space, instance_name(done.uid), done.note.bytes());
             cell_.store().commit(std::move(transaction), nullptr);
@@ -280,14 +302,17 @@ void NodeLoop::forget(Run& run) {
     run.busy = true;
     store::Transaction transaction;
     transaction.erase_note(note_space, instance_name(run.uid));
-    cell_.store().commit(std::move(transaction), [this, weak = std::weak_ptr(alive_), uid = run.uid](Result<store::Number> result) {
-        if (weak.expired()) return;
-        Run& gone = runs_.at(uid);
-        gone.busy = false;
-        if (result) gone.noted = false;
-        else gone.retry = now() + step_again;
-        wake();
-    });
+    cell_.store().commit(std::move(transaction),
+                         [this, weak = std::weak_ptr(alive_), uid = run.uid](Result<store::Number> result) {
+                             if (weak.expired()) return;
+                             Run& gone = runs_.at(uid);
+                             gone.busy = false;
+                             if (result)
+                                 gone.noted = false;
+                             else
+                                 gone.retry = now() + step_again;
+                             wake();
+                         });
 }
 
 /// It is gone without our asking.
@@ -300,11 +325,13 @@ void NodeLoop::ended(Run& run, const drivers::Look& look) {
     // What a restart of the machine took away starts at once; what ended by itself waits longer each time.
     if (lost) {
         run.reason = "Lost";
-        run.message = "nothing of it is left on the machine (it was restarted, or the process was taken away); it is started again";
+        run.message =
+            "nothing of it is left on the machine (it was restarted, or the process was taken away); it is started again";
     } else {
         run.back_off.failed(now(), run.started);
         std::string how = look.out_of_memory ? "was killed for want of memory; give it more in resources.memory"
-                                             : "exited with code " + std::to_string(look.exit_code.value_or(-1)) + "; see skerry logs " + run.key.name;
+                                             : "exited with code " + std::to_string(look.exit_code.value_or(-1)) +
+                                                   "; see skerry logs " + run.key.name;
         run.reason = look.out_of_memory ? "OOMKilled" : "Exited";
         run.message = how + " (starts again after " + text(run.back_off.until() - now()) + ")";
         event(run, cell::Tone::warning, look.out_of_memory ? "OOMKilled" : "BackOff", run.message);

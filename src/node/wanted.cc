@@ -45,7 +45,8 @@ Wanted look_up(const store::Store& store, store::ObjectPtr object) {
         wanted.plan.obstacle = std::move(message);
     };
     if (!wanted.revision) {
-        missing("RevisionMissing", "revision " + spec.revision() + " has not arrived; it comes with the next batch of the parent");
+        missing("RevisionMissing",
+                "revision " + spec.revision() + " has not arrived; it comes with the next batch of the parent");
         return wanted;
     }
     const auto& revision = store::as<model::Revision>(*wanted.revision);
@@ -57,7 +58,8 @@ Wanted look_up(const store::Store& store, store::ObjectPtr object) {
     }
     wanted.plan.hash = wanted.closed->hash();
     for (const auto& port : wanted.closed->component().ports())
-        if (port.has_publish()) wanted.ports.push_back(port_key(static_cast<std::uint16_t>(port.publish()), port.protocol() == "udp"));
+        if (port.has_publish())
+            wanted.ports.push_back(port_key(static_cast<std::uint16_t>(port.publish()), port.protocol() == "udp"));
     return wanted;
 }
 
@@ -84,7 +86,8 @@ Result<std::string> pinned_value(const store::Store& store, const Wanted& wanted
         }
         return fail(Code::not_found, title + " has no key " + from.key());
     }
-    return fail(Code::not_found, "revision " + revision.metadata().name() + " pins no " + (secret ? "secret " : "config ") + name);
+    return fail(Code::not_found,
+                "revision " + revision.metadata().name() + " pins no " + (secret ? "secret " : "config ") + name);
 }
 
 std::string last_label(const std::string& name) { return name.substr(name.rfind('.') + 1); }
@@ -117,12 +120,14 @@ Result<drivers::InstanceSpec> spec_for(const store::Store& store, const Wanted& 
     spec.user = component.user();
     spec.hostname = component.name() + "-" + last_label(instance.metadata().name());
     if (!component.resources().cpu().empty()) spec.cpu = TRY(parse_cpu(component.resources().cpu()) | during("resources.cpu"));
-    if (!component.resources().memory().empty()) spec.memory = TRY(parse_bytes(component.resources().memory()) | during("resources.memory"));
+    if (!component.resources().memory().empty())
+        spec.memory = TRY(parse_bytes(component.resources().memory()) | during("resources.memory"));
     spec.stop_grace = wanted.stop_grace();
     for (const auto& variable : component.env()) {
         std::string doing = "env " + variable.name();
-        spec.environment[variable.name()] = variable.has_from() ? TRY(pinned_value(store, wanted, variable.from()) | during(doing))
-                                                                : TRY(model::substitute(variable.value(), lookup) | during(doing));
+        spec.environment[variable.name()] = variable.has_from()
+                                                ? TRY(pinned_value(store, wanted, variable.from()) | during(doing))
+                                                : TRY(model::substitute(variable.value(), lookup) | during(doing));
     }
     return spec;
 }

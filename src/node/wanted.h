@@ -26,7 +26,7 @@ struct Wanted {
     const model::Instance* instance = nullptr;
     const model::ClosedComponent* closed = nullptr; ///< null: see plan.obstacle
     plan::WantedInstance plan;
-    std::string obstacle_reason; ///< beside plan.obstacle, the word for it
+    std::string obstacle_reason;      ///< beside plan.obstacle, the word for it
     std::vector<std::uint32_t> ports; ///< port_key of each published one
 
     Duration stop_grace() const;
@@ -37,7 +37,8 @@ struct Wanted {
 /// Looks up what an Instance refers to; what is missing becomes its obstacle.
 Wanted look_up(const store::Store&, store::ObjectPtr instance);
 
-/// Everything resolved for the drivers: environment from pins and $(…), limits, names. `network` stays empty. Errors read as an obstacle.
+/// Everything resolved for the drivers: environment from pins and $(…), limits, names. `network` stays empty. Errors read as an
+/// obstacle.
 Result<drivers::InstanceSpec> spec_for(const store::Store&, const Wanted&, const std::string& node);
 drivers::network::Wish network_wish(const Wanted&, const drivers::InstanceSpec&);
 

@@ -57,7 +57,8 @@ void NodeLoop::check_health(Run& run, const Wanted& wanted) {
     };
     std::string address = run.attachment ? run.attachment->address.substr(0, run.attachment->address.find('/')) : "127.0.0.1";
     if (health.has_http()) {
-        options_.prober->http(address, port_of(component, health.http().port()), health.http().path().empty() ? "/" : health.http().path(), timeout, answer);
+        options_.prober->http(address, port_of(component, health.http().port()),
+                              health.http().path().empty() ? "/" : health.http().path(), timeout, answer);
     } else if (health.has_tcp()) {
         options_.prober->tcp(address, port_of(component, health.tcp().port()), timeout, answer);
     } else if (health.has_exec()) {
@@ -66,12 +67,17 @@ void NodeLoop::check_health(Run& run, const Wanted& wanted) {
         std::vector<std::string> command(health.exec().command().begin(), health.exec().command().end());
         auto outcome = std::make_shared<Result<drivers::ExecOutcome>>();
         on_lane(
-            run, "", [outcome, runtime, handle = run.note.handle, command = std::move(command), timeout] { *outcome = runtime->exec(handle, command, timeout); },
+            run, "",
+            [outcome, runtime, handle = run.note.handle, command = std::move(command), timeout] {
+                *outcome = runtime->exec(handle, command, timeout);
+            },
             [outcome, answer](Run&) {
                 Result<void> verdict;
-                if (!*outcome) verdict = std::unexpected(outcome->error());
+                if (!*outcome)
+                    verdict = std::unexpected(outcome->error());
                 else if ((*outcome)->exit_code != 0)
-                    verdict = fail(Code::unavailable, "exit code " + std::to_string((*outcome)->exit_code) + ": " + (*outcome)->output.substr(0, 200));
+                    verdict = fail(Code::unavailable, "exit code " + std::to_string((*outcome)->exit_code) + ": " +
+                                                          (*outcome)->output.substr(0, 200));
                 answer(verdict);
             });
     }
@@ -110,8 +116,10 @@ void NodeLoop::health_answer(Uid uid, Instant started, const Result<void>& outco
             event(run, cell::Tone::warning, "Unhealthy", "health check failed: " + run.health.last_error);
         }
     }
-    if (was != run.health.ok || run.health.failures > 0) wake();
-    else wake_at(run.health.next);
+    if (was != run.health.ok || run.health.failures > 0)
+        wake();
+    else
+        wake_at(run.health.next);
 }
 
 } // namespace skerry::node

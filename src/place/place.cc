@@ -30,7 +30,8 @@ Room room_at(const Snapshot& snapshot, std::size_t row, const Constraints& wante
         if (most < room.more) room = {most, why, port};
     };
     if (wanted.cpu.count > 0 && snapshot.cpu_free[row]) limit(snapshot.cpu_free[row]->count / wanted.cpu.count, Why::cpu, 0);
-    if (wanted.memory.count > 0 && snapshot.memory_free[row]) limit(snapshot.memory_free[row]->count / wanted.memory.count, Why::memory, 0);
+    if (wanted.memory.count > 0 && snapshot.memory_free[row])
+        limit(snapshot.memory_free[row]->count / wanted.memory.count, Why::memory, 0);
     // A place of unknown room has an unknown number of machines too.
     if (snapshot.cpu_free[row]) {
         for (std::uint16_t port : wanted.ports) {
@@ -68,7 +69,8 @@ Eligible eligible_rows(const Snapshot& snapshot, const Constraints& wanted) {
 class Placing {
 public:
     Placing(const Snapshot& snapshot, const Constraints& wanted)
-        : snapshot_(snapshot), wanted_(wanted), eligible_(eligible_rows(snapshot, wanted)), given_(snapshot.size(), 0), rooms_(snapshot.size()) {
+        : snapshot_(snapshot), wanted_(wanted), eligible_(eligible_rows(snapshot, wanted)), given_(snapshot.size(), 0),
+          rooms_(snapshot.size()) {
         for (std::size_t row : eligible_.rows) rooms_[row] = room_at(snapshot, row, wanted);
     }
 
@@ -80,7 +82,8 @@ public:
         for (std::size_t row : eligible_.rows)
             if (given_[row] > 0) proposal.assignments.push_back({row, given_[row]});
         bool nobody = eligible_.rows.empty() && wanted_.replicas > 0;
-        if (unplaced > 0 || nobody || (wanted_.mode == Mode::each && eligible_.out_of_jurisdiction > 0)) proposal.reasons = reasons();
+        if (unplaced > 0 || nobody || (wanted_.mode == Mode::each && eligible_.out_of_jurisdiction > 0))
+            proposal.reasons = reasons();
         return proposal;
     }
 
@@ -178,7 +181,8 @@ private:
         std::vector<Reason> sorted;
         if (eligible_.out_of_jurisdiction > 0) sorted.push_back({Why::jurisdiction, eligible_.out_of_jurisdiction, 0});
         for (const auto& [why, reason] : found) sorted.push_back(reason);
-        std::stable_sort(sorted.begin(), sorted.end(), [](const Reason& a, const Reason& b) { return a.candidates > b.candidates; });
+        std::stable_sort(sorted.begin(), sorted.end(),
+                         [](const Reason& a, const Reason& b) { return a.candidates > b.candidates; });
         return sorted;
     }
 
@@ -193,12 +197,18 @@ std::string phrase(const Reason& reason) {
     bool one = reason.candidates == 1;
     std::string count = std::to_string(reason.candidates);
     switch (reason.why) {
-    case Why::selector: return count + (one ? " is" : " are") + " not selected";
-    case Why::jurisdiction: return count + (one ? " is" : " are") + " out of jurisdiction";
-    case Why::closed: return count + (one ? " takes" : " take") + " nothing new (out of touch or closed)";
-    case Why::cpu: return count + (one ? " lacks" : " lack") + " cpu";
-    case Why::memory: return count + (one ? " lacks" : " lack") + " memory";
-    case Why::port: return count + (one ? " has" : " have") + " port " + std::to_string(reason.port) + " taken";
+    case Why::selector:
+        return count + (one ? " is" : " are") + " not selected";
+    case Why::jurisdiction:
+        return count + (one ? " is" : " are") + " out of jurisdiction";
+    case Why::closed:
+        return count + (one ? " takes" : " take") + " nothing new (out of touch or closed)";
+    case Why::cpu:
+        return count + (one ? " lacks" : " lack") + " cpu";
+    case Why::memory:
+        return count + (one ? " lacks" : " lack") + " memory";
+    case Why::port:
+        return count + (one ? " has" : " have") + " port " + std::to_string(reason.port) + " taken";
     }
     check_failed(__FILE__, __LINE__, "a known reason");
 }

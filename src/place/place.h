@@ -16,11 +16,12 @@ class Selector;
 class Within;
 } // namespace skerry::model
 
-/// Where replicas go: a snapshot of candidates and constraints in, a proposal with its reasons out. Pure and deterministic. The same
-/// function places over sites (in a fleet) and over nodes (in a site).
+/// Where replicas go: a snapshot of candidates and constraints in, a proposal with its reasons out. Pure and deterministic. The
+/// same function places over sites (in a fleet) and over nodes (in a site).
 namespace skerry::place {
 
-/// What of one component could run where, as of one moment. Columns of equal length, one row for each candidate; `add` keeps them so.
+/// What of one component could run where, as of one moment. Columns of equal length, one row for each candidate; `add` keeps them
+/// so.
 struct Snapshot {
     /// One row, for filling the columns.
     struct Candidate {
@@ -69,7 +70,7 @@ struct Constraints {
     const model::Within* within = nullptr;     ///< null: any law
     MilliCpu cpu;                              ///< of one replica
     Bytes memory;
-    std::vector<std::uint16_t> ports;          ///< published by each replica
+    std::vector<std::uint16_t> ports; ///< published by each replica
 };
 
 /// Why a candidate takes no (further) replica.
@@ -101,10 +102,10 @@ struct Proposal {
     std::string text(std::string_view noun) const;
 };
 
-/// Guarantees: a replica that is at an eligible candidate stays there as long as the wanted number allows; no candidate gets more than fits;
-/// equal input gives an equal proposal; its own result, fed back as `replicas` with the room taken, comes out unchanged.
-/// Among candidates for a new replica: fewest replicas of the same (spread) or least room left (binpack), then those that hold the image,
-/// then most room, then name. Cost O((candidates + replicas) log candidates).
+/// Guarantees: a replica that is at an eligible candidate stays there as long as the wanted number allows; no candidate gets more
+/// than fits; equal input gives an equal proposal; its own result, fed back as `replicas` with the room taken, comes out
+/// unchanged. Among candidates for a new replica: fewest replicas of the same (spread) or least room left (binpack), then those
+/// that hold the image, then most room, then name. Cost O((candidates + replicas) log candidates).
 Proposal propose(const Snapshot&, const Constraints&);
 
 } // namespace skerry::place

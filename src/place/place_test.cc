@@ -75,7 +75,8 @@ TEST(Place, SaysWhyByCount) {
     within.add_jurisdictions("FR");
     Proposal proposal = propose(snapshot, {.replicas = 5, .selector = &selector, .within = &within, .memory = Bytes{10}});
     EXPECT_EQ(proposal.unplaced, 3u);
-    EXPECT_EQ(proposal.text("site"), "9 sites match; 6 lack memory; 2 are out of jurisdiction; 1 takes nothing new (out of touch or closed)");
+    EXPECT_EQ(proposal.text("site"),
+              "9 sites match; 6 lack memory; 2 are out of jurisdiction; 1 takes nothing new (out of touch or closed)");
 }
 
 TEST(Place, NothingMatches) {
@@ -104,7 +105,8 @@ TEST(Place, BinpackFillsTheFullestFirst) {
     Snapshot snapshot;
     snapshot.add(site("a", 4000, 100));
     snapshot.add(site("b", 4000, 30));
-    EXPECT_EQ(by_row(snapshot, propose(snapshot, {.mode = Mode::binpack, .replicas = 4, .memory = Bytes{10}})), (std::vector<std::uint32_t>{1, 3}));
+    EXPECT_EQ(by_row(snapshot, propose(snapshot, {.mode = Mode::binpack, .replicas = 4, .memory = Bytes{10}})),
+              (std::vector<std::uint32_t>{1, 3}));
 }
 
 TEST(Place, PrefersImageThenRoom) {
@@ -116,7 +118,8 @@ TEST(Place, PrefersImageThenRoom) {
     EXPECT_EQ(by_row(snapshot, propose(snapshot, {.replicas = 1})), (std::vector<std::uint32_t>{1, 0}));
 }
 
-/// Random snapshots: nothing over its room, existing replicas stay, as many placed as fit, the result fed back is unchanged, evenness.
+/// Random snapshots: nothing over its room, existing replicas stay, as many placed as fit, the result fed back is unchanged,
+/// evenness.
 TEST(Place, Properties) {
     for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
         env::SeededChance chance(seed);
@@ -124,7 +127,8 @@ TEST(Place, Properties) {
         Snapshot snapshot;
         std::uint64_t there = 0;
         for (std::size_t i = 0, n = up_to(12); i < n; ++i) {
-            auto candidate = site("s" + std::to_string(i), static_cast<std::int64_t>(up_to(1000)), static_cast<std::int64_t>(up_to(1000)));
+            auto candidate =
+                site("s" + std::to_string(i), static_cast<std::int64_t>(up_to(1000)), static_cast<std::int64_t>(up_to(1000)));
             candidate.open = up_to(4) > 0;
             candidate.replicas = up_to(3) == 0 ? static_cast<std::uint32_t>(up_to(4)) : 0;
             there += candidate.replicas;
@@ -156,7 +160,8 @@ TEST(Place, Properties) {
             after.replicas[row] = counts[row];
             after.cpu_free[row]->count -= more * wanted.cpu.count;
             after.memory_free[row]->count -= more * wanted.memory.count;
-            bool room_left = snapshot.open[row] && after.cpu_free[row]->count >= wanted.cpu.count && after.memory_free[row]->count >= wanted.memory.count;
+            bool room_left = snapshot.open[row] && after.cpu_free[row]->count >= wanted.cpu.count &&
+                             after.memory_free[row]->count >= wanted.memory.count;
             EXPECT_FALSE(proposal.unplaced > 0 && room_left) << seed;
             // Evenness: nobody got a new replica while another with room had two fewer.
             if (wanted.mode == Mode::spread && more > 0) {

@@ -25,7 +25,8 @@ using google::protobuf::util::MessageDifferencer;
 std::string state_of(const model::App& app) { return app.spec().state().empty() ? "running" : app.spec().state(); }
 
 bool same_wish(const model::App& app, const model::Revision& revision) {
-    if (state_of(app) != revision.spec().state() || app.spec().components_size() != revision.spec().components_size()) return false;
+    if (state_of(app) != revision.spec().state() || app.spec().components_size() != revision.spec().components_size())
+        return false;
     for (int i = 0; i < app.spec().components_size(); ++i)
         if (!MessageDifferencer::Equals(app.spec().components(i), revision.spec().components(i).component())) return false;
     return true;
@@ -38,7 +39,25 @@ struct Pins {
 };
 
 template<class Object>
-void add_pin(Pins& pins, std::string_view kind, const Object* object, const std::string& name) {
+bool same_data(const Object& one, const Object& other) {
+    if (one.data().size() != other.data().size()) return false;
+    return std::all_of(one.data().begin(), one.data().end(), [&](const auto& entry) {
+        auto found = other.data().find(entry.first);
+        return found != other.data().end() && found->second == entry.second;
+    });
+}
+
+/// Pins the object as it is. A generation that changed labels or notes alone keeps the newest revision's pin, since nothing that an instance
+/// reads has changed (rule A6). `find` looks objects of the kind up by name, copies too.
+template<class Object>
+void add_pin(Pins& pins, std::string_view kind, const Object* object, const std::string& name, const model::Revision* newest,
+             const std::function<const Object*(const std::string&)>& find) {
+    if (newest)
+        for (const model::Pin& old : newest->spec().pins()) {
+            if (old.kind() != kind || old.name() != name || old.uid() != object->metadata().uid()) continue;
+            const Object* copy = find(old.copy());
+            if (copy && same_data(*copy, *object)) return pins.list.push_back(old);
+        }
     model::Pin pin;
     pin.set_kind(std::string(kind));
     pin.set_name(name);
@@ -49,22 +68,25 @@ void add_pin(Pins& pins, std::string_view kind, const Object* object, const std:
 }
 
 template<class Object>
-void check_key(Pins& pins, std::string_view kind, const Object* object, const std::string& name, const std::set<std::string>& keys) {
+void check_key(Pins& pins, std::string_view kind, const Object* object, const std::string& name,
+               const std::set<std::string>& keys) {
     std::string noun = kind == "Secret" ? "secret" : "config";
     if (!object) {
         pins.missing = true;
-        pins.obstacles.push_back({std::string(kind) + "Missing", noun + " " + name + " does not exist; create it: skerry apply -f FILE with kind: " +
-                                                                    std::string(kind) + ", name: " + name});
+        pins.obstacles.push_back(
+            {std::string(kind) + "Missing", noun + " " + name + " does not exist; create it: skerry apply -f FILE with kind: " +
+                                                std::string(kind) + ", name: " + name});
         return;
     }
     for (const std::string& key : keys) {
         if (object->data().contains(key)) continue;
-        pins.obstacles.push_back({std::string(kind) + "KeyMissing", noun + " " + name + " has no key " + key + "; add data." + key + " to it"});
+        pins.obstacles.push_back(
+            {std::string(kind) + "KeyMissing", noun + " " + name + " has no key " + key + "; add data." + key + " to it"});
     }
 }
 
 /// What the components' environment reads.
-Pins pins_of(const model::App& app, const AppWorld& world) {
+Pins pins_of(const model::App& app, const AppWorld& world, const model::Revision* newest) {
     std::map<std::string, std::set<std::string>> secrets, configs;
     for (const auto& component : app.spec().components()) {
         for (const auto& variable : component.env()) {
@@ -77,12 +99,12 @@ Pins pins_of(const model::App& app, const AppWorld& world) {
     for (const auto& [name, keys] : configs) {
         const model::Config* config = world.config(name);
         check_key(pins, "Config", config, name, keys);
-        if (config) add_pin(pins, "Config", config, name);
+        if (config) add_pin(pins, "Config", config, name, newest, world.config);
     }
     for (const auto& [name, keys] : secrets) {
         const model::Secret* secret = world.secret(name);
         check_key(pins, "Secret", secret, name, keys);
-        if (secret) add_pin(pins, "Secret", secret, name);
+        if (secret) add_pin(pins, "Secret", secret, name, newest, world.secret);
     }
     return pins;
 }
@@ -91,7 +113,8 @@ bool same_pins(const std::vector<model::Pin>& pins, const model::Revision& revis
     if (static_cast<int>(pins.size()) != revision.spec().pins_size()) return false;
     for (const model::Pin& pin : pins) {
         bool found = std::any_of(revision.spec().pins().begin(), revision.spec().pins().end(), [&](const model::Pin& other) {
-            return pin.kind() == other.kind() && pin.name() == other.name() && pin.uid() == other.uid() && pin.generation() == other.generation();
+            return pin.kind() == other.kind() && pin.name() == other.name() && pin.uid() == other.uid() &&
+                   pin.generation() == other.generation();
         });
         if (!found) return false;
     }
@@ -99,7 +122,8 @@ bool same_pins(const std::vector<model::Pin>& pins, const model::Revision& revis
 }
 
 /// Digest of the image a component names; empty, with an obstacle, where there is none.
-std::string resolve(const model::App& app, const model::Component& component, const AppWorld& world, std::vector<Obstacle>& obstacles) {
+std::string resolve(const model::App& app, const model::Component& component, const AppWorld& world,
+                    std::vector<Obstacle>& obstacles) {
     auto reference = model::parse_image(component.image(), app.metadata().namespace_());
     if (!reference) {
         obstacles.push_back({"ImageInvalid", "component " + component.name() + ": " + reference.error().message});
@@ -117,7 +141,8 @@ std::string resolve(const model::App& app, const model::Component& component, co
 std::string free_name(const model::App& app, const std::vector<const model::Revision*>& revisions) {
     std::string base = app.metadata().name() + "." + std::to_string(app.metadata().generation());
     auto taken = [&](const std::string& name) {
-        return std::any_of(revisions.begin(), revisions.end(), [&](const model::Revision* revision) { return revision->metadata().name() == name; });
+        return std::any_of(revisions.begin(), revisions.end(),
+                           [&](const model::Revision* revision) { return revision->metadata().name() == name; });
     };
     // Always above those of the generation that are there, so that the newest is told by its name.
     std::uint32_t last = 0;
@@ -147,7 +172,9 @@ std::uint32_t revision_ordinal(const model::Revision& revision) {
 
 const model::Revision* newest_revision(const model::App& app, const std::vector<const model::Revision*>& revisions) {
     const model::Revision* newest = nullptr;
-    auto order = [](const model::Revision& revision) { return std::pair(revision.spec().app_generation(), revision_ordinal(revision)); };
+    auto order = [](const model::Revision& revision) {
+        return std::pair(revision.spec().app_generation(), revision_ordinal(revision));
+    };
     for (const model::Revision* revision : revisions) {
         if (revision->spec().app_uid() != app.metadata().uid()) continue;
         if (!newest || order(*revision) > order(*newest)) newest = revision;
@@ -159,18 +186,21 @@ AppPlan plan_app(const model::App& app, const std::vector<const model::Revision*
     AppPlan plan;
     const model::Revision* newest = newest_revision(app, revisions);
     bool spec_same = newest && same_wish(app, *newest);
-    Pins pins = pins_of(app, world);
+    Pins pins = pins_of(app, world, newest);
     // What was closed runs on without its sources.
     if (spec_same && (pins.missing || same_pins(pins.list, *newest))) return plan;
 
     if (!world.project_exists) {
         const std::string& project = app.metadata().namespace_();
-        plan.obstacles.push_back({"ProjectMissing", "project " + project + " does not exist; create it: skerry apply -f FILE with kind: Project, name: " + project});
+        plan.obstacles.push_back(
+            {"ProjectMissing",
+             "project " + project + " does not exist; create it: skerry apply -f FILE with kind: Project, name: " + project});
     }
     std::vector<std::string> digests;
     for (int i = 0; i < app.spec().components_size(); ++i) {
         const auto& component = app.spec().components(i);
-        digests.push_back(spec_same ? newest->spec().components(i).image_digest() : resolve(app, component, world, plan.obstacles));
+        digests.push_back(spec_same ? newest->spec().components(i).image_digest()
+                                    : resolve(app, component, world, plan.obstacles));
     }
     plan.obstacles.insert(plan.obstacles.end(), pins.obstacles.begin(), pins.obstacles.end());
     if (!plan.obstacles.empty()) return plan;

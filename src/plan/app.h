@@ -23,7 +23,7 @@ namespace skerry::plan {
 struct AppWorld {
     bool project_exists = false;
     std::function<const model::Image*(const std::string& project, const std::string& name)> image;
-    std::function<const model::Secret*(const std::string& name)> secret; ///< of the app's own project
+    std::function<const model::Secret*(const std::string& name)> secret; ///< of the app's own project, pinned copies too
     std::function<const model::Config*(const std::string& name)> config;
 };
 
@@ -34,19 +34,20 @@ struct Obstacle {
 };
 
 struct AppPlan {
-    /// The Revision to make, without uid; its name is `<app>.<generation>`, or `<app>.<generation>-<n>` for the n-th of one generation. None:
-    /// the newest one is what the app wants, or something is in the way.
+    /// The Revision to make, without uid; its name is `<app>.<generation>`, or `<app>.<generation>-<n>` for the n-th of one
+    /// generation. None: the newest one is what the app wants, or something is in the way.
     std::optional<std::string> revision_bytes;
     /// Everything in the way, in the order of components.
     std::vector<Obstacle> obstacles;
 };
 
-/// App → Revision (rule A1). `revisions` are those of this app, in any order; those of an earlier app of the same name are ignored but keep their
-/// names.
+/// App → Revision (rule A1). `revisions` are those of this app, in any order; those of an earlier app of the same name are
+/// ignored but keep their names.
 ///
 /// - The spec (state, components) differs from the newest Revision's: a new one, all tags resolved afresh.
-/// - Only Secrets or Configs that it reads were rotated (uid or generation): a new one with the digests of the newest.
-/// - A moved tag alone changes nothing; nor do labels, nor the rollout's parameters; nor a Secret, Config or Image that went away.
+/// - Only Secrets or Configs that it reads were rotated (uid or content): a new one with the digests of the newest.
+/// - A moved tag alone changes nothing; nor do labels, nor the rollout's parameters; nor a Secret, Config or Image that went
+/// away.
 AppPlan plan_app(const model::App&, const std::vector<const model::Revision*>& revisions, const AppWorld&);
 
 /// The newest Revision of this very app (by uid): highest generation, then latest of it. Null where there is none.

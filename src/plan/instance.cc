@@ -21,7 +21,8 @@ InstanceStep toward_nothing(const FoundInstance& found, InstanceStep when_clean)
 
 } // namespace
 
-InstanceStep next_step(const std::optional<WantedInstance>& wanted, const FoundInstance& found, const BackOff& back_off, Instant now) {
+InstanceStep next_step(const std::optional<WantedInstance>& wanted, const FoundInstance& found, const BackOff& back_off,
+                       Instant now) {
     if (!wanted) return toward_nothing(found, InstanceStep::forget);
     // What is not known to be out of date runs on, whatever is missing for a new start.
     if (!wanted->running) return toward_nothing(found, InstanceStep::nothing);

@@ -34,8 +34,8 @@ private:
 };
 
 struct WantedInstance {
-    bool running = true;   ///< state of spec; false: kept as an object, nothing runs
-    std::string hash;      ///< of the component in the wanted revision (rule A6)
+    bool running = true; ///< state of spec; false: kept as an object, nothing runs
+    std::string hash;    ///< of the component in the wanted revision (rule A6)
     /// Something it needs is not there (its Revision, a pin, a driver): the reason and the remedy.
     std::string obstacle;
 };
@@ -45,16 +45,16 @@ enum class Presence : std::uint8_t {
     created, ///< a trace that does not run and never did
     running,
     exited,
-    lost,    ///< was started once; nothing of it is left
+    lost, ///< was started once; nothing of it is left
 };
 
 struct FoundInstance {
     Presence presence = Presence::nothing;
-    std::string hash;        ///< of the component that was started
-    bool connected = false;  ///< has a connection that must be taken down when it goes
+    std::string hash;       ///< of the component that was started
+    bool connected = false; ///< has a connection that must be taken down when it goes
     bool image_ready = false;
     bool image_asked = false;
-    bool unhealthy = false;  ///< failed its check as often as it may
+    bool unhealthy = false;                  ///< failed its check as often as it may
     std::optional<std::uint16_t> port_taken; ///< by another instance of this node, which is still there
 };
 
@@ -65,15 +65,17 @@ enum class InstanceStep : std::uint8_t {
     wait_port,  ///< another instance holds a port it publishes
     wait_back_off,
     wait_obstacle,
-    start,      ///< connect, then start
-    restart,    ///< stop, because it is unhealthy; counts as a restart
-    update,     ///< stop, because what runs is out of date
-    stop,       ///< stop, because it is not to run
-    clean,      ///< remove what does not run, then disconnect
-    forget,     ///< nothing is left and nobody wants it: drop all memory of it
+    start,   ///< connect, then start
+    restart, ///< stop, because it is unhealthy; counts as a restart
+    update,  ///< stop, because what runs is out of date
+    stop,    ///< stop, because it is not to run
+    clean,   ///< remove what does not run, then disconnect
+    forget,  ///< nothing is left and nobody wants it: drop all memory of it
 };
 
-/// `wanted` is none when no such instance is wanted here any more. An image is asked for before what runs is stopped for an update.
-InstanceStep next_step(const std::optional<WantedInstance>& wanted, const FoundInstance& found, const BackOff& back_off, Instant now);
+/// `wanted` is none when no such instance is wanted here any more. An image is asked for before what runs is stopped for an
+/// update.
+InstanceStep next_step(const std::optional<WantedInstance>& wanted, const FoundInstance& found, const BackOff& back_off,
+                       Instant now);
 
 } // namespace skerry::plan

@@ -6,9 +6,10 @@
 
 /// Revision → Allocations of one app: what is wanted at each site against what is there, a few sites at a time (rule A4).
 ///
-/// Worked example: ten sites, one of them out of touch, maxUnavailable 20 % (of the nine in touch: 2), all run revision 3, 4 is wanted.
-/// First two sites get revision 4. Each turns unavailable while its instance is replaced; when one is ready again, the next site follows. Were
-/// both to fail, nothing more would change: seven sites stay on revision 3. The tenth site gets its turn when it returns, under the same rule.
+/// Worked example: ten sites, one of them out of touch, maxUnavailable 20 % (of the nine in touch: 2), all run revision 3, 4 is
+/// wanted. First two sites get revision 4. Each turns unavailable while its instance is replaced; when one is ready again, the
+/// next site follows. Were both to fail, nothing more would change: seven sites stay on revision 3. The tenth site gets its turn
+/// when it returns, under the same rule.
 namespace skerry::plan {
 
 struct RolloutSite {
@@ -37,8 +38,8 @@ struct FoundAllocation {
 };
 
 struct RolloutInput {
-    std::string revision;      ///< name of the wanted one
-    bool running = true;       ///< its state
+    std::string revision; ///< name of the wanted one
+    bool running = true;  ///< its state
     std::vector<WantedAllocation> wanted;
     std::vector<FoundAllocation> found;
     /// By (site): every site that occurs above.
@@ -65,9 +66,9 @@ struct RolloutPlan {
     std::size_t unavailable = 0;  ///< sites in touch without all their instances ready
 };
 
-/// Never makes more sites in touch unavailable than `max_unavailable`, beyond those that are already. Steps that restart nothing (the component's
-/// hash is the same, the app is to be stopped or was), creations and deletions do not wait; a site that is broken already may always be
-/// updated. All components of one site change in one step.
+/// Never makes more sites in touch unavailable than `max_unavailable`, beyond those that are already. Steps that restart nothing
+/// (the component's hash is the same, the app is to be stopped or was), creations and deletions do not wait; a site that is
+/// broken already may always be updated. All components of one site change in one step.
 RolloutPlan plan_rollout(const RolloutInput&);
 
 } // namespace skerry::plan

@@ -18,13 +18,21 @@ RolloutInput fleet(int sites, std::int64_t max_unavailable) {
         std::string site = "s" + std::to_string(i);
         input.sites.push_back({site, {.exists = true, .in_touch = true}});
         input.wanted.push_back({"pos", site, 1, "new"});
-        input.found.push_back({.component = "pos", .site = site, .replicas = 1, .revision = "till.1", .hash = "old", .observed = true, .ready = 1, .updated = 1});
+        input.found.push_back({.component = "pos",
+                               .site = site,
+                               .replicas = 1,
+                               .revision = "till.1",
+                               .hash = "old",
+                               .observed = true,
+                               .ready = 1,
+                               .updated = 1});
     }
     return input;
 }
 
 std::size_t updates(const RolloutPlan& plan) {
-    return static_cast<std::size_t>(std::count_if(plan.steps.begin(), plan.steps.end(), [](const auto& step) { return step.what == RolloutStep::What::update; }));
+    return static_cast<std::size_t>(std::count_if(plan.steps.begin(), plan.steps.end(),
+                                                  [](const auto& step) { return step.what == RolloutStep::What::update; }));
 }
 
 TEST(Rollout, UpdatesAsManySitesAsMayBeUnavailable) {
@@ -36,7 +44,14 @@ TEST(Rollout, UpdatesAsManySitesAsMayBeUnavailable) {
 
 TEST(Rollout, NothingGoesOnWhileTheFirstAreNotReady) {
     auto input = fleet(10, 2);
-    for (int i = 0; i < 2; ++i) input.found[static_cast<std::size_t>(i)] = {.component = "pos", .site = "s" + std::to_string(i), .replicas = 1, .revision = "till.2", .hash = "new", .observed = true, .ready = 0};
+    for (int i = 0; i < 2; ++i)
+        input.found[static_cast<std::size_t>(i)] = {.component = "pos",
+                                                    .site = "s" + std::to_string(i),
+                                                    .replicas = 1,
+                                                    .revision = "till.2",
+                                                    .hash = "new",
+                                                    .observed = true,
+                                                    .ready = 0};
     EXPECT_EQ(updates(plan_rollout(input)), 0u);
     input.found[0].ready = input.found[0].updated = 1;
     EXPECT_EQ(updates(plan_rollout(input)), 1u);
@@ -83,8 +98,16 @@ TEST(Rollout, PausedWavesWaitCreationsAndDeletionsDoNot) {
     input.paused = true;
     input.sites.push_back({"s2", {.exists = true, .in_touch = false}});
     input.wanted.push_back({"pos", "s2", 1, "new"});
-    input.found.push_back({.component = "gone", .site = "s0", .replicas = 1, .revision = "till.1", .hash = "x", .observed = true, .ready = 1, .updated = 1});
-    EXPECT_EQ(plan_rollout(input).steps, (std::vector<RolloutStep>{{RolloutStep::What::erase, "gone", "s0", 0}, {RolloutStep::What::create, "pos", "s2", 1}}));
+    input.found.push_back({.component = "gone",
+                           .site = "s0",
+                           .replicas = 1,
+                           .revision = "till.1",
+                           .hash = "x",
+                           .observed = true,
+                           .ready = 1,
+                           .updated = 1});
+    EXPECT_EQ(plan_rollout(input).steps, (std::vector<RolloutStep>{{RolloutStep::What::erase, "gone", "s0", 0},
+                                                                   {RolloutStep::What::create, "pos", "s2", 1}}));
 }
 
 TEST(Rollout, AllocationsOfAnEarlierAppGoFirst) {

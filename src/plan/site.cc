@@ -77,7 +77,8 @@ private:
         for (const SiteInstance& instance : allocation.instances) {
             if (!seat_of(instance)) erase(index, instance);
             // One on a silent node does not count, and is not touched: when the node returns, whichever is too much goes.
-            else if (!is_silent(instance) || allocation.replicas == 0) counted.push_back(&instance);
+            else if (!is_silent(instance) || allocation.replicas == 0)
+                counted.push_back(&instance);
         }
         std::map<std::string, int> per_node;
         for (const SiteInstance* instance : counted) ++per_node[instance->node];
@@ -103,7 +104,9 @@ private:
         std::size_t not_ready = 0;
         for (const SiteInstance* instance : kept) not_ready += instance->ready && !restarting(allocation, *instance) ? 0 : 1;
         std::size_t budget = std::max<std::size_t>(1, allocation.replicas / 4);
-        auto update = [&](const SiteInstance& instance) { plan_.changes.push_back({InstanceChange::What::update, index, instance.name, {}}); };
+        auto update = [&](const SiteInstance& instance) {
+            plan_.changes.push_back({InstanceChange::What::update, index, instance.name, {}});
+        };
         for (const SiteInstance* instance : kept) {
             if (instance->revision == allocation.revision && instance->state == allocation.state) continue;
             bool restarts = instance->hash != allocation.hash && instance->state == "running" && allocation.state == "running";
@@ -116,7 +119,8 @@ private:
         }
         // On silent nodes too: they learn of it when they return.
         for (const SiteInstance& instance : allocation.instances)
-            if (is_silent(instance) && seat_of(instance) && allocation.replicas > 0 && instance.state != allocation.state) update(instance);
+            if (is_silent(instance) && seat_of(instance) && allocation.replicas > 0 && instance.state != allocation.state)
+                update(instance);
     }
 
     /// Told to run the new revision, still reporting the old one as ready.
@@ -156,7 +160,8 @@ private:
                 snapshot.add(std::move(candidate));
                 names.push_back(name);
             }
-            auto proposal = place::propose(snapshot, {.replicas = there + 1, .cpu = allocation.cpu, .memory = allocation.memory, .ports = allocation.ports});
+            auto proposal = place::propose(
+                snapshot, {.replicas = there + 1, .cpu = allocation.cpu, .memory = allocation.memory, .ports = allocation.ports});
             const std::string* chosen = nullptr;
             for (const auto& assignment : proposal.assignments)
                 if (assignment.replicas > here[names[assignment.row]]) chosen = &names[assignment.row];
@@ -177,9 +182,13 @@ private:
         shortage.reason = open == 0 ? "NoNode" : port ? "PortTaken" : "NoRoom";
         std::string count = std::to_string(missing) + (missing == 1 ? " replica has" : " replicas have") + " no node: ";
         std::string remedy;
-        if (open == 0) remedy = "; no node of the site is in touch: start one, or join one with skerry node --join TOKEN";
-        else if (port) remedy = "; a port can be published once on each node: stop what holds it (skerry get instances -o wide), choose another, or add a node";
-        else remedy = "; free some, ask for less in resources, or add a node: skerry token create --node NAME";
+        if (open == 0)
+            remedy = "; no node of the site is in touch: start one, or join one with skerry node --join TOKEN";
+        else if (port)
+            remedy = "; a port can be published once on each node: stop what holds it (skerry get instances -o wide), choose "
+                     "another, or add a node";
+        else
+            remedy = "; free some, ask for less in resources, or add a node: skerry token create --node NAME";
         shortage.message = count + proposal.text("node") + remedy;
     }
 
@@ -190,6 +199,8 @@ private:
 
 } // namespace
 
-SitePlan plan_site(const std::vector<SiteAllocation>& allocations, const std::vector<SiteNode>& nodes) { return Planning(allocations, nodes).run(); }
+SitePlan plan_site(const std::vector<SiteAllocation>& allocations, const std::vector<SiteNode>& nodes) {
+    return Planning(allocations, nodes).run();
+}
 
 } // namespace skerry::plan

@@ -10,18 +10,18 @@
 
 /// Allocations → Instances on the nodes of one site; replaces what silent nodes held (rule F7).
 ///
-/// Worked example: allocation `pos` with two replicas on nodes a and b. b falls silent for 10 s: its instance no longer counts, a third is made
-/// on node c. b returns, its instance still runs: three where two are wanted. The one that is not ready goes; if all are, the oldest on the node that
-/// was away, so that the ready replacement stays. Nothing restarts.
+/// Worked example: allocation `pos` with two replicas on nodes a and b. b falls silent for 10 s: its instance no longer counts, a
+/// third is made on node c. b returns, its instance still runs: three where two are wanted. The one that is not ready goes; if
+/// all are, the oldest on the node that was away, so that the ready replacement stays. Nothing restarts.
 namespace skerry::plan {
 
 struct SiteNode {
     std::string name;
     MilliCpu cpu; ///< capacity
     Bytes memory;
-    bool in_touch = false;      ///< takes new instances (reported its capacity, was heard lately, is not closed)
-    bool silent = false;        ///< longer than the rule allows: what it held is replaced
-    bool exists = true;         ///< false: its Node object is gone, and all it held with it
+    bool in_touch = false;           ///< takes new instances (reported its capacity, was heard lately, is not closed)
+    bool silent = false;             ///< longer than the rule allows: what it held is replaced
+    bool exists = true;              ///< false: its Node object is gone, and all it held with it
     std::vector<std::string> images; ///< digests held
 };
 
@@ -32,7 +32,7 @@ struct SiteInstance {
     std::string state;    ///< wanted
     std::string made;     ///< RFC 3339; ties are broken by name
     bool ready = false;
-    std::string hash;     ///< of what runs, as reported; empty: nothing yet
+    std::string hash; ///< of what runs, as reported; empty: nothing yet
 };
 
 struct SiteAllocation {
@@ -68,8 +68,8 @@ struct SitePlan {
     std::vector<Shortage> shortages;
 };
 
-/// Allocations are served in the order given. An update changes revision and state of an instance in place; where it restarts one of several
-/// replicas, the others wait so that at most a quarter of them (at least one) is not ready at a time.
+/// Allocations are served in the order given. An update changes revision and state of an instance in place; where it restarts one
+/// of several replicas, the others wait so that at most a quarter of them (at least one) is not ready at a time.
 SitePlan plan_site(const std::vector<SiteAllocation>&, const std::vector<SiteNode>&);
 
 } // namespace skerry::plan

@@ -27,7 +27,13 @@ SiteAllocation pos(std::uint32_t replicas) {
 }
 
 SiteInstance instance(std::string name, std::string on, bool ready = true, std::string made = "2026-01-01T00:00:00Z") {
-    return {.name = std::move(name), .node = std::move(on), .revision = "till.1", .state = "running", .made = std::move(made), .ready = ready, .hash = "h1"};
+    return {.name = std::move(name),
+            .node = std::move(on),
+            .revision = "till.1",
+            .state = "running",
+            .made = std::move(made),
+            .ready = ready,
+            .hash = "h1"};
 }
 
 using What = InstanceChange::What;
@@ -42,7 +48,8 @@ TEST(Site, SaysWhyThereIsNoRoom) {
     auto plan = plan_site({pos(3)}, {node("a", 250)});
     EXPECT_EQ(plan.changes.size(), 2u);
     EXPECT_EQ(plan.shortages[0].reason, "NoRoom");
-    EXPECT_NE(plan.shortages[0].message.find("1 replica has no node: 1 node matches; 1 lacks cpu"), std::string::npos) << plan.shortages[0].message;
+    EXPECT_NE(plan.shortages[0].message.find("1 replica has no node: 1 node matches; 1 lacks cpu"), std::string::npos)
+        << plan.shortages[0].message;
     EXPECT_EQ(plan_site({pos(1)}, {}).shortages[0].reason, "NoNode");
 }
 
@@ -69,15 +76,18 @@ TEST(Site, ReplacesWhatASilentNodeHeldAndKeepsItsObject) {
 TEST(Site, DrainsTheSurplusAndKeepsTheReplacementThatIsReady) {
     auto allocation = pos(1);
     allocation.instances = {instance("original", "b"), instance("replacement", "a", true, "2026-01-02T00:00:00Z")};
-    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::erase, 0, "original", ""}}));
+    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes,
+              (std::vector<InstanceChange>{{What::erase, 0, "original", ""}}));
     allocation.instances[1].ready = false;
-    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::erase, 0, "replacement", ""}}));
+    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes,
+              (std::vector<InstanceChange>{{What::erase, 0, "replacement", ""}}));
 }
 
 TEST(Site, InstancesOfANodeThatIsGoneForGoodGo) {
     auto allocation = pos(1);
     allocation.instances = {instance("x", "gone")};
-    EXPECT_EQ(plan_site({allocation}, {node("a")}).changes, (std::vector<InstanceChange>{{What::erase, 0, "x", ""}, {What::create, 0, "", "a"}}));
+    EXPECT_EQ(plan_site({allocation}, {node("a")}).changes,
+              (std::vector<InstanceChange>{{What::erase, 0, "x", ""}, {What::create, 0, "", "a"}}));
 }
 
 TEST(Site, UpdatesAFewReplicasAtATime) {
@@ -102,7 +112,8 @@ TEST(Site, WithoutItsRevisionNothingIsMadeOrChanged) {
     EXPECT_TRUE(plan_site({allocation}, {node("a")}).changes.empty());
 }
 
-/// Nodes come and go at random; healthy instances are never taken from where fewer than wanted are; in the end exactly the wanted number runs.
+/// Nodes come and go at random; healthy instances are never taken from where fewer than wanted are; in the end exactly the wanted
+/// number runs.
 TEST(Site, PropertyConvergesAndNeverDropsBelowWhatIsReady) {
     for (std::uint64_t seed = 1; seed <= 300; ++seed) {
         env::SeededChance chance(seed);
@@ -115,13 +126,15 @@ TEST(Site, PropertyConvergesAndNeverDropsBelowWhatIsReady) {
                 if (healing || chance.bits() % 6 == 0) one.silent = !healing && !one.silent, one.in_touch = !one.silent;
             auto ready_in_touch = [&] {
                 return std::count_if(allocation.instances.begin(), allocation.instances.end(), [&](const SiteInstance& one) {
-                    return one.ready && std::any_of(nodes.begin(), nodes.end(), [&](const SiteNode& n) { return n.name == one.node && !n.silent; });
+                    return one.ready && std::any_of(nodes.begin(), nodes.end(),
+                                                    [&](const SiteNode& n) { return n.name == one.node && !n.silent; });
                 });
             };
             auto before = std::min<std::int64_t>(ready_in_touch(), allocation.replicas);
             for (const auto& change : plan_site({allocation}, nodes).changes) {
                 if (change.what == What::create) {
-                    allocation.instances.push_back(instance("i" + std::to_string(made++), change.node, false, "2026-01-01T00:00:" + std::to_string(10 + round) + "Z"));
+                    allocation.instances.push_back(instance("i" + std::to_string(made++), change.node, false,
+                                                            "2026-01-01T00:00:" + std::to_string(10 + round) + "Z"));
                 } else if (change.what == What::erase) {
                     std::erase_if(allocation.instances, [&](const SiteInstance& one) { return one.name == change.instance; });
                 } else {

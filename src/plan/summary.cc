@@ -9,8 +9,9 @@
 
 namespace skerry::plan {
 
-void summarise_allocation(const model::Allocation& allocation, const std::vector<CountedInstance>& instances, const SitePlan::Shortage& shortage,
-                          bool settled, const std::string& now, model::AllocationStatus& status) {
+void summarise_allocation(const model::Allocation& allocation, const std::vector<CountedInstance>& instances,
+                          const SitePlan::Shortage& shortage, bool settled, const std::string& now,
+                          model::AllocationStatus& status) {
     const auto& spec = allocation.spec();
     std::uint32_t ready = 0, updated = 0, restarts = 0, there = 0, stopped = 0;
     std::string revision, reason, message;
@@ -33,7 +34,9 @@ void summarise_allocation(const model::Allocation& allocation, const std::vector
         if (!found.ready() && !is_stopped && reason.empty()) {
             reason = found.reason().empty() ? (found.phase().empty() ? "Waiting" : found.phase()) : found.reason();
             message = instance->metadata().name() + ": " +
-                      (!found.message().empty() ? found.message() : found.phase().empty() ? "its node has not answered yet" : found.phase());
+                      (!found.message().empty() ? found.message()
+                       : found.phase().empty()  ? "its node has not answered yet"
+                                                : found.phase());
         }
     }
     if (settled) status.set_observed_generation(allocation.metadata().generation());
@@ -45,7 +48,8 @@ void summarise_allocation(const model::Allocation& allocation, const std::vector
 
     auto& conditions = *status.mutable_conditions();
     bool placed = shortage.reason.empty();
-    model::set_condition(conditions, "Placed", placed ? "True" : "False", placed ? "Placed" : shortage.reason, shortage.message, now);
+    model::set_condition(conditions, "Placed", placed ? "True" : "False", placed ? "Placed" : shortage.reason, shortage.message,
+                         now);
     if (stopped > 0 && stopped == there) {
         model::set_condition(conditions, "Available", "False", "Stopped", "the app's state is stopped", now);
     } else if (ready >= spec.replicas()) {
@@ -65,7 +69,9 @@ std::int64_t told(const std::string& text, Parse parse) {
     return parsed ? parsed->count : -1;
 }
 
-bool grew_much(std::int64_t before, std::int64_t now, std::int64_t capacity) { return (now - before) * 20 >= capacity && now > before; }
+bool grew_much(std::int64_t before, std::int64_t now, std::int64_t capacity) {
+    return (now - before) * 20 >= capacity && now > before;
+}
 
 } // namespace
 
@@ -76,10 +82,12 @@ void summarise_site(const SiteTotals& totals, model::SiteStatus& status) {
     std::int64_t cpu_told = told<MilliCpu>(status.free().cpu(), parse_cpu);
     std::int64_t memory_told = told<Bytes>(status.free().memory(), parse_bytes);
     bool tell = status.nodes() != totals.nodes || status.ready_nodes() != totals.ready_nodes || ports != told_ports ||
-                status.capacity().cpu() != text(totals.cpu) || status.capacity().memory() != text(totals.memory) || cpu_told < 0 || memory_told < 0;
+                status.capacity().cpu() != text(totals.cpu) || status.capacity().memory() != text(totals.memory) ||
+                cpu_told < 0 || memory_told < 0;
     std::int64_t cpu = std::max<std::int64_t>(totals.cpu_free.count, 0);
     std::int64_t memory = std::max<std::int64_t>(totals.memory_free.count, 0);
-    tell = tell || cpu < cpu_told || memory < memory_told || grew_much(cpu_told, cpu, totals.cpu.count) || grew_much(memory_told, memory, totals.memory.count);
+    tell = tell || cpu < cpu_told || memory < memory_told || grew_much(cpu_told, cpu, totals.cpu.count) ||
+           grew_much(memory_told, memory, totals.memory.count);
     if (!tell) return;
     status.set_nodes(totals.nodes);
     status.set_ready_nodes(totals.ready_nodes);

@@ -23,11 +23,12 @@ struct CountedInstance {
     bool silent = false; ///< its node is: what it last said does not count
 };
 
-/// Status of an Allocation from its Instances. `shortage` is why not all have a node (empty: they have); `settled` says that the Instances are
-/// those of the present generation, so that it counts as observed: from then on the room they take is in the Site's summary (rule A5).
-/// `status` holds the last one and becomes the new one; times of conditions move only where their status changes.
-void summarise_allocation(const model::Allocation&, const std::vector<CountedInstance>&, const SitePlan::Shortage& shortage, bool settled,
-                          const std::string& now, model::AllocationStatus& status);
+/// Status of an Allocation from its Instances. `shortage` is why not all have a node (empty: they have); `settled` says that the
+/// Instances are those of the present generation, so that it counts as observed: from then on the room they take is in the Site's
+/// summary (rule A5). `status` holds the last one and becomes the new one; times of conditions move only where their status
+/// changes.
+void summarise_allocation(const model::Allocation&, const std::vector<CountedInstance>&, const SitePlan::Shortage& shortage,
+                          bool settled, const std::string& now, model::AllocationStatus& status);
 
 struct SiteTotals {
     std::uint32_t nodes = 0;
@@ -37,8 +38,9 @@ struct SiteTotals {
     std::vector<std::uint16_t> used_ports; ///< as often as published
 };
 
-/// Writes totals into a Site's status with hysteresis: what shrank is told at once, what grew when it grew by 5 % of the capacity, or together
-/// with anything else that changed. So what is told is never more than there is, and small comings and goings cost nothing.
+/// Writes totals into a Site's status with hysteresis: what shrank is told at once, what grew when it grew by 5 % of the
+/// capacity, or together with anything else that changed. So what is told is never more than there is, and small comings and
+/// goings cost nothing.
 void summarise_site(const SiteTotals&, model::SiteStatus& status);
 
 } // namespace skerry::plan

@@ -14,7 +14,8 @@ namespace {
 /// The Node object of the machine that the site's own cell lives on.
 class OwnNodeLoop final : public cell::Loop {
 public:
-    OwnNodeLoop(cell::Cell& cell, std::string site, std::string node) : cell_(cell), site_(std::move(site)), node_(std::move(node)) {}
+    OwnNodeLoop(cell::Cell& cell, std::string site, std::string node)
+        : cell_(cell), site_(std::move(site)), node_(std::move(node)) {}
     std::string_view name() const override { return "own-node"; }
     bool wakes(const store::Change& change) const override { return change.key.kind == model::Kind::node && !change.after; }
     void turn() override {
@@ -42,10 +43,12 @@ void ensure_node(cell::Cell& cell, const std::string& site, const std::string& n
     store::Key key{model::Kind::node, "", name};
     auto answer = [&cell, key, site, then](Result<void> made) {
         auto object = cell.store().get(key);
-        if (!object) return then(made ? Result<store::Key>(fail(Code::unavailable, "node " + key.name + " is not there yet; try again"))
-                                      : Result<store::Key>(std::unexpected(made.error())));
+        if (!object)
+            return then(made ? Result<store::Key>(fail(Code::unavailable, "node " + key.name + " is not there yet; try again"))
+                             : Result<store::Key>(std::unexpected(made.error())));
         const std::string& stands = store::as<model::Node>(*object).spec().site();
-        if (stands != site) return then(fail(Code::exists, "node " + key.name + " stands in site " + stands + "; choose another name"));
+        if (stands != site)
+            return then(fail(Code::exists, "node " + key.name + " stands in site " + stands + "; choose another name"));
         then(key);
     };
     if (cell.store().get(key)) return cell.env().timers.post([answer] { answer({}); });

@@ -6,24 +6,25 @@
 #include <map>
 #include <string>
 
-/// One place: its allocations become instances on its nodes; it heals itself, and says up the tree how it is. All of it also with no
-/// parent in touch: the store holds what the site was told.
+/// One place: its allocations become instances on its nodes; it heals itself, and says up the tree how it is. All of it also with
+/// no parent in touch: the store holds what the site was told.
 namespace skerry::site {
 
 struct Options {
-    std::string name;     ///< of the Site object
-    std::string own_node; ///< the node whose loop runs in this cell; empty: none (it is then never silent)
-    std::string version;  ///< of the program, shown in the Site's status
-    std::string api;      ///< address of the site's own API, host:port; may be empty
+    std::string name;       ///< of the Site object
+    std::string own_node;   ///< the node whose loop runs in this cell; empty: none (it is then never silent)
+    std::string version;    ///< of the program, shown in the Site's status
+    std::string api;        ///< address of the site's own API, host:port; may be empty
     Duration silence = 10s; ///< after which a node's instances are replaced (rule F7)
 };
 
-/// Adds the loop "site" (placing, healing, what is found: one difference) and "own-node", which makes the Node object of `own_node`. Before
-/// Cell::start. The Site object comes from its home: over the link, or from `fleet::ensure_site` in the same cell.
+/// Adds the loop "site" (placing, healing, what is found: one difference) and "own-node", which makes the Node object of
+/// `own_node`. Before Cell::start. The Site object comes from its home: over the link, or from `fleet::ensure_site` in the same
+/// cell.
 void add_loops(cell::Cell&, Options);
 
-/// Makes the Node object where there is none (home: this cell) and calls `then` once it is durable, with its key. One that stands in
-/// another site is `exists`. For joining machines; may be repeated.
+/// Makes the Node object where there is none (home: this cell) and calls `then` once it is durable, with its key. One that stands
+/// in another site is `exists`. For joining machines; may be repeated.
 void ensure_node(cell::Cell&, const std::string& site, const std::string& name, std::map<std::string, std::string> labels,
                  std::function<void(Result<store::Key>)> then);
 

@@ -45,11 +45,15 @@ SiteLoop::SiteLoop(cell::Cell& cell, Options options) : cell_(cell), options_(st
 bool SiteLoop::wakes(const store::Change& change) const {
     switch (change.key.kind) {
     case Kind::allocation:
-    case Kind::revision: return change.changed(Part::wish);
-    case Kind::site: return change.key.name == options_.name && change.changed(Part::wish);
+    case Kind::revision:
+        return change.changed(Part::wish);
+    case Kind::site:
+        return change.key.name == options_.name && change.changed(Part::wish);
     case Kind::node:
-    case Kind::instance: return change.changed(Part::wish) || change.changed(Part::found);
-    default: return false;
+    case Kind::instance:
+        return change.changed(Part::wish) || change.changed(Part::found);
+    default:
+        return false;
     }
 }
 
@@ -77,7 +81,8 @@ SiteLoop::World SiteLoop::read() {
         auto memory = parse_bytes(node.status().capacity().memory());
         bool reported = cpu && memory;
         if (reported) seat.cpu = *cpu, seat.memory = *memory;
-        seat.in_touch = touch.in_touch && reported && !node.spec().unschedulable() && model::holds(node.status().conditions(), "Ready");
+        seat.in_touch =
+            touch.in_touch && reported && !node.spec().unschedulable() && model::holds(node.status().conditions(), "Ready");
         seat.silent = touch.silent;
         seat.images.assign(node.status().images().begin(), node.status().images().end());
         world.seats.push_back(std::move(seat));
@@ -87,7 +92,8 @@ SiteLoop::World SiteLoop::read() {
         if (store::as<model::Allocation>(*object).spec().site() == options_.name) world.allocations.push_back(std::move(object));
     for (auto& object : store.list(Kind::instance)) {
         const auto& spec = store::as<model::Instance>(*object).spec();
-        if (spec.site() == options_.name) world.instances[{object->key.project, spec.allocation()}].emplace(object->key.name, object);
+        if (spec.site() == options_.name)
+            world.instances[{object->key.project, spec.allocation()}].emplace(object->key.name, object);
     }
     return world;
 }
@@ -150,11 +156,13 @@ void SiteLoop::turn() {
 
 void SiteLoop::erase_orphans(const World& world) {
     std::map<std::pair<std::string, std::string>, std::string> uids;
-    for (const auto& allocation : world.allocations) uids[{allocation->key.project, allocation->key.name}] = allocation->uid.text();
+    for (const auto& allocation : world.allocations)
+        uids[{allocation->key.project, allocation->key.name}] = allocation->uid.text();
     for (const auto& [key, instances] : world.instances) {
         auto owner = uids.find(key);
         for (const auto& [name, instance] : instances)
-            if (owner == uids.end() || store::as<model::Instance>(*instance).spec().allocation_uid() != owner->second) writing_.erase(*instance);
+            if (owner == uids.end() || store::as<model::Instance>(*instance).spec().allocation_uid() != owner->second)
+                writing_.erase(*instance);
     }
 }
 

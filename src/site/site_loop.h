@@ -12,8 +12,8 @@
 
 namespace skerry::site {
 
-/// The loop "site": Allocations → Instances on the nodes, and what is found of them → status of Allocations, Nodes and the Site. One
-/// loop, since the Site's free room and the Allocations it reflects are told together (rule A5).
+/// The loop "site": Allocations → Instances on the nodes, and what is found of them → status of Allocations, Nodes and the Site.
+/// One loop, since the Site's free room and the Allocations it reflects are told together (rule A5).
 class SiteLoop final : public cell::Loop {
 public:
     SiteLoop(cell::Cell&, Options);

@@ -29,14 +29,17 @@ void SiteLoop::report_allocations(const plan::SitePlan& plan, const World& world
         if (instances != world.instances.end())
             for (const auto& [name, instance] : instances->second) {
                 const auto& message = store::as<model::Instance>(*instance);
-                if (message.spec().allocation_uid() == object.uid.text()) counted.push_back({&message, is_silent(world, message.spec().node())});
+                if (message.spec().allocation_uid() == object.uid.text())
+                    counted.push_back({&message, is_silent(world, message.spec().node())});
             }
         plan::SitePlan::Shortage shortage = plan.shortages[i];
         bool resolved = cell_.store().get({Kind::revision, object.key.project, allocation.spec().revision()}) != nullptr;
         if (!resolved)
-            shortage = {"RevisionMissing", "revision " + allocation.spec().revision() + " has not arrived; it comes with the next batch of the parent"};
+            shortage = {"RevisionMissing", "revision " + allocation.spec().revision() +
+                                               " has not arrived; it comes with the next batch of the parent"};
         auto report = cell::part_of<model::Allocation>(object, Part::found);
-        plan::summarise_allocation(allocation, counted, shortage, resolved && !moving.contains(i), wall(), *report.mutable_status());
+        plan::summarise_allocation(allocation, counted, shortage, resolved && !moving.contains(i), wall(),
+                                   *report.mutable_status());
         cell::report_part(cell_.store(), object, Part::found, report);
     }
 }
@@ -55,11 +58,14 @@ void SiteLoop::report_nodes(const World& world) {
             bool joined = !store::as<model::Node>(object).status().cell().empty();
             // When it fell silent, once: each later look at the clock would be a write.
             if (model::holds(status.conditions(), "InTouch") && last.empty()) status.set_last_heard(wall());
-            model::set_condition(*status.mutable_conditions(), "InTouch", "False", joined ? "Silent" : "NotJoined",
-                                 joined ? "nothing heard for " + text(options_.silence) + " or more; its instances are replaced where there is room; see whether " +
-                                              object.key.name + " has power and network"
-                                        : "it has not joined yet: skerry node --join TOKEN on the machine (skerry token create --node " + object.key.name + ")",
-                                 wall());
+            model::set_condition(
+                *status.mutable_conditions(), "InTouch", "False", joined ? "Silent" : "NotJoined",
+                joined ? "nothing heard for " + text(options_.silence) +
+                             " or more; its instances are replaced where there is room; see whether " + object.key.name +
+                             " has power and network"
+                       : "it has not joined yet: skerry node --join TOKEN on the machine (skerry token create --node " +
+                             object.key.name + ")",
+                wall());
         } else {
             continue; // just started: not known yet
         }
@@ -96,8 +102,11 @@ void SiteLoop::report_site(const World& world, const std::vector<plan::SiteAlloc
     status.set_api(options_.api);
     plan::summarise_site(totals, status);
     bool is_ready = totals.ready_nodes > 0;
-    std::string message = is_ready ? "" : totals.nodes == 0 ? "it has no node: join one with skerry node --join TOKEN" : "none of its nodes is in touch and ready: skerry get nodes";
-    model::set_condition(*status.mutable_conditions(), "Ready", is_ready ? "True" : "False", is_ready ? "Ready" : "NoNode", message, wall());
+    std::string message = is_ready            ? ""
+                          : totals.nodes == 0 ? "it has no node: join one with skerry node --join TOKEN"
+                                              : "none of its nodes is in touch and ready: skerry get nodes";
+    model::set_condition(*status.mutable_conditions(), "Ready", is_ready ? "True" : "False", is_ready ? "Ready" : "NoNode",
+                         message, wall());
     cell::report_part(cell_.store(), *object, Part::found, report);
 }
 

@@ -19,18 +19,18 @@ namespace skerry::drivers::fake {
 struct Behaviour {
     /// Uniform in [0, 1). Null: nothing of this happens.
     std::function<double()> chance;
-    double fail = 0;    ///< of start, stop, remove, connect: an error without effect
-    double half = 0;    ///< of the same: the effect, and an error all the same
-    double stall = 0;   ///< takes `stalled` instead of `usual`
-    double forget = 0;  ///< of look: `unavailable`, once
+    double fail = 0;   ///< of start, stop, remove, connect: an error without effect
+    double half = 0;   ///< of the same: the effect, and an error all the same
+    double stall = 0;  ///< takes `stalled` instead of `usual`
+    double forget = 0; ///< of look: `unavailable`, once
     Duration usual = 20ms;
     Duration stalled = 90s;
     /// Told how long a call takes; the simulator's workers answer that much later. Null: no time passes.
     std::function<void(Duration)> spend;
 };
 
-/// A machine's processes, connections and listeners. Survives the cell that drives it (the cell crashed, its instances run on), until
-/// `reboot`. Everything that happened to an instance is counted, so that checks can say "not restarted". Thread-safe.
+/// A machine's processes, connections and listeners. Survives the cell that drives it (the cell crashed, its instances run on),
+/// until `reboot`. Everything that happened to an instance is counted, so that checks can say "not restarted". Thread-safe.
 class FakeMachine {
 public:
     struct Process {

@@ -30,7 +30,9 @@ Look look_of(const FakeMachine::Process& process) {
     return look;
 }
 
-std::unexpected<Error> bad_luck(std::string_view verb) { return fail(Code::unavailable, std::string(verb) + ": the machine had bad luck"); }
+std::unexpected<Error> bad_luck(std::string_view verb) {
+    return fail(Code::unavailable, std::string(verb) + ": the machine had bad luck");
+}
 
 } // namespace
 

@@ -16,7 +16,8 @@ bool FakeMachine::end(const InstanceName& name, int exit_code, bool out_of_memor
     {
         std::lock_guard lock(mutex_);
         auto found = processes_.find(name);
-        if (found == processes_.end() || (found->second.phase != Phase::running && found->second.phase != Phase::suspended)) return false;
+        if (found == processes_.end() || (found->second.phase != Phase::running && found->second.phase != Phase::suspended))
+            return false;
         found->second.phase = Phase::exited;
         found->second.exit_code = exit_code;
         found->second.out_of_memory = out_of_memory;
@@ -32,14 +33,18 @@ bool FakeMachine::kill_out_of_memory(const InstanceName& name) { return end(name
 
 void FakeMachine::break_image(const std::string& digest, std::optional<Error> error) {
     std::lock_guard lock(mutex_);
-    if (error) broken_[digest] = std::move(*error);
-    else broken_.erase(digest);
+    if (error)
+        broken_[digest] = std::move(*error);
+    else
+        broken_.erase(digest);
 }
 
 void FakeMachine::occupy_port(std::uint16_t port, bool occupied) {
     std::lock_guard lock(mutex_);
-    if (occupied) occupied_.insert(port);
-    else occupied_.erase(port);
+    if (occupied)
+        occupied_.insert(port);
+    else
+        occupied_.erase(port);
 }
 
 std::map<InstanceName, FakeMachine::Process> FakeMachine::processes() const {

@@ -35,7 +35,8 @@ Result<Attachment> FakeNetwork::connect(const network::Wish& wish) {
     }
     if (!machine_.addresses_.contains(wish.instance)) {
         std::uint8_t address = 2;
-        while (std::any_of(machine_.addresses_.begin(), machine_.addresses_.end(), [&](const auto& one) { return one.second == address; }))
+        while (std::any_of(machine_.addresses_.begin(), machine_.addresses_.end(),
+                           [&](const auto& one) { return one.second == address; }))
             if (++address == 255) return fail(Code::exhausted, "connect: no address is left in 10.88.0.0/24");
         machine_.addresses_[wish.instance] = address;
     }

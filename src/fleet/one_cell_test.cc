@@ -1,0 +1,440 @@
+#include "cell/cell.h"
+#include "cell/writing.h"
+#include "drivers/fake/fake.h"
+#include "fleet/fleet.h"
+#include "model/allocation.pb.h"
+#include "model/app.pb.h"
+#include "model/conditions.h"
+#include "model/event.pb.h"
+#include "model/image.pb.h"
+#include "model/instance.pb.h"
+#include "model/node.pb.h"
+#include "model/revision.pb.h"
+#include "model/secret.pb.h"
+#include "model/site.pb.h"
+#include "node/fakes.h"
+#include "node/node.h"
+#include "site/site.h"
+#include "store/memory/memory_backend.h"
+#include "store/test_env.h"
+
+#include <gtest/gtest.h>
+
+/// `skerry up` without the outside: fleet, site and node in one real cell, over a memory store and a fake machine.
+namespace skerry::fleet {
+namespace {
+
+using model::Kind;
+using store::Key;
+
+class OneCell : public testing::Test {
+protected:
+    OneCell() { open(); }
+    ~OneCell() override { close(); }
+
+    void open() {
+        store = *store::Store::open(world.env(), std::make_unique<store::MemoryBackend>(disk), {});
+        images = std::make_unique<node::FakeImages>(world);
+        images->here = images_here;
+        prober = std::make_unique<node::FakeProber>(world);
+        prober->outcome = [this](const std::string&, std::uint16_t) {
+            return healthy ? Result<void>() : fail(Code::unavailable, "503");
+        };
+        driver = std::make_unique<drivers::fake::FakeDriver>(machine);
+        network = std::make_unique<drivers::fake::FakeNetwork>(machine);
+        cell::Cell::Options options{.self = {.role = env::Peer::Role::core, .name = "core", .cell = {}},
+                                    .version = "test",
+                                    .parents = {},
+                                    .with_default_project = true};
+        cell = cell::Cell::make(world.env(), *store, options, nullptr, nullptr);
+        add_loops(*cell, {.own_site = "here"});
+        site::add_loops(*cell, {.name = "here", .own_node = "here", .version = "test", .api = {}});
+        node::add_loops(*cell, {.name = "here",
+                                .machine = {.cpu = MilliCpu{2000},
+                                            .memory = Bytes{1 << 30},
+                                            .addresses = {"192.0.2.1"},
+                                            .os = "linux",
+                                            .kernel = "6",
+                                            .architecture = "amd64"},
+                                .drivers = {{"container", driver.get()}},
+                                .network = network.get(),
+                                .images = images.get(),
+                                .prober = prober.get(),
+                                .version = "test",
+                                .post_from_any_thread = {}});
+        cell->start();
+        ensure_site(*cell,
+                    {.name = "here",
+                     .labels = {{"tier", "store"}},
+                     .values = {{"printer", "10.0.7.9"}},
+                     .parents = {},
+                     .jurisdiction = {},
+                     .profile = {}},
+                    [](auto) {});
+        settle();
+    }
+    /// The process dies.
+    void close() {
+        if (images) images_here = images->here;
+        cell.reset();
+        driver.reset();
+        network.reset();
+        images.reset();
+        prober.reset();
+        world.crash();
+        store.reset();
+    }
+    void crash() {
+        close();
+        open();
+    }
+    void settle() {
+        for (int i = 0; i < 30; ++i) world.pass(100ms);
+    }
+
+    /// The smallest thing that can happen; false if nothing can without time passing.
+    bool step() {
+        if (!world.posted.empty()) {
+            auto call = std::move(world.posted.front());
+            world.posted.pop_front();
+            call();
+            return true;
+        }
+        return world.run_job() || world.land_job();
+    }
+
+    void write(Kind kind, google::protobuf::Message& message) {
+        cell::Writing writing(*cell, "test");
+        writing.begin();
+        writing.create(kind, message);
+        writing.end();
+        world.settle();
+    }
+    template<class M>
+    void change(const Key& key, std::function<void(M&)> edit) {
+        cell::Writing writing(*cell, "test");
+        writing.begin();
+        auto wish = cell::wish_of<M>(*store->get(key));
+        edit(wish);
+        writing.update(*store->get(key), wish);
+        writing.end();
+        settle();
+    }
+    void erase(const Key& key) {
+        cell::Writing writing(*cell, "test");
+        writing.begin();
+        writing.erase(*store->get(key));
+        writing.end();
+        settle();
+    }
+    void push(const std::string& name, const std::string& tag, const std::string& digest) {
+        Key key{Kind::image, "default", name};
+        if (store->get(key))
+            return change<model::Image>(key,
+                                        [&](model::Image& image) { image.mutable_spec()->mutable_tags(0)->set_digest(digest); });
+        model::Image image;
+        image.mutable_metadata()->set_name(name);
+        image.mutable_metadata()->set_namespace_("default");
+        auto& line = *image.mutable_spec()->add_tags();
+        line.set_name(tag);
+        line.set_digest(digest);
+        write(Kind::image, image);
+        settle();
+    }
+    static model::App till() {
+        model::App app;
+        app.mutable_metadata()->set_name("till");
+        app.mutable_metadata()->set_namespace_("default");
+        app.mutable_spec()->set_state("running");
+        auto& component = *app.mutable_spec()->add_components();
+        component.set_name("pos");
+        component.set_image("pos:1");
+        auto& port = *component.add_ports();
+        port.set_name("http");
+        port.set_port(8080);
+        port.set_publish(80);
+        auto& variable = *component.add_env();
+        variable.set_name("WHERE");
+        variable.set_value("$(site.name) $(site.values.printer)");
+        component.mutable_placement()->set_mode("each");
+        (*component.mutable_placement()->mutable_sites()->mutable_match_labels())["tier"] = "store";
+        return app;
+    }
+    void apply(model::App app) {
+        write(Kind::app, app);
+        settle();
+    }
+    Key till_key{Kind::app, "default", "till"};
+    void change_till(std::function<void(model::App&)> edit) { change<model::App>(till_key, std::move(edit)); }
+
+    const model::Condition* condition(std::string_view type) {
+        return model::find_condition(store->get<model::App>(till_key)->status().conditions(), type);
+    }
+    std::string reason(std::string_view type) { return condition(type) ? condition(type)->reason() : "none"; }
+    std::string message(std::string_view type) { return condition(type) ? condition(type)->message() : "none"; }
+    const model::Instance* instance() {
+        auto list = store->list(Kind::instance);
+        return list.size() == 1 ? &store::as<model::Instance>(*list[0]) : nullptr;
+    }
+
+    store::TestEnv world{7};
+    std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>();
+    drivers::fake::FakeMachine machine;
+    bool healthy = true;
+    std::set<std::string> images_here;
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<node::FakeImages> images;
+    std::unique_ptr<node::FakeProber> prober;
+    std::unique_ptr<drivers::fake::FakeDriver> driver;
+    std::unique_ptr<drivers::fake::FakeNetwork> network;
+    std::unique_ptr<cell::Cell> cell;
+};
+
+TEST_F(OneCell, FromApplyToARunningProcess) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    ASSERT_TRUE(instance());
+    EXPECT_EQ(instance()->status().phase(), "Running") << instance()->status().message();
+    EXPECT_TRUE(instance()->status().ready());
+    EXPECT_EQ(instance()->status().revision(), "till.1");
+    EXPECT_EQ(instance()->spec().node(), "here");
+    EXPECT_TRUE(instance()->metadata().name().starts_with("till.pos.here."));
+    EXPECT_TRUE(store->get(Key{Kind::allocation, "default", "till.pos.here"}));
+    EXPECT_EQ(reason("Available"), "Available") << message("Available");
+    EXPECT_EQ(reason("Progressing"), "Complete") << message("Progressing");
+    ASSERT_EQ(machine.processes().size(), 1u);
+    EXPECT_EQ(machine.processes().begin()->second.spec.environment.at("WHERE"), "here 10.0.7.9");
+    EXPECT_EQ(store->get<model::Site>(Key{Kind::site, "", "here"})->status().used_ports(0), 80u);
+}
+
+TEST_F(OneCell, AnIdleCellWritesNothing) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    for (int i = 0; i < 100; ++i) world.pass(2s);
+    auto writes = disk->writes();
+    auto number = store->cursor().number;
+    for (int i = 0; i < 1800; ++i) world.pass(2s);
+    EXPECT_EQ(disk->writes(), writes);
+    EXPECT_EQ(store->cursor().number, number);
+    EXPECT_EQ(machine.starts(), 1u);
+}
+
+TEST_F(OneCell, ACrashOfTheDaemonRestartsNothing) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    auto pid = instance()->status().pid();
+    for (int i = 0; i < 3; ++i) crash();
+    EXPECT_EQ(machine.starts(), 1u);
+    EXPECT_EQ(instance()->status().pid(), pid);
+    EXPECT_TRUE(instance()->status().ready());
+    EXPECT_EQ(instance()->status().restarts(), 0u);
+}
+
+/// The daemon dies after each single step of an update: a callback, a job of a worker (a write, a start, a stop), a job's answer.
+TEST_F(OneCell, ACrashAtAnyStepEndsInOneRunningInstanceOfTheWantedRevision) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    bool finished = false;
+    int crash_after = 0;
+    for (; !finished; ++crash_after) {
+        ASSERT_LT(crash_after, 2000);
+        auto starts = machine.starts();
+        cell::Writing writing(*cell, "test");
+        writing.begin();
+        auto wish = cell::wish_of<model::App>(*store->get(till_key));
+        wish.mutable_spec()->mutable_components(0)->clear_args();
+        wish.mutable_spec()->mutable_components(0)->add_args(std::to_string(crash_after));
+        writing.update(*store->get(till_key), wish);
+        writing.end();
+        int done = 0;
+        for (int idle = 0; done < crash_after && idle < 30;) {
+            if (step())
+                ++done, idle = 0;
+            else
+                world.pass(100ms), ++idle;
+        }
+        finished = done < crash_after;
+        crash();
+        ASSERT_TRUE(instance()) << crash_after;
+        const auto& app = *store->get<model::App>(till_key);
+        EXPECT_EQ(machine.running().size(), 1u) << crash_after;
+        EXPECT_TRUE(instance()->status().ready()) << crash_after << " " << instance()->status().message();
+        EXPECT_EQ(instance()->status().revision(), app.status().revision()) << crash_after;
+        // Whether the last edit was lost or not: what the app says is what runs.
+        const auto& args = app.spec().components(0).args();
+        EXPECT_EQ(machine.processes().begin()->second.spec.args, std::vector<std::string>(args.begin(), args.end()))
+            << crash_after;
+        EXPECT_LE(machine.starts(), starts + 1) << crash_after << ": one start for one update, however it was interrupted";
+    }
+    EXPECT_GT(crash_after, 40);
+}
+
+TEST_F(OneCell, ARestartOfTheMachineStartsEverythingAgain) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    close();
+    machine.reboot();
+    open();
+    settle();
+    EXPECT_EQ(machine.running().size(), 1u);
+    EXPECT_TRUE(instance()->status().ready()) << instance()->status().message();
+}
+
+TEST_F(OneCell, NothingWantedIsSilentlyNotRun) {
+    auto app = till();
+    apply(app);
+    EXPECT_EQ(reason("Available"), "ImageMissing");
+    EXPECT_NE(message("Available").find("skerry image push"), std::string::npos);
+    push("pos", "1", "sha256:aa");
+    EXPECT_EQ(reason("Available"), "Available") << "it retries when the image appears";
+    change_till([](model::App& one) {
+        (*one.mutable_spec()->mutable_components(0)->mutable_placement()->mutable_sites()->mutable_match_labels())["tier"] =
+            "ship";
+    });
+    EXPECT_EQ(reason("Placed"), "NoMatchingSite");
+    EXPECT_NE(message("Placed").find("tier=ship"), std::string::npos);
+    EXPECT_TRUE(machine.running().empty());
+    change_till([](model::App& one) {
+        one.mutable_spec()->mutable_components(0)->mutable_placement()->clear_sites();
+        one.mutable_spec()->mutable_components(0)->mutable_resources()->set_memory("2Gi");
+    });
+    EXPECT_EQ(reason("Placed"), "NoRoom") << message("Placed");
+}
+
+TEST_F(OneCell, ATakenPortIsTold) {
+    push("pos", "1", "sha256:aa");
+    machine.occupy_port(80);
+    apply(till());
+    ASSERT_TRUE(instance());
+    EXPECT_EQ(instance()->status().reason(), "PortTaken");
+    EXPECT_EQ(reason("Available"), "PortTaken") << message("Available");
+    machine.occupy_port(80, false);
+    for (int i = 0; i < 40; ++i) world.pass(2s);
+    EXPECT_TRUE(instance()->status().ready()) << instance()->status().message();
+}
+
+TEST_F(OneCell, OnlyWhatMattersRestarts) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    change_till([](model::App& one) { (*one.mutable_metadata()->mutable_labels())["a"] = "b"; });
+    EXPECT_EQ(store->count(Kind::revision), 1u) << "labels are not the spec";
+    change_till([](model::App& one) { one.mutable_spec()->mutable_components(0)->set_stop_grace("3s"); });
+    EXPECT_EQ(store->count(Kind::revision), 2u);
+    EXPECT_EQ(machine.starts(), 1u) << "a new revision with the same effective hash";
+    EXPECT_EQ(instance()->status().revision(), "till.3");
+    push("pos", "1", "sha256:bb");
+    EXPECT_EQ(machine.starts(), 1u) << "a moved tag alone";
+    change_till([](model::App& one) { one.mutable_spec()->mutable_components(0)->add_args("-v"); });
+    EXPECT_EQ(machine.starts(), 2u);
+    EXPECT_EQ(machine.processes().begin()->second.spec.image, "sha256:bb");
+    EXPECT_EQ(instance()->status().restarts(), 0u) << "an update is no restart";
+}
+
+TEST_F(OneCell, StoppedKeepsTheObjectsAndDeletedLeavesNothing) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    change_till([](model::App& one) { one.mutable_spec()->set_state("stopped"); });
+    EXPECT_TRUE(machine.processes().empty());
+    EXPECT_EQ(instance()->status().phase(), "Stopped");
+    EXPECT_EQ(reason("Available"), "Stopped");
+    crash();
+    EXPECT_EQ(instance()->status().restarts(), 0u);
+    change_till([](model::App& one) { one.mutable_spec()->set_state("running"); });
+    EXPECT_EQ(machine.running().size(), 1u);
+    erase(till_key);
+    EXPECT_TRUE(machine.processes().empty());
+    EXPECT_TRUE(machine.connections().empty());
+    for (Kind kind : {Kind::revision, Kind::allocation, Kind::instance}) EXPECT_EQ(store->count(kind), 0u) << model::name(kind);
+    EXPECT_TRUE(store->notes("handle").empty());
+}
+
+TEST_F(OneCell, SecretsArePinnedRotatedAndSwept) {
+    push("pos", "1", "sha256:aa");
+    model::Secret secret;
+    secret.mutable_metadata()->set_name("key");
+    secret.mutable_metadata()->set_namespace_("default");
+    (*secret.mutable_data())["token"] = "one";
+    write(Kind::secret, secret);
+    auto app = till();
+    auto& variable = *app.mutable_spec()->mutable_components(0)->add_env();
+    variable.set_name("KEY");
+    variable.mutable_from()->set_secret("key");
+    variable.mutable_from()->set_key("token");
+    apply(app);
+    ASSERT_EQ(machine.processes().size(), 1u);
+    EXPECT_EQ(machine.processes().begin()->second.spec.environment.at("KEY"), "one");
+    EXPECT_EQ(store->count(Kind::secret), 2u);
+    change<model::Secret>(Key{Kind::secret, "default", "key"},
+                          [](model::Secret& one) { (*one.mutable_data())["token"] = "two"; });
+    EXPECT_EQ(machine.processes().begin()->second.spec.environment.at("KEY"), "two");
+    EXPECT_TRUE(store->get(Key{Kind::revision, "default", "till.1-2"}));
+    erase(till_key);
+    EXPECT_EQ(store->count(Kind::secret), 1u);
+}
+
+TEST_F(OneCell, WhatExitsStartsAgainWithBackOff) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    for (int i = 0; i < 3; ++i) {
+        machine.exit(machine.running().at(0), 3);
+        for (int n = 0; n < 10; ++n) world.pass(1s);
+    }
+    EXPECT_EQ(machine.starts(), 4u);
+    EXPECT_EQ(instance()->status().restarts(), 3u);
+    machine.kill_out_of_memory(machine.running().at(0));
+    world.pass(100ms);
+    EXPECT_EQ(instance()->status().reason(), "OOMKilled");
+    EXPECT_EQ(instance()->status().phase(), "BackOff");
+}
+
+TEST_F(OneCell, FailedHealthMakesItUnreadyThenRestartsIt) {
+    push("pos", "1", "sha256:aa");
+    auto app = till();
+    auto& health = *app.mutable_spec()->mutable_components(0)->mutable_health();
+    health.mutable_tcp()->set_port("http");
+    health.set_period("5s");
+    health.set_failures(3);
+    apply(app);
+    EXPECT_TRUE(instance()->status().ready());
+    healthy = false;
+    for (int i = 0; i < 6; ++i) world.pass(1s);
+    EXPECT_FALSE(instance()->status().ready());
+    EXPECT_EQ(reason("Available"), "Unhealthy");
+    EXPECT_EQ(machine.starts(), 1u);
+    for (int i = 0; i < 15; ++i) world.pass(1s);
+    EXPECT_EQ(machine.starts(), 2u);
+    healthy = true;
+    for (int i = 0; i < 10; ++i) world.pass(1s);
+    EXPECT_TRUE(instance()->status().ready());
+    EXPECT_EQ(instance()->status().restarts(), 1u);
+}
+
+TEST_F(OneCell, AMachineWithBadLuckConvergesAllTheSame) {
+    env::SeededChance luck(11);
+    machine.behaviour = {.chance = [&] { return luck.fraction(); },
+                         .fail = 0.2,
+                         .half = 0.2,
+                         .stall = 0,
+                         .forget = 0.3,
+                         .usual = {},
+                         .stalled = {},
+                         .spend = {}};
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    for (int round = 0; round < 10; ++round) {
+        change_till([&](model::App& one) {
+            one.mutable_spec()->mutable_components(0)->clear_args();
+            one.mutable_spec()->mutable_components(0)->add_args(std::to_string(round));
+        });
+        if (round % 3 == 0) crash();
+    }
+    machine.behaviour = {};
+    for (int i = 0; i < 100; ++i) world.pass(2s);
+    ASSERT_EQ(machine.running().size(), 1u);
+    EXPECT_EQ(machine.processes().begin()->second.spec.args, std::vector<std::string>{"9"});
+    EXPECT_TRUE(instance()->status().ready()) << instance()->status().message();
+    EXPECT_EQ(machine.connections().size(), 1u);
+}
+
+} // namespace
+} // namespace skerry::fleet

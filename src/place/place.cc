@@ -181,8 +181,10 @@ private:
         std::vector<Reason> sorted;
         if (eligible_.out_of_jurisdiction > 0) sorted.push_back({Why::jurisdiction, eligible_.out_of_jurisdiction, 0});
         for (const auto& [why, reason] : found) sorted.push_back(reason);
-        std::stable_sort(sorted.begin(), sorted.end(),
-                         [](const Reason& a, const Reason& b) { return a.candidates > b.candidates; });
+        // Equal counts in the order of Why.
+        std::sort(sorted.begin(), sorted.end(), [](const Reason& a, const Reason& b) {
+            return std::tuple(b.candidates, a.why) < std::tuple(a.candidates, b.why);
+        });
         return sorted;
     }
 

@@ -35,7 +35,7 @@ public:
         auto get = [this](const store::Key& key) { return store_.get(key); };
         if (down_) {
             down_closure_.emplace(*down_, Closure::Way::down, get);
-            children_ = std::make_unique<Children>(context(*down_, *down_closure_));
+            children_ = std::make_unique<Children>(context(*down_, *down_closure_), [this] { turns_.wake_all(); });
         }
         if (up_) {
             up_closure_.emplace(*up_, Closure::Way::up, get);
@@ -57,7 +57,6 @@ public:
     void start() override {
         since_ = env_.clock.now();
         if (options_.with_default_project) ensure_default_project();
-        if (children_) children_->start();
         if (parent_) parent_->start();
         turns_.start();
     }

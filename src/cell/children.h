@@ -2,24 +2,24 @@
 
 #include "cell/link.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
 namespace skerry::cell {
 
-/// The links to all children, and what this cell says of each site (part `seen` of its Site): whether it is in touch. Of nodes
-/// that is for the site's loop to say, whose rule F7 it is.
+/// The links to all children, and which of them are in touch.
 ///
-/// `seen` changes only when that does, so an idle hour writes nothing. A wire that closes and comes back within the child's
-/// patience (three beats and two seconds after it was last heard) changes nothing.
+/// A child is in touch from its hello until its patience is over: three beats and two seconds after it was last heard. A wire
+/// that closes and comes back within that changes nothing. What that means for its Site or Node is for the role's loop to say,
+/// which is woken when it changes.
 class Children {
 public:
-    Children(LinkContext);
+    /// `touched` is called when a child comes into touch or goes out of it.
+    Children(LinkContext, std::function<void()> touched);
     ~Children();
 
-    /// After the store is indexed. Nobody has called yet: what was in touch before is unknown now.
-    void start();
     void accept(std::unique_ptr<env::Wire>);
     /// For each peer and member that the closure named.
     void refresh(const std::string& tag, const store::Key&, const store::Object* before);
@@ -28,25 +28,20 @@ public:
 
     std::vector<PeerView> views() const;
     std::optional<PeerView> view(std::string_view name, std::optional<env::Peer::Role>) const;
-    Instant listening_since() const { return since_; }
 
 private:
-    enum class Touch { unknown, in, away };
     struct Child {
         std::unique_ptr<Link> link;
-        Touch touch = Touch::unknown;
+        bool in_touch = false;
         std::unique_ptr<env::Timer> timer; ///< its patience
     };
 
-    std::optional<store::Key> object_of(const std::string& tag) const;
     Duration beat_of(const std::string& tag) const;
     void turned(const std::string& tag, bool up, const std::string& why);
-    void wait(const std::string& tag, Instant heard, std::string why);
-    void write_seen(const std::string& tag, Touch, std::string_view reason, const std::string& message);
     PeerView view_of(const Child&) const;
 
     LinkContext context_;
-    Instant since_{};
+    std::function<void()> touched_;
     std::map<std::string, Child, std::less<>> children_;
 };
 

@@ -24,6 +24,11 @@ void Turns::wake(std::string_view loop) {
     }
 }
 
+void Turns::wake_all() {
+    for (Seat& seat : seats_) seat.woken = true;
+    round_soon();
+}
+
 void Turns::changed(const store::Change& change) {
     for (Seat& seat : seats_) {
         if (seat.woken || !seat.loop->wakes(change)) continue;

@@ -18,6 +18,7 @@ public:
     void add(std::unique_ptr<Loop>);
     void start();
     void wake(std::string_view loop);
+    void wake_all();
     void changed(const store::Change&);
 
 private:

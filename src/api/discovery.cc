@@ -88,6 +88,11 @@ std::optional<http::Response> discover(std::string_view path, std::string_view v
         return json_response(200, one);
     }
     if (path == "/apis/skerry/v1") return json_response(200, own_resources());
+    if (path == "/openapi/v2") {
+        http::Response response = http::Response::text(200, openapi_v2(version));
+        response.headers.set("Content-Type", std::string(openapi_v2_type));
+        return response;
+    }
     if (path == "/openapi/v3") return json_response(200, openapi_index());
     if (path == "/openapi/v3/apis/skerry/v1") return http::Response::json(200, openapi_own(version));
     if (path == "/openapi/v3/api/v1") return http::Response::json(200, openapi_core(version));

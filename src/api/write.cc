@@ -1,5 +1,6 @@
 #include "api/write.h"
 
+#include "api/kube_body.h"
 #include "api/status.h"
 #include "model/mapping.h"
 #include "model/meta.pb.h"
@@ -39,6 +40,7 @@ Result<Modes> parse_modes(const http::Query& query) {
 
 Result<Json> parse_body(const http::Request& request) {
     std::string_view type = request.headers.get("Content-Type");
+    if (type.starts_with(kube_protobuf)) return parse_kube_body(request.body);
     if (type.find("yaml") == std::string_view::npos) return parse_json(request.body);
     auto documents = TRY(model::parse_yaml(request.body));
     if (documents.size() != 1) return fail(Code::invalid, "the body holds " + std::to_string(documents.size()) + " YAML documents; send one");
@@ -65,7 +67,7 @@ std::unique_ptr<google::protobuf::Message> take(WriteRequest& write, Json manife
     const model::KindFacts& kind = model::facts(write.resource.kind);
     if (parsed.kind && parsed.kind->kind != kind.kind)
         problems.add("kind", "\"" + std::string(parsed.kind->name) + "\" does not belong under this path, which takes " + std::string(kind.name));
-    if (parsed.message && problems.empty()) {
+    if (parsed.message) {
         model::Meta& metadata = model::metadata(*parsed.message);
         if (!kind.fleet_wide && metadata.namespace_().empty()) metadata.set_namespace_(write.resource.project.empty() ? "default" : write.resource.project);
         if (!write.resource.project.empty() && metadata.namespace_() != write.resource.project)

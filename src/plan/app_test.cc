@@ -34,7 +34,10 @@ protected:
         world.image = [this](const std::string& project, const std::string& name) {
             return has_image && project == "retail" && name == "pos" ? &image : nullptr;
         };
-        world.secret = [this](const std::string& name) { return has_secret && name == "till-key" ? &secret : nullptr; };
+        world.secret = [this](const std::string& name) -> const model::Secret* {
+            if (copy && name == pin_name("till-key", copy->metadata().uid(), copy->metadata().generation())) return &*copy;
+            return has_secret && name == "till-key" ? &secret : nullptr;
+        };
         world.config = [](const std::string&) -> const model::Config* { return nullptr; };
     }
     void tag(const std::string& digest) {
@@ -61,6 +64,7 @@ protected:
     model::App app;
     model::Image image;
     model::Secret secret;
+    std::optional<model::Secret> copy; ///< as pinned by a revision
     bool has_image = true, has_secret = true;
     AppWorld world;
     std::vector<model::Revision> revisions;
@@ -89,13 +93,23 @@ TEST_F(AppPlanning, AMovedTagRollsOnlyWithTheNextGeneration) {
 TEST_F(AppPlanning, RotationIsARevisionOfItsOwnWithTheSameImage) {
     made();
     tag("sha256:bb");
+    (*secret.mutable_data())["token"] = "y";
     secret.mutable_metadata()->set_generation(2);
     EXPECT_EQ(made(), "till.1-2");
     EXPECT_EQ(revisions[1].spec().components(0).image_digest(), "sha256:aa");
     EXPECT_NE(revisions[1].spec().components(0).hash(), revisions[0].spec().components(0).hash());
     EXPECT_EQ(made(), "");
+    (*secret.mutable_data())["token"] = "z";
     secret.mutable_metadata()->set_generation(3);
     EXPECT_EQ(made(), "till.1-3");
+}
+
+TEST_F(AppPlanning, ALabelOnASecretRollsNothingOut) {
+    made();
+    copy = secret;
+    (*secret.mutable_metadata()->mutable_labels())["team"] = "blue";
+    secret.mutable_metadata()->set_generation(2);
+    EXPECT_EQ(made(), "");
 }
 
 TEST_F(AppPlanning, WhatIsMissingIsNamedWithItsRemedy) {

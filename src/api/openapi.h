@@ -16,7 +16,7 @@ Json openapi_index();
 std::string openapi_own(std::string_view version);
 std::string openapi_core(std::string_view version);
 
-/// The least of an OpenAPI 2.0 document, in protobuf, with which kubectl below 1.29 leaves the checking of fields to the server.
+/// As much of an OpenAPI 2.0 document, in protobuf, as kubectl below 1.29 needs to leave the checking of fields to the server, and to explain.
 std::string openapi_v2(std::string_view version);
 /// Asked for with an @ before v1.0, which is no media type (RFC 6838); answered with a dot.
 inline constexpr std::string_view openapi_v2_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";

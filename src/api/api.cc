@@ -29,7 +29,8 @@ bool Api::answer(const http::Request& request, const std::shared_ptr<http::Respo
         responder->respond(http::Response::text(200, "ok"));
         return true;
     }
-    bool ours = path == "/version" || path == "/api" || path.starts_with("/api/") || path == "/apis" || path.starts_with("/apis/") || path.starts_with("/openapi/");
+    bool ours = path == "/version" || path == "/api" || path.starts_with("/api/") || path == "/apis" ||
+                path.starts_with("/apis/") || path.starts_with("/openapi/");
     if (!ours) return false;
     auto who = state_->options.identify(request);
     if (!who) {
@@ -43,7 +44,9 @@ bool Api::answer(const http::Request& request, const std::shared_ptr<http::Respo
         if (found && !reads)
             responder->respond(refusal({Code::unsupported, request.method + " is not offered here; only GET"}));
         else
-            responder->respond(found ? std::move(*found) : refusal({Code::not_found, "the server could not find the requested resource: " + std::string(path.substr(0, 200))}));
+            responder->respond(found ? std::move(*found)
+                                     : refusal({Code::not_found, "the server could not find the requested resource: " +
+                                                                     std::string(path.substr(0, 200))}));
         return true;
     }
     if (reads)
@@ -53,7 +56,8 @@ bool Api::answer(const http::Request& request, const std::shared_ptr<http::Respo
     return true;
 }
 
-void Api::State::read(const trust::Identity& who, const Resource& resource, const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+void Api::State::read(const trust::Identity& who, const Resource& resource, const http::Request& request,
+                      const std::shared_ptr<http::Responder>& responder) {
     if (auto allowed = options.cell.admission().may_read(who, resource.kind, resource.project, resource.name); !allowed)
         return responder->respond(refusal(allowed.error(), &resource));
     if (resource.name.empty()) {
@@ -64,14 +68,18 @@ void Api::State::read(const trust::Identity& who, const Resource& resource, cons
     if (resource.subresource == "log" && resource.kind == model::Kind::instance && options.logs)
         return serve_log(options.cell.store(), *options.logs, resource, request, responder);
     if (!resource.subresource.empty() && resource.subresource != "status")
-        return responder->respond(refusal({Code::not_found, "there is no subresource \"" + resource.subresource + "\" of " + std::string(facts(resource.view, resource.kind).plural)}, &resource));
+        return responder->respond(refusal({Code::not_found, "there is no subresource \"" + resource.subresource + "\" of " +
+                                                                std::string(facts(resource.view, resource.kind).plural)},
+                                          &resource));
     responder->respond(get(options.cell.store(), resource, request, options.cell.env().clock.wall()));
 }
 
-void Api::State::write(const trust::Identity& who, const Resource& resource, const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+void Api::State::write(const trust::Identity& who, const Resource& resource, const http::Request& request,
+                       const std::shared_ptr<http::Responder>& responder) {
     auto refuse_method = [&](std::string why) { responder->respond(refusal({Code::unsupported, std::move(why)}, &resource)); };
     if (resource.view == View::as_pod || resource.view == View::as_event)
-        return refuse_method(std::string(facts(resource.view, resource.kind).plural) + " are made by Skerry and can only be read");
+        return refuse_method(std::string(facts(resource.view, resource.kind).plural) +
+                             " are made by Skerry and can only be read");
     WriteRequest write{options.cell, who, resource, request, responder};
     if (resource.name.empty()) {
         if (request.method == "POST") return create(std::move(write));

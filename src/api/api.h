@@ -22,9 +22,9 @@ struct Options {
 
 /// The HTTP API in the Kubernetes resource model: translates requests to admission and store, and back.
 ///
-/// `/apis/skerry/v1` serves every kind. `/api/v1` serves what kubectl expects of a cluster's core: namespaces (our Projects), events, and
-/// read-only pods (our Instances) with their logs. The design is Kubernetes' API conventions; what is not offered is refused with a
-/// sentence, never ignored.
+/// `/apis/skerry/v1` serves every kind. `/api/v1` serves what kubectl expects of a cluster's core: namespaces (our Projects),
+/// events, and read-only pods (our Instances) with their logs. The design is Kubernetes' API conventions; what is not offered is
+/// refused with a sentence, never ignored.
 class Api {
 public:
     explicit Api(Options);

@@ -18,7 +18,8 @@ Result<std::uint64_t> parse_bytes_of(const http::Query& query, std::string_view 
     std::uint64_t value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (text.empty() || error != std::errc() || end != text.data() + text.size() || value > largest)
-        return fail(Code::invalid, std::string(name) + ": \"" + std::string(text.substr(0, 40)) + "\" is not a number of bytes up to 64 GiB");
+        return fail(Code::invalid,
+                    std::string(name) + ": \"" + std::string(text.substr(0, 40)) + "\" is not a number of bytes up to 64 GiB");
     return value;
 }
 
@@ -51,47 +52,59 @@ bool Blobs::answer(const http::Request& request, const std::shared_ptr<http::Res
     };
     auto who = options_.identify(request);
     if (!who) return refuse(who.error());
-    if (auto may = trust::may(*who, trust::Verb::create, {.kind = "Image", .project = "default", .name = {}, .site = {}, .node = {}}); !may) return refuse(may.error());
+    if (auto may =
+            trust::may(*who, trust::Verb::create, {.kind = "Image", .project = "default", .name = {}, .site = {}, .node = {}});
+        !may)
+        return refuse(may.error());
     auto digest = depot::Digest::parse(std::string_view(request.path).substr(prefix.size()));
     if (!digest) return refuse(digest.error());
     if (request.method == "HEAD" || request.method == "GET") {
         look(*digest, responder);
         return true;
     }
-    if (request.method != "PUT" || !request.upload) return refuse({Code::unsupported, request.method + " is not offered here; only HEAD and PUT"});
+    if (request.method != "PUT" || !request.upload)
+        return refuse({Code::unsupported, request.method + " is not offered here; only HEAD and PUT"});
     auto size = parse_bytes_of(request.query, "size");
     if (!size) return refuse(size.error());
     auto at = parse_bytes_of(request.query, "at");
     if (!at) return refuse(at.error());
-    if (!busy_.insert(*digest).second) return refuse({Code::conflict, digest->text() + " is being uploaded by somebody else; try again when that is done"});
+    if (!busy_.insert(*digest).second)
+        return refuse({Code::conflict, digest->text() + " is being uploaded by somebody else; try again when that is done"});
 
     auto taking = std::make_shared<Taking>(Taking{*digest, *size, *at, request.upload, responder});
     auto have = std::make_shared<Result<std::uint64_t>>(0);
-    options_.env.workers.run(lane, [this, taking, have] { *have = options_.depot.open_partial(taking->digest, taking->size); }, [this, taking, have] {
-        auto stop = [&](const Error& error) {
-            busy_.erase(taking->digest);
-            taking->responder->respond(refusal(error));
-        };
-        if (!*have) return stop(have->error());
-        if (taking->at > **have) return stop({Code::conflict, "at: " + std::to_string(taking->at) + " leaves a gap; " + std::to_string(**have) + " bytes are here"});
-        take(taking);
-    });
+    options_.env.workers.run(
+        lane, [this, taking, have] { *have = options_.depot.open_partial(taking->digest, taking->size); },
+        [this, taking, have] {
+            auto stop = [&](const Error& error) {
+                busy_.erase(taking->digest);
+                taking->responder->respond(refusal(error));
+            };
+            if (!*have) return stop(have->error());
+            if (taking->at > **have)
+                return stop({Code::conflict, "at: " + std::to_string(taking->at) + " leaves a gap; " + std::to_string(**have) +
+                                                 " bytes are here"});
+            take(taking);
+        });
     return true;
 }
 
 void Blobs::look(const depot::Digest& digest, std::shared_ptr<http::Responder> responder) {
     auto whole = std::make_shared<Result<std::uint64_t>>(0);
     auto have = std::make_shared<Result<std::uint64_t>>(0);
-    options_.env.workers.run(lane, [this, digest, whole, have] {
-        *whole = options_.depot.size(digest);
-        if (!*whole) *have = options_.depot.have(digest);
-    }, [this, digest, whole, have, responder] {
-        if (!*whole) return responder->respond(with_have(404, have->value_or(0)));
-        options_.arrived(digest);
-        http::Response response = http::Response::text(200, "");
-        response.headers.set("X-Size", std::to_string(**whole));
-        responder->respond(std::move(response));
-    });
+    options_.env.workers.run(
+        lane,
+        [this, digest, whole, have] {
+            *whole = options_.depot.size(digest);
+            if (!*whole) *have = options_.depot.have(digest);
+        },
+        [this, digest, whole, have, responder] {
+            if (!*whole) return responder->respond(with_have(404, have->value_or(0)));
+            options_.arrived(digest);
+            http::Response response = http::Response::text(200, "");
+            response.headers.set("X-Size", std::to_string(**whole));
+            responder->respond(std::move(response));
+        });
 }
 
 void Blobs::take(std::shared_ptr<Taking> taking) {
@@ -99,7 +112,8 @@ void Blobs::take(std::shared_ptr<Taking> taking) {
         if (!piece) {
             // The client has gone: what came stays for its next try.
             busy_.erase(taking->digest);
-            options_.env.workers.run(lane, [this, taking] { options_.depot.suspend(taking->digest); }, [] {});
+            options_.env.workers.run(
+                lane, [this, taking] { options_.depot.suspend(taking->digest); }, [] {});
             return taking->responder->respond(refusal(piece.error()));
         }
         bool last = piece->empty();
@@ -110,28 +124,31 @@ void Blobs::take(std::shared_ptr<Taking> taking) {
             Result<void> finished;
         };
         auto step = std::make_shared<Step>();
-        options_.env.workers.run(lane, [this, taking, last, at, bytes = std::move(*piece), step] {
-            if (!last) {
-                step->have = options_.depot.write(taking->digest, at, bytes);
-                return;
-            }
-            step->have = options_.depot.have(taking->digest);
-            if (step->have && (*step->have == taking->size || taking->size == 0))
-                step->finished = options_.depot.finish(taking->digest);
-            else
-                options_.depot.suspend(taking->digest);
-        }, [this, taking, last, step] {
-            auto stop = [&](http::Response response) {
-                busy_.erase(taking->digest);
-                taking->responder->respond(std::move(response));
-            };
-            if (!step->have) return stop(refusal(step->have.error()));
-            if (!last) return take(taking);
-            if (!step->finished) return stop(refusal(step->finished.error()));
-            if (*step->have != taking->size) return stop(with_have(200, *step->have));
-            options_.arrived(taking->digest);
-            stop(with_have(201, taking->size));
-        });
+        options_.env.workers.run(
+            lane,
+            [this, taking, last, at, bytes = std::move(*piece), step] {
+                if (!last) {
+                    step->have = options_.depot.write(taking->digest, at, bytes);
+                    return;
+                }
+                step->have = options_.depot.have(taking->digest);
+                if (step->have && (*step->have == taking->size || taking->size == 0))
+                    step->finished = options_.depot.finish(taking->digest);
+                else
+                    options_.depot.suspend(taking->digest);
+            },
+            [this, taking, last, step] {
+                auto stop = [&](http::Response response) {
+                    busy_.erase(taking->digest);
+                    taking->responder->respond(std::move(response));
+                };
+                if (!step->have) return stop(refusal(step->have.error()));
+                if (!last) return take(taking);
+                if (!step->finished) return stop(refusal(step->finished.error()));
+                if (*step->have != taking->size) return stop(with_have(200, *step->have));
+                options_.arrived(taking->digest);
+                stop(with_have(201, taking->size));
+            });
     });
 }
 

@@ -17,9 +17,7 @@ Json metadata_of(const store::Object& object) {
     return std::move(*metadata);
 }
 
-Json condition(std::string_view type, bool holds) {
-    return Json::object({{"type", type}, {"status", holds ? "True" : "False"}});
-}
+Json condition(std::string_view type, bool holds) { return Json::object({{"type", type}, {"status", holds ? "True" : "False"}}); }
 
 /// Kubernetes' five pod phases.
 std::string_view pod_phase(const model::InstanceStatus& status) {
@@ -32,7 +30,9 @@ std::string_view pod_phase(const model::InstanceStatus& status) {
 Json container_state(const model::InstanceStatus& status) {
     if (status.phase() == "Running") return Json::object({{"running", Json::object({{"startedAt", status.started_at()}})}});
     if (status.phase() == "Stopped" || status.phase() == "Failed")
-        return Json::object({{"terminated", Json::object({{"exitCode", status.exit_code()}, {"reason", status.reason()}, {"message", status.message()}})}});
+        return Json::object(
+            {{"terminated",
+              Json::object({{"exitCode", status.exit_code()}, {"reason", status.reason()}, {"message", status.message()}})}});
     std::string reason = status.reason().empty() ? status.phase() : status.reason();
     return Json::object({{"waiting", Json::object({{"reason", reason}, {"message", status.message()}})}});
 }
@@ -51,18 +51,24 @@ Json write_pod(const store::Object& object) {
                                {"started", status.phase() == "Running"},
                                {"restartCount", static_cast<std::int64_t>(status.restarts())},
                                {"state", container_state(status)}});
-    Json shown = Json::object({{"phase", pod_phase(status)},
-                               {"conditions", Json::array({condition("Ready", status.ready()), condition("ContainersReady", status.ready()),
-                                                           condition("PodScheduled", true), condition("Initialized", true)})},
-                               {"containerStatuses", Json::array({std::move(state)})}});
+    Json shown = Json::object(
+        {{"phase", pod_phase(status)},
+         {"conditions", Json::array({condition("Ready", status.ready()), condition("ContainersReady", status.ready()),
+                                     condition("PodScheduled", true), condition("Initialized", true)})},
+         {"containerStatuses", Json::array({std::move(state)})}});
     if (!status.started_at().empty()) shown.set("startTime", status.started_at());
     if (!status.message().empty()) shown.set("message", status.message());
     if (std::string address = status.address().substr(0, status.address().find('/')); !address.empty()) {
         shown.set("podIP", address);
         shown.set("podIPs", Json::array({Json::object({{"ip", address}})}));
     }
-    Json wanted = Json::object({{"nodeName", spec.node()}, {"restartPolicy", "Always"}, {"containers", Json::array({std::move(container)})}});
-    return Json::object({{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata_of(object)}, {"spec", std::move(wanted)}, {"status", std::move(shown)}});
+    Json wanted = Json::object(
+        {{"nodeName", spec.node()}, {"restartPolicy", "Always"}, {"containers", Json::array({std::move(container)})}});
+    return Json::object({{"apiVersion", "v1"},
+                         {"kind", "Pod"},
+                         {"metadata", metadata_of(object)},
+                         {"spec", std::move(wanted)},
+                         {"status", std::move(shown)}});
 }
 
 Json write_namespace(const store::Object& object) {

@@ -47,7 +47,10 @@ Json own_resources() {
                                 {"kind", view.name},
                                 {"verbs", Json::array({"get", "patch", "update"})}}));
     }
-    return Json::object({{"kind", "APIResourceList"}, {"apiVersion", "v1"}, {"groupVersion", model::api_version}, {"resources", std::move(list)}});
+    return Json::object({{"kind", "APIResourceList"},
+                         {"apiVersion", "v1"},
+                         {"groupVersion", model::api_version},
+                         {"resources", std::move(list)}});
 }
 
 Json core_resources() {
@@ -55,7 +58,8 @@ Json core_resources() {
     list.push(resource(facts(View::as_namespace, model::Kind::project), nullptr));
     list.push(resource(facts(View::as_event, model::Kind::event), nullptr));
     list.push(resource(facts(View::as_pod, model::Kind::instance), nullptr));
-    list.push(Json::object({{"name", "pods/log"}, {"singularName", ""}, {"namespaced", true}, {"kind", "Pod"}, {"verbs", Json::array({"get"})}}));
+    list.push(Json::object(
+        {{"name", "pods/log"}, {"singularName", ""}, {"namespaced", true}, {"kind", "Pod"}, {"verbs", Json::array({"get"})}}));
     return Json::object({{"kind", "APIResourceList"}, {"groupVersion", "v1"}, {"resources", std::move(list)}});
 }
 
@@ -78,8 +82,13 @@ Json version_json(std::string_view version) {
 std::optional<http::Response> discover(std::string_view path, std::string_view version) {
     while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
     if (path == "/version") return json_response(200, version_json(version));
-    if (path == "/api") return json_response(200, Json::object({{"kind", "APIVersions"}, {"versions", Json::array({"v1"})}, {"serverAddressByClientCIDRs", Json::array()}}));
-    if (path == "/apis") return json_response(200, Json::object({{"kind", "APIGroupList"}, {"apiVersion", "v1"}, {"groups", Json::array({group()})}}));
+    if (path == "/api")
+        return json_response(200, Json::object({{"kind", "APIVersions"},
+                                                {"versions", Json::array({"v1"})},
+                                                {"serverAddressByClientCIDRs", Json::array()}}));
+    if (path == "/apis")
+        return json_response(200,
+                             Json::object({{"kind", "APIGroupList"}, {"apiVersion", "v1"}, {"groups", Json::array({group()})}}));
     if (path == "/api/v1") return json_response(200, core_resources());
     if (path == "/apis/skerry") {
         Json one = Json::object({{"kind", "APIGroup"}, {"apiVersion", "v1"}});

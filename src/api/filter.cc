@@ -15,7 +15,8 @@ Result<Filter> Filter::parse(const Resource& resource, const http::Query& query)
     if (auto text = query.get("labelSelector"); !text.empty())
         filter.labels_ = std::make_unique<model::Selector>(TRY(model::parse_label_selector(text) | during("labelSelector")));
     if (auto text = query.get("fieldSelector"); !text.empty()) {
-        filter.fields_ = TRY(model::FieldSelector::parse(own_field_selector(resource.view, std::string(text))) | during("fieldSelector"));
+        filter.fields_ =
+            TRY(model::FieldSelector::parse(own_field_selector(resource.view, std::string(text))) | during("fieldSelector"));
         TRY_VOID(filter.fields_.check(resource.kind) | during("fieldSelector"));
         for (auto& term : filter.fields_.terms())
             if (term.equal && term.path == "metadata.name") filter.only_name_ = term.value;

@@ -20,10 +20,12 @@ Json sorted(const google::protobuf::Map<std::string, std::string>& map) {
 Result<Json> parse_kube_body(std::string_view bytes) {
     static constexpr std::string_view magic("k8s\0", 4);
     kube::Envelope envelope;
-    if (!bytes.starts_with(magic) || !envelope.ParseFromArray(bytes.data() + magic.size(), static_cast<int>(bytes.size() - magic.size())))
+    if (!bytes.starts_with(magic) ||
+        !envelope.ParseFromArray(bytes.data() + magic.size(), static_cast<int>(bytes.size() - magic.size())))
         return fail(Code::invalid, "the body is not Kubernetes protobuf; send JSON");
     if (envelope.type().api_version() != "v1" || envelope.type().kind() != "Namespace")
-        return fail(Code::invalid, "only a v1 Namespace is taken in protobuf, not " + envelope.type().kind().substr(0, 80) + "; send JSON");
+        return fail(Code::invalid,
+                    "only a v1 Namespace is taken in protobuf, not " + envelope.type().kind().substr(0, 80) + "; send JSON");
     kube::Namespace wish;
     if (!wish.ParseFromString(envelope.raw())) return fail(Code::invalid, "the Namespace in the body is malformed");
     Json metadata = Json::object({{"name", wish.metadata().name()}});

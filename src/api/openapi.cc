@@ -18,22 +18,29 @@ Json group_version_kind(const ViewFacts& view) {
 }
 
 Json parameter(std::string_view name, std::string_view in, std::string_view description, bool required = false) {
-    Json json = Json::object({{"name", name}, {"in", in}, {"description", description}, {"schema", Json::object({{"type", "string"}})}});
+    Json json =
+        Json::object({{"name", name}, {"in", in}, {"description", description}, {"schema", Json::object({{"type", "string"}})}});
     if (required) json.set("required", true);
     return json;
 }
 
 Json operation(const ViewFacts& view, std::string_view action, std::string_view schema, bool writes) {
-    Json content = Json::object({{"application/json", Json::object({{"schema", Json::object({{"$ref", std::string(prefix) + std::string(schema)}})}})}});
+    Json content = Json::object(
+        {{"application/json", Json::object({{"schema", Json::object({{"$ref", std::string(prefix) + std::string(schema)}})}})}});
     Json json = Json::object({{"operationId", std::string(action) + std::string(view.name)},
                               {"responses", Json::object({{"200", Json::object({{"description", "OK"}, {"content", content}})}})},
                               {"x-kubernetes-action", action},
                               {"x-kubernetes-group-version-kind", group_version_kind(view)}});
     if (!writes) return json;
-    json.set("parameters", Json::array({parameter("dryRun", "query", "All: check everything, change nothing"),
-                                        parameter("fieldValidation", "query", "Strict (the default), Warn or Ignore: what becomes of fields the schema does not have")}));
+    json.set("parameters",
+             Json::array({parameter("dryRun", "query", "All: check everything, change nothing"),
+                          parameter("fieldValidation", "query",
+                                    "Strict (the default), Warn or Ignore: what becomes of fields the schema does not have")}));
     std::string_view type = action == "patch" ? "application/merge-patch+json" : "application/json";
-    if (action != "delete") json.set("requestBody", Json::object({{"content", Json::object({{type == "application/json" ? "application/json" : std::string(type), Json::object({{"schema", Json::object({{"type", "object"}})}})}})}}));
+    if (action != "delete")
+        json.set("requestBody",
+                 Json::object({{"content", Json::object({{type == "application/json" ? "application/json" : std::string(type),
+                                                          Json::object({{"schema", Json::object({{"type", "object"}})}})}})}}));
     return json;
 }
 
@@ -78,15 +85,18 @@ std::string openapi_own(std::string_view version) {
         ViewFacts view = facts(View::own, kind.kind);
         std::string definition = model::definition_name(kind.descriptor);
         add_paths(paths, view, definition);
-        if (Json* schema = schemas.find(definition)) schema->set("x-kubernetes-group-version-kind", Json::array({group_version_kind(view)}));
+        if (Json* schema = schemas.find(definition))
+            schema->set("x-kubernetes-group-version-kind", Json::array({group_version_kind(view)}));
     }
     return document(version, std::move(paths), std::move(schemas));
 }
 
 std::string openapi_core(std::string_view version) {
-    static constexpr std::array views{std::pair{View::as_namespace, model::Kind::project}, std::pair{View::as_event, model::Kind::event},
+    static constexpr std::array views{std::pair{View::as_namespace, model::Kind::project},
+                                      std::pair{View::as_event, model::Kind::event},
                                       std::pair{View::as_pod, model::Kind::instance}};
-    static constexpr std::string_view meanings[] = {"A Project, as Kubernetes' tools know it.", "An Event, as Kubernetes' tools know it.",
+    static constexpr std::string_view meanings[] = {"A Project, as Kubernetes' tools know it.",
+                                                    "An Event, as Kubernetes' tools know it.",
                                                     "An Instance, as Kubernetes' tools know it; read-only."};
     Json paths = Json::object(), schemas = Json::object();
     for (std::size_t i = 0; i < views.size(); ++i) {
@@ -94,10 +104,14 @@ std::string openapi_core(std::string_view version) {
         std::string definition = "io.k8s.api.core.v1." + std::string(view.name);
         add_paths(paths, view, definition);
         Json text = Json::object({{"type", "string"}}), any = Json::object({{"type", "object"}});
-        schemas.set(definition, Json::object({{"type", "object"},
-                                              {"description", meanings[i]},
-                                              {"properties", Json::object({{"apiVersion", text}, {"kind", text}, {"metadata", any}, {"spec", any}, {"status", any}})},
-                                              {"x-kubernetes-group-version-kind", Json::array({group_version_kind(view)})}}));
+        schemas.set(
+            definition,
+            Json::object(
+                {{"type", "object"},
+                 {"description", meanings[i]},
+                 {"properties",
+                  Json::object({{"apiVersion", text}, {"kind", text}, {"metadata", any}, {"spec", any}, {"status", any}})},
+                 {"x-kubernetes-group-version-kind", Json::array({group_version_kind(view)})}}));
     }
     return document(version, std::move(paths), std::move(schemas));
 }

@@ -24,10 +24,14 @@ bool parse_flag(const http::Query& query, std::string_view name) { return query.
 Result<LogSource::Wanted> parse_wanted(const store::Object& object, const http::Query& query) {
     auto& spec = store::as<model::Instance>(object).spec();
     if (auto container = query.get("container"); !container.empty() && container != spec.component())
-        return fail(Code::invalid, "container: \"" + std::string(container.substr(0, 80)) + "\" is not in " + object.key.name + ", which has only " + spec.component());
+        return fail(Code::invalid, "container: \"" + std::string(container.substr(0, 80)) + "\" is not in " + object.key.name +
+                                       ", which has only " + spec.component());
     for (std::string_view unknown : {"sinceSeconds", "sinceTime"})
         if (query.has(unknown)) return fail(Code::invalid, std::string(unknown) + ": not offered; try tailLines");
-    LogSource::Wanted wanted{.site = spec.site(), .node = spec.node(), .instance = object.key.project + "/" + object.key.name, .uid = object.uid.text()};
+    LogSource::Wanted wanted{.site = spec.site(),
+                             .node = spec.node(),
+                             .instance = object.key.project + "/" + object.key.name,
+                             .uid = object.uid.text()};
     wanted.follow = parse_flag(query, "follow");
     wanted.window.timestamps = parse_flag(query, "timestamps");
     wanted.window.previous = parse_flag(query, "previous");
@@ -78,16 +82,21 @@ struct Transfer : std::enable_shared_from_this<Transfer> {
 
 } // namespace
 
-void serve_log(const store::Store& store, LogSource& logs, const Resource& resource, const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+void serve_log(const store::Store& store, LogSource& logs, const Resource& resource, const http::Request& request,
+               const std::shared_ptr<http::Responder>& responder) {
     store::ObjectPtr object = store.get(resource.key());
-    if (!object) return responder->respond(refusal({Code::not_found, std::string(facts(resource.view, resource.kind).plural) + " \"" + resource.name + "\" not found"}, &resource));
+    if (!object)
+        return responder->respond(refusal(
+            {Code::not_found, std::string(facts(resource.view, resource.kind).plural) + " \"" + resource.name + "\" not found"},
+            &resource));
     auto wanted = parse_wanted(*object, request.query);
     if (!wanted) return responder->respond(refusal(wanted.error(), &resource));
     auto transfer = std::make_shared<Transfer>();
     transfer->resource = resource;
     transfer->responder = responder;
-    transfer->flow = logs.open(std::move(*wanted), {.bytes = [transfer](std::string piece) { transfer->bytes(std::move(piece)); },
-                                                    .end = [transfer](Result<void> outcome) { transfer->end(std::move(outcome)); }});
+    transfer->flow =
+        logs.open(std::move(*wanted), {.bytes = [transfer](std::string piece) { transfer->bytes(std::move(piece)); },
+                                       .end = [transfer](Result<void> outcome) { transfer->end(std::move(outcome)); }});
 }
 
 } // namespace skerry::api

@@ -23,7 +23,8 @@ std::string write_place(const store::Object& last) {
 Result<Place> parse_place(std::string_view token) {
     auto json = unbase64(token);
     Result<Json> place = json ? parse_json(*json, {.bytes = 2048, .depth = 2, .values = 8}) : std::unexpected(json.error());
-    if (!place || !place->find("name")) return fail(Code::gone, "continue: this token is not one of ours; start the list anew without it");
+    if (!place || !place->find("name"))
+        return fail(Code::gone, "continue: this token is not one of ours; start the list anew without it");
     return Place{std::string(place->text("project")), std::string(place->text("name"))};
 }
 
@@ -69,7 +70,9 @@ http::Response get(const store::Store& store, const Resource& resource, const ht
     store::ObjectPtr object = store.get(resource.key());
     if (!object) {
         ViewFacts view = facts(resource.view, resource.kind);
-        return refusal({Code::not_found, std::string(view.plural) + (view.view == View::own ? ".skerry" : "") + " \"" + resource.name + "\" not found"}, &resource);
+        return refusal({Code::not_found, std::string(view.plural) + (view.view == View::own ? ".skerry" : "") + " \"" +
+                                             resource.name + "\" not found"},
+                       &resource);
     }
     if (!wants_table(request.headers.get("Accept"))) return json_response(200, write(resource.view, *object));
     Json table = empty_table(resource.view, resource.kind, std::to_string(object->number()));

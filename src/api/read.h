@@ -10,8 +10,8 @@ namespace skerry::api {
 /// GET of one object, as itself or as a Table of one row.
 http::Response get(const store::Store&, const Resource&, const http::Request&, WallTime now);
 
-/// GET of a collection: labelSelector, fieldSelector, limit and continue, as a List or a Table. A continued list goes on behind the last
-/// name, over the objects as they are then.
+/// GET of a collection: labelSelector, fieldSelector, limit and continue, as a List or a Table. A continued list goes on behind
+/// the last name, over the objects as they are then.
 http::Response list(const store::Store&, const Resource&, const http::Request&, WallTime now);
 
 } // namespace skerry::api

@@ -26,9 +26,12 @@ constexpr std::array core_views{std::pair<std::string_view, View>{"namespaces", 
 
 model::Kind kind_of(View view) {
     switch (view) {
-    case View::as_namespace: return model::Kind::project;
-    case View::as_event: return model::Kind::event;
-    default: return model::Kind::instance;
+    case View::as_namespace:
+        return model::Kind::project;
+    case View::as_event:
+        return model::Kind::event;
+    default:
+        return model::Kind::instance;
     }
 }
 
@@ -88,19 +91,27 @@ std::optional<Resource> parse_path(std::string_view path) {
 ViewFacts facts(View view, model::Kind kind) {
     const model::KindFacts& own = model::facts(kind);
     switch (view) {
-    case View::as_namespace: return {view, kind, "v1", "Namespace", "namespaces", "namespace", false, true};
-    case View::as_event: return {view, kind, "v1", "Event", "events", "event", true, false};
-    case View::as_pod: return {view, kind, "v1", "Pod", "pods", "pod", true, false};
-    default: return {view, kind, model::api_version, own.name, own.plural, own.singular, !own.fleet_wide, !own.made_by_loops};
+    case View::as_namespace:
+        return {view, kind, "v1", "Namespace", "namespaces", "namespace", false, true};
+    case View::as_event:
+        return {view, kind, "v1", "Event", "events", "event", true, false};
+    case View::as_pod:
+        return {view, kind, "v1", "Pod", "pods", "pod", true, false};
+    default:
+        return {view, kind, model::api_version, own.name, own.plural, own.singular, !own.fleet_wide, !own.made_by_loops};
     }
 }
 
 Json write(View view, const store::Object& object) {
     switch (view) {
-    case View::as_namespace: return write_namespace(object);
-    case View::as_event: return write_event(object);
-    case View::as_pod: return write_pod(object);
-    default: return model::write_object(object.key.kind, object.message(), object.number());
+    case View::as_namespace:
+        return write_namespace(object);
+    case View::as_event:
+        return write_event(object);
+    case View::as_pod:
+        return write_pod(object);
+    default:
+        return model::write_object(object.key.kind, object.message(), object.number());
     }
 }
 

@@ -10,18 +10,30 @@ namespace {
 /// The reasons of metav1.StatusReason, by which clients tell refusals apart.
 std::string_view reason_of(Code code) {
     switch (code) {
-    case Code::invalid: return "Invalid";
-    case Code::not_found: return "NotFound";
-    case Code::exists: return "AlreadyExists";
-    case Code::conflict: return "Conflict";
-    case Code::gone: return "Expired";
-    case Code::forbidden: return "Forbidden";
-    case Code::unauthenticated: return "Unauthorized";
-    case Code::unavailable: return "ServiceUnavailable";
-    case Code::exhausted: return "RequestEntityTooLarge";
-    case Code::timeout: return "Timeout";
-    case Code::unsupported: return "MethodNotAllowed";
-    default: return "InternalError";
+    case Code::invalid:
+        return "Invalid";
+    case Code::not_found:
+        return "NotFound";
+    case Code::exists:
+        return "AlreadyExists";
+    case Code::conflict:
+        return "Conflict";
+    case Code::gone:
+        return "Expired";
+    case Code::forbidden:
+        return "Forbidden";
+    case Code::unauthenticated:
+        return "Unauthorized";
+    case Code::unavailable:
+        return "ServiceUnavailable";
+    case Code::exhausted:
+        return "RequestEntityTooLarge";
+    case Code::timeout:
+        return "Timeout";
+    case Code::unsupported:
+        return "MethodNotAllowed";
+    default:
+        return "InternalError";
     }
 }
 
@@ -69,7 +81,11 @@ http::Response refusal(const cell::Refusal& refused, const Resource& about) {
 Json deleted_json(const Resource& resource, std::string_view uid) {
     Json about = details(resource);
     about.set("uid", uid);
-    return Json::object({{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", Json::object()}, {"status", "Success"}, {"details", std::move(about)}});
+    return Json::object({{"kind", "Status"},
+                         {"apiVersion", "v1"},
+                         {"metadata", Json::object()},
+                         {"status", "Success"},
+                         {"details", std::move(about)}});
 }
 
 } // namespace skerry::api

@@ -3,8 +3,8 @@
 #include "model/columns.h"
 #include "model/instance.pb.h"
 #include "model/mapping.h"
-#include "model/parts.h"
 #include "model/meta.pb.h"
+#include "model/parts.h"
 
 namespace skerry::api {
 
@@ -91,13 +91,16 @@ Json table_row(View view, const store::Object& object, Include include, WallTime
     if (include == Include::none) return row;
     Json shown = write(view, object);
     if (include == Include::metadata)
-        shown = Json::object({{"kind", "PartialObjectMetadata"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", shown.at({"metadata"})}});
+        shown = Json::object(
+            {{"kind", "PartialObjectMetadata"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", shown.at({"metadata"})}});
     row.set("object", std::move(shown));
     return row;
 }
 
 Json empty_table(View view, model::Kind kind, std::string_view resource_version, bool with_columns) {
-    Json table = Json::object({{"kind", "Table"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", Json::object({{"resourceVersion", resource_version}})}});
+    Json table = Json::object({{"kind", "Table"},
+                               {"apiVersion", "meta.k8s.io/v1"},
+                               {"metadata", Json::object({{"resourceVersion", resource_version}})}});
     table.set("columnDefinitions", with_columns ? table_columns(view, kind) : Json::array());
     table.set("rows", Json::array());
     return table;

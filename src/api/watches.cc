@@ -24,7 +24,8 @@ Result<store::Number> parse_version(std::string_view text) {
     store::Number number = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc() || end != text.data() + text.size())
-        return fail(Code::invalid, "resourceVersion: \"" + std::string(text.substr(0, 40)) + "\" is not one of ours (take it from a list)");
+        return fail(Code::invalid,
+                    "resourceVersion: \"" + std::string(text.substr(0, 40)) + "\" is not one of ours (take it from a list)");
     return number;
 }
 
@@ -83,7 +84,9 @@ void Watches::open(const Resource& resource, const http::Request& request, const
         if (!number) return responder->respond(refusal(number.error(), &resource));
         auto changes = store_.knows(*number) ? store_.since(*number) : fail(Code::gone, {});
         if (!changes)
-            return responder->respond(refusal({Code::gone, "resourceVersion " + std::string(since) + " is too old or from another life of this store; list again"}, &resource));
+            return responder->respond(refusal({Code::gone, "resourceVersion " + std::string(since) +
+                                                               " is too old or from another life of this store; list again"},
+                                              &resource));
         missed = std::move(*changes);
     }
 
@@ -157,7 +160,11 @@ void Watches::tell(Watcher& watcher, const store::Change& change, std::map<Form,
     watcher.columns_sent = true;
     watcher.stream->write(bytes);
     if (watcher.stream->unsent() > unsent_limit) {
-        watcher.stream->write(write_json(Json::object({{"type", "ERROR"}, {"object", status_json({Code::gone, "this watch reads too slowly; list and watch again"}, nullptr)}})) + "\n");
+        watcher.stream->write(
+            write_json(Json::object(
+                {{"type", "ERROR"},
+                 {"object", status_json({Code::gone, "this watch reads too slowly; list and watch again"}, nullptr)}})) +
+            "\n");
         watcher.stream->end();
         close(watcher);
     }

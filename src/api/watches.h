@@ -13,10 +13,12 @@
 
 namespace skerry::api {
 
-/// All open watches. Each change is written as JSON once per form (view × Table or not × how much of the object), however many watch it.
+/// All open watches. Each change is written as JSON once per form (view × Table or not × how much of the object), however many
+/// watch it.
 ///
-/// A watch that starts at a resourceVersion gets what changed since, `410 Expired` where that is no longer known, and without one all that
-/// exists. A watcher that reads too slowly (more than 4 MiB unsent) is cut off and comes back with its last version: no queue grows for it.
+/// A watch that starts at a resourceVersion gets what changed since, `410 Expired` where that is no longer known, and without one
+/// all that exists. A watcher that reads too slowly (more than 4 MiB unsent) is cut off and comes back with its last version: no
+/// queue grows for it.
 class Watches {
 public:
     Watches(env::Env, store::Store&);

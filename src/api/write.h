@@ -10,8 +10,8 @@
 
 namespace skerry::api {
 
-/// A request that changes something, on its way through admission. Bodies are JSON or YAML; `dryRun`, `force` and `fieldValidation` are honoured
-/// or refused.
+/// A request that changes something, on its way through admission. Bodies are JSON or YAML; `dryRun`, `force` and
+/// `fieldValidation` are honoured or refused.
 struct WriteRequest {
     cell::Cell& cell;
     trust::Identity who;

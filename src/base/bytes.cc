@@ -42,8 +42,8 @@ Result<std::string> unhex(std::string_view text) {
 
 std::string base64(std::string_view bytes) {
     std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-    int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
-                                 static_cast<int>(bytes.size()));
+    int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                 reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
     text.resize(static_cast<std::size_t>(length));
     return text;
 }
@@ -55,8 +55,8 @@ Result<std::string> unbase64(std::string_view text) {
     for (char c : text)
         if (static_cast<unsigned char>(c) <= ' ') return fail(Code::invalid, "base64 text contains white space");
     std::string bytes(text.size() / 4 * 3, '\0');
-    int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), reinterpret_cast<const unsigned char*>(text.data()),
-                                 static_cast<int>(text.size()));
+    int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                 reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     if (length < 0) return fail(Code::invalid, "not base64");
     std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
     if (text.find('=') < text.size() - padding) return fail(Code::invalid, "base64 text goes on behind its padding");

@@ -18,7 +18,8 @@ TEST(Bytes, HexAndBase64ReadBack) {
         RC_ASSERT((unbase64(base64(bytes)) == bytes));
     }));
     for (const char* bad : {"a", "0g", " 0"}) EXPECT_FALSE(unhex(bad)) << bad;
-    for (const char* bad : {"a", "ab", "abc", "ab=c", "====", "a b=", "Zm9v\n", "Zm9vYg=", "Zg==Zg=="}) EXPECT_FALSE(unbase64(bad)) << bad;
+    for (const char* bad : {"a", "ab", "abc", "ab=c", "====", "a b=", "Zm9v\n", "Zm9vYg=", "Zg==Zg=="})
+        EXPECT_FALSE(unbase64(bad)) << bad;
 }
 
 TEST(Bytes, BigEndian) {
@@ -34,7 +35,8 @@ TEST(Ids, ReadBackInBothForms) {
         RC_ASSERT((id.text().size() == 32u));
     }));
     EXPECT_FALSE(Id{});
-    for (const char* bad : {"", "0", "0123456789abcdef0123456789abcdeg", "0123456789abcdef0123456789abcdef0"}) EXPECT_FALSE(Id::parse(bad)) << bad;
+    for (const char* bad : {"", "0", "0123456789abcdef0123456789abcdeg", "0123456789abcdef0123456789abcdef0"})
+        EXPECT_FALSE(Id::parse(bad)) << bad;
     EXPECT_FALSE(Id::from_bytes("short"));
 }
 

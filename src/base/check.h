@@ -10,8 +10,8 @@ namespace skerry {
 } // namespace skerry
 
 /// An invariant of ours, always on. Never for input from outside: that is a Result.
-#define CHECK(claim, ...)                                                                                                         \
-    do {                                                                                                                          \
-        if (!(claim)) [[unlikely]]                                                                                                \
-            ::skerry::check_failed(__FILE__, __LINE__, #claim __VA_OPT__(, ) __VA_ARGS__);                                        \
+#define CHECK(claim, ...)                                                                                                        \
+    do {                                                                                                                         \
+        if (!(claim)) [[unlikely]]                                                                                               \
+            ::skerry::check_failed(__FILE__, __LINE__, #claim __VA_OPT__(, ) __VA_ARGS__);                                       \
     } while (false)

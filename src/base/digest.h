@@ -9,15 +9,21 @@
 
 namespace skerry {
 
-/// A 128-bit keyed hash of some bytes, or the sum of many (a set's digest, kept incrementally). Addition is modulo 2^64 in each half,
-/// so that the digest of a set does not depend on the order in which its members came and went.
+/// A 128-bit keyed hash of some bytes, or the sum of many (a set's digest, kept incrementally). Addition is modulo 2^64 in each
+/// half, so that the digest of a set does not depend on the order in which its members came and went.
 struct Digest {
     std::uint64_t high = 0;
     std::uint64_t low = 0;
 
     auto operator<=>(const Digest&) const = default;
-    Digest& operator+=(Digest other) { high += other.high, low += other.low; return *this; }
-    Digest& operator-=(Digest other) { high -= other.high, low -= other.low; return *this; }
+    Digest& operator+=(Digest other) {
+        high += other.high, low += other.low;
+        return *this;
+    }
+    Digest& operator-=(Digest other) {
+        high -= other.high, low -= other.low;
+        return *this;
+    }
 
     std::string bytes() const { return Id{high, low}.bytes(); }
     static Result<Digest> from_bytes(std::string_view bytes);

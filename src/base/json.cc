@@ -53,13 +53,19 @@ Json& Json::push(Json item) {
 
 std::string_view Json::shape() const {
     switch (value_.index()) {
-    case 0: return "null";
-    case 1: return "a boolean";
+    case 0:
+        return "null";
+    case 1:
+        return "a boolean";
     case 2:
-    case 3: return "a number";
-    case 4: return "a string";
-    case 5: return "a list";
-    default: return "an object";
+    case 3:
+        return "a number";
+    case 4:
+        return "a string";
+    case 5:
+        return "a list";
+    default:
+        return "an object";
     }
 }
 
@@ -173,15 +179,19 @@ void write(Writer& writer, const Json& value) {
 
 Result<Json> parse_json(std::string_view text, JsonLimits limits) {
     if (text.size() > limits.bytes)
-        return fail(Code::exhausted, "JSON of " + std::to_string(text.size()) + " bytes; at most " + std::to_string(limits.bytes) + " are accepted");
+        return fail(Code::exhausted, "JSON of " + std::to_string(text.size()) + " bytes; at most " +
+                                         std::to_string(limits.bytes) + " are accepted");
     // RapidJSON takes a zero byte for the end of the text, and passes over any part of a byte order mark.
-    if (std::size_t zero = text.find('\0'); zero != std::string_view::npos) return fail(Code::invalid, "JSON, byte " + std::to_string(zero) + ": a zero byte");
+    if (std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+        return fail(Code::invalid, "JSON, byte " + std::to_string(zero) + ": a zero byte");
     if (text.starts_with('\xef') && !text.starts_with("\xef\xbb\xbf")) return fail(Code::invalid, "JSON, byte 0: Invalid value.");
     Builder builder(limits);
     rapidjson::MemoryStream memory(text.data(), text.size());
     rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(memory);
     rapidjson::Reader reader;
-    auto outcome = reader.Parse<rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(stream, builder);
+    auto outcome =
+        reader.Parse<rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(
+            stream, builder);
     if (outcome.IsError()) {
         std::string why = builder.refusal().empty() ? rapidjson::GetParseError_En(outcome.Code()) : builder.refusal();
         return fail(Code::invalid, "JSON, byte " + std::to_string(outcome.Offset()) + ": " + why);

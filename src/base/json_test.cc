@@ -12,7 +12,8 @@ TEST(Json, KeepsOrderAndIntegers) {
 }
 
 TEST(Json, RefusesWhatTheStandardRefuses) {
-    for (const char* text : {"", "{", "[1,]", "{'a':1}", "{a:1}", "01", "1.", "nul", "\"\x01\"", "\"\xff\"", "[1] 2", "{\"a\":1,\"a\":2}", "NaN"})
+    for (const char* text :
+         {"", "{", "[1,]", "{'a':1}", "{a:1}", "01", "1.", "nul", "\"\x01\"", "\"\xff\"", "[1] 2", "{\"a\":1,\"a\":2}", "NaN"})
         EXPECT_FALSE(parse_json(text)) << text;
 }
 

@@ -58,16 +58,16 @@ Result<T> operator|(Result<T> result, during context) {
 } // namespace skerry
 
 /// The value of a Result, or return its error from this function.
-#define TRY(...)                                                                                                                  \
-    __extension__({                                                                                                               \
-        auto try_result_ = (__VA_ARGS__);                                                                                         \
-        if (!try_result_) return std::unexpected(std::move(try_result_).error());                                                 \
-        std::move(try_result_).operator*();                                                                                       \
+#define TRY(...)                                                                                                                 \
+    __extension__({                                                                                                              \
+        auto try_result_ = (__VA_ARGS__);                                                                                        \
+        if (!try_result_) return std::unexpected(std::move(try_result_).error());                                                \
+        std::move(try_result_).operator*();                                                                                      \
     })
 
 /// The same for Result<void>, as a statement.
-#define TRY_VOID(...)                                                                                                             \
-    do {                                                                                                                          \
-        auto try_result_ = (__VA_ARGS__);                                                                                         \
-        if (!try_result_) return std::unexpected(std::move(try_result_).error());                                                 \
+#define TRY_VOID(...)                                                                                                            \
+    do {                                                                                                                         \
+        auto try_result_ = (__VA_ARGS__);                                                                                        \
+        if (!try_result_) return std::unexpected(std::move(try_result_).error());                                                \
     } while (false)

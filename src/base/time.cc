@@ -34,7 +34,8 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
     if ((*rest == 'Z' || *rest == 'z') && !rest[1]) return time;
     int hours = 0, minutes = 0, end = 0;
     char sign = *rest;
-    if ((sign != '+' && sign != '-') || std::sscanf(rest + 1, "%2d:%2d%n", &hours, &minutes, &end) != 2 || rest[1 + end]) return refuse();
+    if ((sign != '+' && sign != '-') || std::sscanf(rest + 1, "%2d:%2d%n", &hours, &minutes, &end) != 2 || rest[1 + end])
+        return refuse();
     int offset = (hours * 60 + minutes) * 60;
     time.seconds += sign == '+' ? -offset : offset;
     return time;
@@ -60,7 +61,8 @@ Result<Duration> parse_duration(std::string_view text) {
             at = unit + name.size();
             return true;
         };
-        if (!(take("ns", 1) || take("us", 1e3L) || take("ms", 1e6L) || take("s", 1e9L) || take("m", 60e9L) || take("h", 3600e9L))) return refuse();
+        if (!(take("ns", 1) || take("us", 1e3L) || take("ms", 1e6L) || take("s", 1e9L) || take("m", 60e9L) || take("h", 3600e9L)))
+            return refuse();
     }
     if (total > 9.2e18L) return refuse();
     return Duration(static_cast<Duration::rep>(total));

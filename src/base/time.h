@@ -13,8 +13,8 @@ namespace skerry {
 using Duration = std::chrono::nanoseconds;
 using namespace std::chrono_literals;
 
-/// A moment on the boot-time clock (CLOCK_BOOTTIME): runs through suspend, starts near zero at boot, means nothing after a reboot.
-/// Decisions and leases use only this one (rule T1).
+/// A moment on the boot-time clock (CLOCK_BOOTTIME): runs through suspend, starts near zero at boot, means nothing after a
+/// reboot. Decisions and leases use only this one (rule T1).
 struct Instant {
     Duration since_boot{};
     auto operator<=>(const Instant&) const = default;

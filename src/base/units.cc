@@ -34,7 +34,9 @@ Result<long double> parse_quantity(std::string_view text, std::string_view examp
     auto refuse = [&] {
         return fail(Code::invalid, "\"" + std::string(text) + "\" is not a quantity (try " + std::string(example) + ")");
     };
-    if (text.empty() || text.size() > 32 || text.find('\0') != std::string_view::npos || !(text[0] == '.' || (text[0] >= '0' && text[0] <= '9'))) return refuse();
+    if (text.empty() || text.size() > 32 || text.find('\0') != std::string_view::npos ||
+        !(text[0] == '.' || (text[0] >= '0' && text[0] <= '9')))
+        return refuse();
     if (text.size() > 1 && (text[1] == 'x' || text[1] == 'X')) return refuse();
     std::string copy(text);
     char* end = nullptr;

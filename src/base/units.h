@@ -20,7 +20,8 @@ struct Bytes {
     auto operator<=>(const Bytes&) const = default;
 };
 
-/// Kubernetes quantities: `500m`, `2`, `0.5` for processors; `128Mi`, `1Gi`, `1500k`, `1e9` for bytes. Negative ones are `invalid`.
+/// Kubernetes quantities: `500m`, `2`, `0.5` for processors; `128Mi`, `1Gi`, `1500k`, `1e9` for bytes. Negative ones are
+/// `invalid`.
 Result<MilliCpu> parse_cpu(std::string_view text);
 Result<Bytes> parse_bytes(std::string_view text);
 std::string text(MilliCpu);

@@ -14,7 +14,8 @@ TEST(Units, Quantities) {
     EXPECT_EQ(parse_bytes("1500k")->count, 1'500'000);
     EXPECT_EQ(parse_bytes("1e9")->count, 1'000'000'000);
     EXPECT_FALSE(parse_bytes(std::string_view("1\0x", 3)));
-    for (const char* bad : {"", "half", "-1", "1 ", " 1", "1mm", "0x10", "inf", "nan", "1e400", "9999999999999999999999Pi", "1Ei", "m"}) {
+    for (const char* bad :
+         {"", "half", "-1", "1 ", " 1", "1mm", "0x10", "inf", "nan", "1e400", "9999999999999999999999Pi", "1Ei", "m"}) {
         EXPECT_FALSE(parse_cpu(bad)) << bad;
         EXPECT_FALSE(parse_bytes(bad)) << bad;
     }

@@ -116,7 +116,7 @@ void summarise_app(const AppFacts& facts, const std::string& now, model::AppStat
             "revision " + revision + " is at " + std::to_string(counts.updated.size()) + " of " + sites(counts.wanted.size()) +
                 away);
     else
-        set("Progressing", "False", "Complete", "revision " + revision + " is at " + sites(counts.updated.size()) + away);
+        set("Progressing", "True", "Complete", "revision " + revision + " is at " + sites(counts.updated.size()) + away);
 
     std::string unreachable =
         counts.unreachable.empty() ? "" : sites(counts.unreachable.size()) + " out of touch, where it runs on as far as is known";

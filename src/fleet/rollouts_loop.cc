@@ -6,6 +6,7 @@
 #include "model/conditions.h"
 #include "model/revision.pb.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace skerry::fleet {
@@ -178,6 +179,17 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
     }
 }
 
+namespace {
+
+/// Reasons that every start and update goes through: a condition while they last, no event.
+bool is_passing(std::string_view reason) {
+    static constexpr std::string_view passing[] = {"NoRevision", "Waiting",  "Fetching", "Starting",
+                                                   "Running",    "Stopping", "Stopped",  "Complete"};
+    return std::find(std::begin(passing), std::end(passing), reason) != std::end(passing);
+}
+
+} // namespace
+
 void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
     auto report = cell::part_of<model::App>(object, Part::found);
     auto& status = *report.mutable_status();
@@ -190,8 +202,10 @@ void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
     summarise_app(facts, rfc3339(cell_.env().clock.wall()), status);
     for (const auto& condition : status.conditions()) {
         bool news = before[condition.type()] != std::pair(condition.reason(), condition.message());
-        bool bad = condition.status() == "False" && condition.reason() != "Complete" && condition.reason() != "Stopped";
-        if (news && bad && !condition.message().empty())
+        if (!news || condition.message().empty()) continue;
+        if (condition.type() == "Progressing" && condition.reason() == "Complete")
+            cell_.events().record(object, cell::Tone::normal, condition.reason(), condition.message());
+        else if (condition.status() == "False" && !is_passing(condition.reason()))
             cell_.events().record(object, cell::Tone::warning, condition.reason(), condition.message());
     }
     cell::report_part(cell_.store(), object, Part::found, report);

@@ -1,7 +1,7 @@
 #include "main/commands.h"
 
-#include "drivers/container/unpack_main.h"
 #include "base/log.h"
+#include "drivers/container/unpack_main.h"
 #include "main/daemon.h"
 #include "main/machine.h"
 #include "main/reset.h"
@@ -14,14 +14,31 @@ namespace skerry::main {
 namespace {
 
 const std::vector<cli::Option> shared_options{
-    {.names = "--state", .value = "DIR", .help = "what must survive: objects, keys, bytes of images (default /var/lib/skerry)", .choices = {}},
-    {.names = "--run", .value = "DIR", .help = "what ends with the machine: sockets, namespaces (default /run/skerry)", .choices = {}},
-    {.names = "--prefix", .value = "NAME", .help = "of network devices, rules and cgroups (default skerry); one per cell on a machine", .choices = {}},
+    {.names = "--state",
+     .value = "DIR",
+     .help = "what must survive: objects, keys, bytes of images (default /var/lib/skerry)",
+     .choices = {}},
+    {.names = "--run",
+     .value = "DIR",
+     .help = "what ends with the machine: sockets, namespaces (default /run/skerry)",
+     .choices = {}},
+    {.names = "--prefix",
+     .value = "NAME",
+     .help = "of network devices, rules and cgroups (default skerry); one per cell on a machine",
+     .choices = {}},
 };
 
 const std::vector<cli::Option> serving_options{
-    {.names = "--listen", .value = "HOST:PORT", .help = "address of the API and of children's links; may be repeated", .choices = {}, .repeatable = true},
-    {.names = "--advertise", .value = "HOST[:PORT]", .help = "where children reach this cell, also in its certificate; may be repeated (default: the machine's addresses)", .choices = {}, .repeatable = true},
+    {.names = "--listen",
+     .value = "HOST:PORT",
+     .help = "address of the API and of children's links; may be repeated",
+     .choices = {},
+     .repeatable = true},
+    {.names = "--advertise",
+     .value = "HOST[:PORT]",
+     .help = "where children reach this cell, also in its certificate; may be repeated (default: the machine's addresses)",
+     .choices = {},
+     .repeatable = true},
     {.names = "-v,--verbose", .value = "", .help = "log more", .choices = {}},
 };
 
@@ -30,7 +47,9 @@ std::vector<cli::Option> with(std::vector<cli::Option> first, const std::vector<
     return first;
 }
 
-std::vector<cli::Option> options_of_daemon(std::vector<cli::Option> own) { return with(with(std::move(own), serving_options), shared_options); }
+std::vector<cli::Option> options_of_daemon(std::vector<cli::Option> own) {
+    return with(with(std::move(own), serving_options), shared_options);
+}
 
 Folders folders_of(const cli::Invocation& call) {
     Folders folders;
@@ -66,43 +85,61 @@ int run(DaemonOptions::Role role, const cli::Invocation& call) {
     if (call.has("prefix")) options.prefix = call.get("prefix");
     if (call.has("join")) options.join = call.get("join");
     options.with_node = !call.has("without-node");
-    options.name = call.has("name") ? call.get("name") : call.has("site") ? call.get("site") : role == DaemonOptions::Role::up ? machine_label() : "core";
-    if (auto problem = model::format_problem("label", options.name); !problem.empty()) return wrong("--name: \"" + options.name + "\" " + problem);
+    options.name = call.has("name")                  ? call.get("name")
+                   : call.has("site")                ? call.get("site")
+                   : role == DaemonOptions::Role::up ? machine_label()
+                                                     : "core";
+    if (auto problem = model::format_problem("label", options.name); !problem.empty())
+        return wrong("--name: \"" + options.name + "\" " + problem);
     if (!read_labels(call, options.labels)) return wrong("--label: write it as name=value");
     if (call.has("verbose")) log_from(Level::debug);
     return run_daemon(options);
 }
 
-const cli::Option join_option{.names = "--join", .value = "TOKEN", .help = "needed once: what `skerry token create` printed at the parent", .choices = {}};
+const cli::Option join_option{
+    .names = "--join", .value = "TOKEN", .help = "needed once: what `skerry token create` printed at the parent", .choices = {}};
 
 } // namespace
 
 std::vector<cli::Command> daemon_commands() {
     using Role = DaemonOptions::Role;
     std::vector<cli::Command> commands;
-    commands.push_back({.name = "up",
-                        .summary = "Run a whole edge cloud on this machine: core, site and node in one process",
-                        .details = "Writes a kubeconfig for `skerry` and kubectl. Ctrl-C ends skerry; containers run on, and the next `skerry up` adopts them. "
-                                   "`skerry reset` removes everything.",
-                        .examples = {"skerry up", "skerry up --site harbour --label tier=store"},
-                        .arguments = {},
-                        .options = options_of_daemon({{.names = "--site", .value = "NAME", .help = "of the site made here (default: the host's name)", .choices = {}},
-                                                      {.names = "--label", .value = "NAME=VALUE", .help = "of the site; may be repeated", .choices = {}, .repeatable = true}}),
-                        .run = [](const cli::Invocation& call) { return run(Role::up, call); }});
-    commands.push_back({.name = "core",
-                        .summary = "Run the root of a fleet, which many sites join",
-                        .details = "The first start makes the fleet's certificate authority. Give sites in with `skerry token create --site NAME`.",
-                        .examples = {"skerry core --advertise core.example.com"},
-                        .arguments = {},
-                        .options = options_of_daemon({{.names = "--name", .value = "NAME", .help = "of this core (default core)", .choices = {}}}),
-                        .run = [](const cli::Invocation& call) { return run(Role::core, call); }});
-    commands.push_back({.name = "site",
-                        .summary = "Run a site: it dials its parent, and works without it",
-                        .details = "The machine it runs on is the site's first node; more machines join with `skerry node`.",
-                        .examples = {"skerry site --join skerry1.…", "skerry site"},
-                        .arguments = {},
-                        .options = options_of_daemon({join_option, {.names = "--without-node", .value = "", .help = "run nothing on this machine itself", .choices = {}}}),
-                        .run = [](const cli::Invocation& call) { return run(Role::site, call); }});
+    commands.push_back(
+        {.name = "up",
+         .summary = "Run a whole edge cloud on this machine: core, site and node in one process",
+         .details = "Writes a kubeconfig for `skerry` and kubectl. Ctrl-C ends skerry; containers run on, and the next `skerry "
+                    "up` adopts them. "
+                    "`skerry reset` removes everything.",
+         .examples = {"skerry up", "skerry up --site harbour --label tier=store"},
+         .arguments = {},
+         .options = options_of_daemon(
+             {{.names = "--site", .value = "NAME", .help = "of the site made here (default: the host's name)", .choices = {}},
+              {.names = "--label",
+               .value = "NAME=VALUE",
+               .help = "of the site; may be repeated",
+               .choices = {},
+               .repeatable = true}}),
+         .run = [](const cli::Invocation& call) { return run(Role::up, call); }});
+    commands.push_back(
+        {.name = "core",
+         .summary = "Run the root of a fleet, which many sites join",
+         .details =
+             "The first start makes the fleet's certificate authority. Give sites in with `skerry token create --site NAME`.",
+         .examples = {"skerry core --advertise core.example.com"},
+         .arguments = {},
+         .options =
+             options_of_daemon({{.names = "--name", .value = "NAME", .help = "of this core (default core)", .choices = {}}}),
+         .run = [](const cli::Invocation& call) { return run(Role::core, call); }});
+    commands.push_back(
+        {.name = "site",
+         .summary = "Run a site: it dials its parent, and works without it",
+         .details = "The machine it runs on is the site's first node; more machines join with `skerry node`.",
+         .examples = {"skerry site --join skerry1.…", "skerry site"},
+         .arguments = {},
+         .options = options_of_daemon(
+             {join_option,
+              {.names = "--without-node", .value = "", .help = "run nothing on this machine itself", .choices = {}}}),
+         .run = [](const cli::Invocation& call) { return run(Role::site, call); }});
     commands.push_back({.name = "node",
                         .summary = "Run a further machine of a site",
                         .details = "",
@@ -110,13 +147,16 @@ std::vector<cli::Command> daemon_commands() {
                         .arguments = {},
                         .options = options_of_daemon({join_option}),
                         .run = [](const cli::Invocation& call) { return run(Role::node, call); }});
-    commands.push_back({.name = "reset",
-                        .summary = "Stop and remove everything of Skerry's on this machine",
-                        .details = "Containers, networks, rules, images, keys and objects. There is no way back; it asks first.",
-                        .examples = {"skerry reset", "skerry reset --yes"},
-                        .arguments = {},
-                        .options = with({{.names = "-y,--yes", .value = "", .help = "do not ask", .choices = {}}}, shared_options),
-                        .run = [](const cli::Invocation& call) { return reset(folders_of(call), call.has("prefix") ? call.get("prefix") : "skerry", call.has("yes")); }});
+    commands.push_back(
+        {.name = "reset",
+         .summary = "Stop and remove everything of Skerry's on this machine",
+         .details = "Containers, networks, rules, images, keys and objects. There is no way back; it asks first.",
+         .examples = {"skerry reset", "skerry reset --yes"},
+         .arguments = {},
+         .options = with({{.names = "-y,--yes", .value = "", .help = "do not ask", .choices = {}}}, shared_options),
+         .run = [](const cli::Invocation& call) {
+             return reset(folders_of(call), call.has("prefix") ? call.get("prefix") : "skerry", call.has("yes"));
+         }});
     return commands;
 }
 

@@ -41,7 +41,9 @@ namespace {
 
 using Role = DaemonOptions::Role;
 
-std::string default_listen(Role role) { return role == Role::site ? "0.0.0.0:7444" : role == Role::node ? "127.0.0.1:7445" : "0.0.0.0:7443"; }
+std::string default_listen(Role role) {
+    return role == Role::site ? "0.0.0.0:7444" : role == Role::node ? "127.0.0.1:7445" : "0.0.0.0:7443";
+}
 
 std::string port_of(const std::string& address) { return address.substr(address.rfind(':') + 1); }
 
@@ -53,7 +55,8 @@ bool has_port(const std::string& address) {
 /// One running cell, put together. Members are in the order in which they need each other.
 class Daemon {
 public:
-    explicit Daemon(const DaemonOptions& options) : options_(options), world_(options.folders.state), env_(world_.env(session_)) {}
+    explicit Daemon(const DaemonOptions& options)
+        : options_(options), world_(options.folders.state), env_(world_.env(session_)) {}
 
     Result<void> begin();
     void run();
@@ -76,9 +79,13 @@ private:
     bool is_core() const { return known_.identity.role == trust::Role::core; }
     bool is_site() const { return known_.identity.role == trust::Role::site; }
     bool has_site() const { return options_.role == Role::up || is_site(); }
-    bool has_node() const { return options_.role == Role::up || (is_site() && options_.with_node) || known_.identity.role == trust::Role::node; }
+    bool has_node() const {
+        return options_.role == Role::up || (is_site() && options_.with_node) || known_.identity.role == trust::Role::node;
+    }
     std::string site_name() const { return options_.role == Role::up ? options_.name : known_.identity.site; }
-    std::string node_name() const { return known_.identity.role == trust::Role::node ? known_.identity.name : has_node() ? site_name() : ""; }
+    std::string node_name() const {
+        return known_.identity.role == trust::Role::node ? known_.identity.name : has_node() ? site_name() : "";
+    }
 
     DaemonOptions options_;
     World world_;
@@ -109,7 +116,8 @@ Result<void> Daemon::open_store() {
     TRY_VOID(os::mkdirs(options_.folders.run, 0700));
     auto lock = os::FileLock::take(options_.folders.lock());
     if (!lock && lock.error().code == Code::conflict)
-        return fail(Code::conflict, "another skerry already uses " + options_.folders.state + " (end it, or give this one its own --state and --run)");
+        return fail(Code::conflict, "another skerry already uses " + options_.folders.state +
+                                        " (end it, or give this one its own --state and --run)");
     lock_ = TRY(std::move(lock));
     auto backend = std::make_unique<store::SqliteBackend>(world_.files, options_.folders.store());
     store_ = TRY(store::Store::open(env_, std::move(backend), {}));
@@ -142,13 +150,18 @@ Result<void> Daemon::become() {
     bool wants_core = options_.role == Role::up || options_.role == Role::core;
     if (known) {
         trust::Role role = known->identity.role;
-        bool fits = wants_core ? role == trust::Role::core : options_.role == Role::site ? role == trust::Role::site : role == trust::Role::node;
-        if (!fits) return fail(Code::conflict, options_.folders.state + " belongs to " + known->identity.title() + "; start it as that, or give this one another --state");
+        bool fits = wants_core                    ? role == trust::Role::core
+                    : options_.role == Role::site ? role == trust::Role::site
+                                                  : role == trust::Role::node;
+        if (!fits)
+            return fail(Code::conflict, options_.folders.state + " belongs to " + known->identity.title() +
+                                            "; start it as that, or give this one another --state");
         known_ = *known;
         if (!options_.join) return {};
         auto token = TRY(trust::parse_join_token(*options_.join));
         if (token.name != known_.identity.name)
-            return fail(Code::conflict, options_.folders.state + " has already joined as " + known_.identity.title() + "; this token is for " + token.name);
+            return fail(Code::conflict, options_.folders.state + " has already joined as " + known_.identity.title() +
+                                            "; this token is for " + token.name);
         return {};
     }
     if (wants_core) {
@@ -159,12 +172,15 @@ Result<void> Daemon::become() {
         return {};
     }
     if (!options_.join)
-        return fail(Code::invalid, "--join: this machine has joined nothing yet; get a token from its parent (skerry token create " +
-                                       std::string(options_.role == Role::site ? "--site NAME" : "--node NAME") + ") and give it with --join TOKEN");
+        return fail(Code::invalid,
+                    "--join: this machine has joined nothing yet; get a token from its parent (skerry token create " +
+                        std::string(options_.role == Role::site ? "--site NAME" : "--node NAME") +
+                        ") and give it with --join TOKEN");
     auto token = TRY(trust::parse_join_token(*options_.join) | during("--join"));
     bool for_site = token.kind == trust::JoinKind::site;
     if (for_site != (options_.role == Role::site))
-        return fail(Code::invalid, std::string("--join: this token is for a ") + (for_site ? "site; run skerry site --join TOKEN" : "node; run skerry node --join TOKEN"));
+        return fail(Code::invalid, std::string("--join: this token is for a ") +
+                                       (for_site ? "site; run skerry site --join TOKEN" : "node; run skerry node --join TOKEN"));
     return join(token);
 }
 
@@ -172,8 +188,13 @@ Result<trust::JoinAnswer> Daemon::ask_parent(const trust::JoinToken& token, cons
     Duration back_off = 500ms;
     for (std::size_t attempt = 0;; ++attempt) {
         const std::string& address = token.addresses[attempt % token.addresses.size()];
-        auto client = TRY(http::Client::create(world_.loop.context(), {.base = "https://" + address, .tls = {.pin = token.authority_fingerprint}}));
-        http::Request post{.method = "POST", .path = "/join/v1", .query = {}, .headers = {{"Content-Type", "application/json"}}, .body = write_json(request.json())};
+        auto client = TRY(http::Client::create(world_.loop.context(),
+                                               {.base = "https://" + address, .tls = {.pin = token.authority_fingerprint}}));
+        http::Request post{.method = "POST",
+                           .path = "/join/v1",
+                           .query = {},
+                           .headers = {{"Content-Type", "application/json"}},
+                           .body = write_json(request.json())};
         Result<http::Response> answer = fail(Code::cancelled, "interrupted");
         bool done = false;
         auto call = client->send(std::move(post), [&](Result<http::Response> response) {
@@ -186,7 +207,9 @@ Result<trust::JoinAnswer> Daemon::ask_parent(const trust::JoinToken& token, cons
         if (answer && answer->status < 500) {
             auto body = parse_json(answer->body);
             if (answer->status != 200)
-                return fail(Code::forbidden, address + " refuses: " + (body ? std::string(body->text("message")) : "status " + std::to_string(answer->status)));
+                return fail(Code::forbidden,
+                            address + " refuses: " +
+                                (body ? std::string(body->text("message")) : "status " + std::to_string(answer->status)));
             return trust::JoinAnswer::from_json(TRY(std::move(body)));
         }
         std::string why = answer ? "status " + std::to_string(answer->status) : answer.error().message;
@@ -234,7 +257,8 @@ Result<trust::Identity> Daemon::identify(const http::Request& request) const {
         if (!note) return fail(Code::unauthenticated, "this access token is not known here");
         return trust::check(TRY(trust::AccessRecord::from_json(TRY(parse_json(*note)))), token, world_.clock.wall());
     }
-    return fail(Code::unauthenticated, "no client certificate and no bearer token came with the request; use the kubeconfig that `skerry up` or `skerry core` wrote");
+    return fail(Code::unauthenticated, "no client certificate and no bearer token came with the request; use the kubeconfig that "
+                                       "`skerry up` or `skerry core` wrote");
 }
 
 Result<void> Daemon::open_doors() {
@@ -253,7 +277,9 @@ Result<void> Daemon::open_doors() {
 Result<void> Daemon::build_cell() {
     tunnel_ = std::make_unique<Tunnel>(world_.timers, world_.chance);
     auto credentials = [this] { return membership_->link_credentials().value_or(http::Credentials{}); };
-    auto verify = [this](const http::Chain& chain) -> Result<env::Peer> { return trust::peer_of(TRY(trust::verify_parent(chain, membership_->pinned()))); };
+    auto verify = [this](const http::Chain& chain) -> Result<env::Peer> {
+        return trust::peer_of(TRY(trust::verify_parent(chain, membership_->pinned())));
+    };
     dialer_ = link::make_dialer(world_.loop.context(), {.credentials = credentials, .verify = verify});
     session_.bind(*dialer_, [this] { tunnel_->parent_returned(); });
 
@@ -266,14 +292,20 @@ Result<void> Daemon::build_cell() {
     if (is_site()) down = cell::slices_for_nodes(), up = cell::slice_of_site(known_.identity.name);
     if (known_.identity.role == trust::Role::node) up = cell::slice_of_node(known_.identity.name);
     env::Peer self = TRY(trust::peer_of(known_.identity));
-    cell_ = cell::Cell::make(env_, *store_, {.self = self, .version = version, .parents = known_.parents, .with_default_project = is_core()}, std::move(down), std::move(up));
+    cell_ = cell::Cell::make(env_, *store_,
+                             {.self = self, .version = version, .parents = known_.parents, .with_default_project = is_core()},
+                             std::move(down), std::move(up));
 
     if (is_core()) fleet::add_loops(*cell_, {.own_site = site_of_own ? site_name() : ""});
-    if (site_of_own) site::add_loops(*cell_, {.name = site_name(), .own_node = has_node() ? node_name() : "", .version = version, .api = reached_at().front()});
+    if (site_of_own)
+        site::add_loops(
+            *cell_,
+            {.name = site_name(), .own_node = has_node() ? node_name() : "", .version = version, .api = reached_at().front()});
     drivers::Logs* logs = nullptr;
     if (has_node()) {
         prober_ = std::make_unique<RealProber>(world_.loop.context(), world_.timers);
-        own_node_ = TRY(OwnNode::make({.world = world_, .folders = options_.folders, .prefix = options_.prefix, .name = node_name(), .depot = *depot_}));
+        own_node_ = TRY(OwnNode::make(
+            {.world = world_, .folders = options_.folders, .prefix = options_.prefix, .name = node_name(), .depot = *depot_}));
         node::Options node = own_node_->options();
         node.images = images_.get();
         node.prober = prober_.get();
@@ -281,33 +313,46 @@ Result<void> Daemon::build_cell() {
         node::add_loops(*cell_, std::move(node));
         logs = own_node_->logs();
     }
-    logs_ = std::make_unique<LogRoute>(LogRoute::Options{.env = env_, .tunnel = *tunnel_, .site = known_.identity.role == trust::Role::node ? known_.identity.site : site_of_own ? site_name() : "", .node = has_node() ? node_name() : "", .logs = logs});
+    logs_ = std::make_unique<LogRoute>(LogRoute::Options{.env = env_,
+                                                         .tunnel = *tunnel_,
+                                                         .site = known_.identity.role == trust::Role::node ? known_.identity.site
+                                                                 : site_of_own                             ? site_name()
+                                                                                                           : "",
+                                                         .node = has_node() ? node_name() : "",
+                                                         .logs = logs});
     return {};
 }
 
 Result<void> Daemon::serve() {
     auto identify = [this](const http::Request& request) { return this->identify(request); };
-    api_ = std::make_unique<api::Api>(api::Options{.cell = *cell_, .version = version, .identify = identify, .logs = logs_.get()});
-    blobs_ = std::make_unique<api::Blobs>(api::Blobs::Options{.env = env_, .depot = *depot_, .identify = identify, .arrived = [this](const depot::Digest& digest) { images_->spare(digest); }});
+    api_ =
+        std::make_unique<api::Api>(api::Options{.cell = *cell_, .version = version, .identify = identify, .logs = logs_.get()});
+    blobs_ = std::make_unique<api::Blobs>(
+        api::Blobs::Options{.env = env_, .depot = *depot_, .identify = identify, .arrived = [this](const depot::Digest& digest) {
+                                images_->spare(digest);
+                            }});
     if (membership_->authority())
-        desk_ = std::make_unique<JoinDesk>(JoinDesk::Options{.cell = *cell_,
-                                                             .store = *store_,
-                                                             .membership = *membership_,
-                                                             .site = has_site() ? site_name() : "",
-                                                             .takes_sites = is_core(),
-                                                             .takes_nodes = is_site(),
-                                                             .addresses = [this] { return reached_at(); },
-                                                             .advertise = [this](const std::vector<std::string>& addresses) -> Result<void> {
-                                                                 advertised_.insert(advertised_.end(), addresses.begin(), addresses.end());
-                                                                 return tls_->replace(TRY(membership_->server_credentials(reached_at())));
-                                                             },
-                                                             .identify = identify});
+        desk_ = std::make_unique<JoinDesk>(
+            JoinDesk::Options{.cell = *cell_,
+                              .store = *store_,
+                              .membership = *membership_,
+                              .site = has_site() ? site_name() : "",
+                              .takes_sites = is_core(),
+                              .takes_nodes = is_site(),
+                              .addresses = [this] { return reached_at(); },
+                              .advertise = [this](const std::vector<std::string>& addresses) -> Result<void> {
+                                  advertised_.insert(advertised_.end(), addresses.begin(), addresses.end());
+                                  return tls_->replace(TRY(membership_->server_credentials(reached_at())));
+                              },
+                              .identify = identify});
     server_->on_head([](const http::Request& request) {
         if (api::Blobs::is_upload(request)) return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true};
         return http::Reception{};
     });
     server_->on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
-        if (api_->answer(request, responder) || blobs_->answer(request, responder) || (desk_ && desk_->answer(request, responder))) return;
+        if (api_->answer(request, responder) || blobs_->answer(request, responder) ||
+            (desk_ && desk_->answer(request, responder)))
+            return;
         responder->respond(api::refusal({Code::not_found, "there is nothing under " + request.path.substr(0, 200)}));
     });
     link::accept_links(*server_, {.peer = [](const http::PeerIdentity& peer) -> Result<env::Peer> {
@@ -315,12 +360,13 @@ Result<void> Daemon::serve() {
                                       if (!identity) return fail(Code::unauthenticated, "no identity in the certificate");
                                       return trust::peer_of(*identity);
                                   },
-                                  .arrived = [this](std::unique_ptr<env::Wire> wire) {
-                                      if (wire->channel() == env::Channel::bulk)
-                                          tunnel_->accept(std::move(wire));
-                                      else
-                                          cell_->accept(std::move(wire));
-                                  }});
+                                  .arrived =
+                                      [this](std::unique_ptr<env::Wire> wire) {
+                                          if (wire->channel() == env::Channel::bulk)
+                                              tunnel_->accept(std::move(wire));
+                                          else
+                                              cell_->accept(std::move(wire));
+                                      }});
     return {};
 }
 
@@ -332,7 +378,8 @@ Result<void> Daemon::write_way_in() {
     if (old && old->find(server + "\n") != std::string::npos) return {};
     auto chain = TRY(trust::split_chain(membership_->authority()->chain_pem()));
     auto user = TRY(membership_->user_credentials("admin", {std::string(trust::administrators)}));
-    std::string name = is_core() ? (options_.role == Role::up ? "skerry" : "skerry-" + known_.identity.name) : "skerry-" + known_.identity.name;
+    std::string name =
+        is_core() ? (options_.role == Role::up ? "skerry" : "skerry-" + known_.identity.name) : "skerry-" + known_.identity.name;
     // The anchor that clients pin is the top of what the server shows.
     return env::write_whole(world_.files, options_.folders.kubeconfig(), write_kubeconfig(name, server, chain.back(), user));
 }
@@ -354,7 +401,11 @@ Result<void> Daemon::begin() {
     TRY_VOID(build_cell());
     TRY_VOID(serve());
     TRY_VOID(write_way_in());
-    if (options_.role == Role::up) fleet::ensure_site(*cell_, {.name = site_name(), .labels = options_.labels, .values = {}, .parents = {}, .jurisdiction = {}, .profile = {}}, [](Result<store::Key>) {});
+    if (options_.role == Role::up)
+        fleet::ensure_site(
+            *cell_,
+            {.name = site_name(), .labels = options_.labels, .values = {}, .parents = {}, .jurisdiction = {}, .profile = {}},
+            [](Result<store::Key>) {});
     cell_->start();
     if (!known_.parents.empty()) tunnel_->reach(*dialer_, known_.parents);
     announce();

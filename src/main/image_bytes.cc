@@ -108,7 +108,8 @@ struct ImageBytes::Outgoing {
 ImageBytes::ImageBytes(env::Env env, store::Store& store, depot::Depot& depot, Tunnel& tunnel, oci::Platform host)
     : env_(env), store_(store), depot_(depot), tunnel_(tunnel), host_(std::move(host)) {
     fetch_.link_lost();
-    tunnel_.serve(Tunnel::From::child, "blob", [this](const env::Peer&, std::shared_ptr<link::Stream> stream) { serve(std::move(stream)); });
+    tunnel_.serve(Tunnel::From::child, "blob",
+                  [this](const env::Peer&, std::shared_ptr<link::Stream> stream) { serve(std::move(stream)); });
     tunnel_.on_parent([this](bool up) {
         if (!up) {
             incoming_.clear();
@@ -143,16 +144,19 @@ void ImageBytes::advance(const std::string& image) {
         return;
     }
     auto found = std::make_shared<Result<Needed>>(Needed{});
-    env_.workers.run(lane, [this, top = *top, found] { *found = look(depot_, top, host_); }, [this, image, found] {
-        if (!*found) return finish(image, std::unexpected(found->error()));
-        if ((*found)->missing.empty()) return finish(image, {});
-        if (!tunnel_.has_parent())
-            return finish(image, fail(Code::not_found, "no copy of " + (*found)->missing.front().digest.text() + " here; push the image again: skerry image push FILE NAME"));
-        want(image, std::move((*found)->missing), [this, image](Result<void> got) {
-            if (!got) return finish(image, std::move(got));
-            advance(image);
+    env_.workers.run(
+        lane, [this, top = *top, found] { *found = look(depot_, top, host_); },
+        [this, image, found] {
+            if (!*found) return finish(image, std::unexpected(found->error()));
+            if ((*found)->missing.empty()) return finish(image, {});
+            if (!tunnel_.has_parent())
+                return finish(image, fail(Code::not_found, "no copy of " + (*found)->missing.front().digest.text() +
+                                                               " here; push the image again: skerry image push FILE NAME"));
+            want(image, std::move((*found)->missing), [this, image](Result<void> got) {
+                if (!got) return finish(image, std::move(got));
+                advance(image);
+            });
         });
-    });
 }
 
 void ImageBytes::want(const std::string& image, std::vector<depot::Want> wants, std::function<void(Result<void>)> then) {
@@ -228,12 +232,13 @@ void ImageBytes::start(const depot::RangeRequest& request) {
             }
             auto digest = incoming->request.digest;
             auto opened = std::make_shared<Result<std::uint64_t>>(0);
-            env_.workers.run(lane, [this, digest, whole = answer->size, opened] { *opened = depot_.open_partial(digest, whole); },
-                             [this, digest, opened] {
-                                 if (*opened) return;
-                                 fetch_.refused(digest, opened->error().message);
-                                 check_owners();
-                             });
+            env_.workers.run(
+                lane, [this, digest, whole = answer->size, opened] { *opened = depot_.open_partial(digest, whole); },
+                [this, digest, opened] {
+                    if (*opened) return;
+                    fetch_.refused(digest, opened->error().message);
+                    check_owners();
+                });
             bytes = incoming->head.substr(end + 1);
             incoming->head.clear();
             incoming->stream->consumed(size - bytes.size());
@@ -244,27 +249,30 @@ void ImageBytes::start(const depot::RangeRequest& request) {
         incoming->at += bytes.size();
         auto written = std::make_shared<Result<std::uint64_t>>(0);
         auto digest = incoming->request.digest;
-        env_.workers.run(lane, [this, digest, at, bytes = std::move(bytes), written] { *written = depot_.write(digest, at, bytes); },
-                         [this, digest, at, size, written, weak] {
-                             if (auto incoming = weak.lock()) incoming->stream->consumed(size);
-                             if (!*written) {
-                                 fetch_.refused(digest, written->error().message);
-                                 return check_owners();
-                             }
-                             // Only what is in the depot has arrived.
-                             fetch_.arrived(digest, at, size);
-                             settle();
-                             pump();
-                         });
+        env_.workers.run(
+            lane, [this, digest, at, bytes = std::move(bytes), written] { *written = depot_.write(digest, at, bytes); },
+            [this, digest, at, size, written, weak] {
+                if (auto incoming = weak.lock()) incoming->stream->consumed(size);
+                if (!*written) {
+                    fetch_.refused(digest, written->error().message);
+                    return check_owners();
+                }
+                // Only what is in the depot has arrived.
+                fetch_.arrived(digest, at, size);
+                settle();
+                pump();
+            });
     });
     auto over = [this, weak](std::string) {
         auto incoming = weak.lock();
         if (!incoming || !incoming_.erase(incoming)) return;
         // Pieces may still be on their way to the disk, in order: what is owed is known behind them.
-        env_.workers.run(lane, [] {}, [this, request = incoming->request] {
-            fetch_.broke_off(request.digest, request.offset);
-            pump();
-        });
+        env_.workers.run(
+            lane, [] {},
+            [this, request = incoming->request] {
+                fetch_.broke_off(request.digest, request.offset);
+                pump();
+            });
     };
     incoming->stream->on_end([over] { over(""); });
     incoming->stream->on_reset(over);
@@ -275,16 +283,18 @@ void ImageBytes::start(const depot::RangeRequest& request) {
 void ImageBytes::settle() {
     for (auto& digest : fetch_.take_complete()) {
         auto outcome = std::make_shared<Result<void>>();
-        env_.workers.run(lane, [this, digest, outcome] { *outcome = depot_.finish(digest); }, [this, digest, outcome] {
-            if (*outcome) {
-                fetch_.verified(digest);
-                log(Level::debug, "images", "{} is here", digest.text());
-            } else {
-                log(Level::warning, "images", "{}", outcome->error().message);
-                fetch_.spoiled(digest, outcome->error().message);
-            }
-            pump();
-        });
+        env_.workers.run(
+            lane, [this, digest, outcome] { *outcome = depot_.finish(digest); },
+            [this, digest, outcome] {
+                if (*outcome) {
+                    fetch_.verified(digest);
+                    log(Level::debug, "images", "{} is here", digest.text());
+                } else {
+                    log(Level::warning, "images", "{}", outcome->error().message);
+                    fetch_.spoiled(digest, outcome->error().message);
+                }
+                pump();
+            });
     }
 }
 
@@ -294,7 +304,8 @@ std::string ImageBytes::progress(const std::string& digest) {
     auto progress = fetch_.progress(pull->second->owner);
     std::string text;
     if (progress.bytes_total)
-        text = rounded(Bytes{static_cast<std::int64_t>(progress.bytes_done)}) + " of " + rounded(Bytes{static_cast<std::int64_t>(progress.bytes_total)});
+        text = rounded(Bytes{static_cast<std::int64_t>(progress.bytes_done)}) + " of " +
+               rounded(Bytes{static_cast<std::int64_t>(progress.bytes_total)});
     if (!tunnel_.parent_is_up()) text += std::string(text.empty() ? "" : ", ") + "waiting for the link";
     return text;
 }
@@ -319,16 +330,20 @@ void ImageBytes::sweep() {
     for (auto& object : store_.list(model::Kind::revision))
         for (auto& component : store::as<model::Revision>(*object).spec().components()) roots->insert(component.image_digest());
     for (auto& [image, pull] : pulls_) roots->insert(image);
-    env_.workers.run(lane, [this, roots] {
-        std::set<depot::Digest> keep;
-        for (auto& root : *roots)
-            if (auto digest = depot::Digest::parse(root)) add_closure(depot_, *digest, keep);
-        auto swept = depot_.sweep(keep);
-        if (!swept)
-            log(Level::warning, "images", "sweeping the depot: {}", swept.error().message);
-        else if (swept->blobs)
-            log(Level::info, "images", "{} blobs that nothing names any more were removed, {}", swept->blobs, rounded(Bytes{static_cast<std::int64_t>(swept->bytes)}));
-    }, [] {});
+    env_.workers.run(
+        lane,
+        [this, roots] {
+            std::set<depot::Digest> keep;
+            for (auto& root : *roots)
+                if (auto digest = depot::Digest::parse(root)) add_closure(depot_, *digest, keep);
+            auto swept = depot_.sweep(keep);
+            if (!swept)
+                log(Level::warning, "images", "sweeping the depot: {}", swept.error().message);
+            else if (swept->blobs)
+                log(Level::info, "images", "{} blobs that nothing names any more were removed, {}", swept->blobs,
+                    rounded(Bytes{static_cast<std::int64_t>(swept->bytes)}));
+        },
+        [] {});
 }
 
 void ImageBytes::serve(std::shared_ptr<link::Stream> stream) {
@@ -346,15 +361,17 @@ void ImageBytes::serve(std::shared_ptr<link::Stream> stream) {
         }
         out->reading = true;
         auto bytes = std::make_shared<Result<std::string>>(std::string());
-        env_.workers.run({}, [out, bytes] { *bytes = out->serve->next(256 << 10); }, [out, bytes, again] {
-            out->reading = false;
-            if (!*bytes) {
-                out->over = true;
-                return out->stream->reset(bytes->error().message);
-            }
-            out->waiting = std::move(**bytes);
-            if (auto push = again.lock()) (*push)();
-        });
+        env_.workers.run(
+            {}, [out, bytes] { *bytes = out->serve->next(256 << 10); },
+            [out, bytes, again] {
+                out->reading = false;
+                if (!*bytes) {
+                    out->over = true;
+                    return out->stream->reset(bytes->error().message);
+                }
+                out->waiting = std::move(**bytes);
+                if (auto push = again.lock()) (*push)();
+            });
     };
     stream->on_writable([push] { (*push)(); });
     stream->on_reset([out](std::string) { out->over = true; });
@@ -378,7 +395,8 @@ void ImageBytes::serve(std::shared_ptr<link::Stream> stream) {
         auto here = depot_.has(request->digest);
         if ((here && *here) || !tunnel_.has_parent()) return answer(*request);
         // A site fetches for its nodes, whole blobs, once.
-        want(request->digest.text(), {{.digest = request->digest}}, [answer, request = *request](Result<void>) { answer(request); });
+        want(request->digest.text(), {{.digest = request->digest}},
+             [answer, request = *request](Result<void>) { answer(request); });
     });
 }
 

@@ -17,8 +17,9 @@
 
 namespace skerry::main {
 
-/// Makes images complete in this cell's depot, from the parent's, over streams named "blob" (depot/range.h says what crosses them), and
-/// serves them to children. A site passes its nodes' wishes on, so each blob crosses the WAN once however many nodes want it.
+/// Makes images complete in this cell's depot, from the parent's, over streams named "blob" (depot/range.h says what crosses
+/// them), and serves them to children. A site passes its nodes' wishes on, so each blob crosses the WAN once however many nodes
+/// want it.
 ///
 /// A transfer waits for a parent that is away and resumes at the byte where it stopped, also after a restart.
 class ImageBytes final : public node::Images {

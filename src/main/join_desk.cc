@@ -28,9 +28,11 @@ Result<std::map<std::string, std::string>> parse_map(const Json& body, std::stri
     std::map<std::string, std::string> map;
     const Json* found = body.find(field);
     if (!found || found->is_null()) return map;
-    if (!found->members() || found->members()->size() > 64) return fail(Code::invalid, std::string(field) + ": wanted an object of at most 64 names and texts");
+    if (!found->members() || found->members()->size() > 64)
+        return fail(Code::invalid, std::string(field) + ": wanted an object of at most 64 names and texts");
     for (auto& [name, value] : *found->members()) {
-        if (!value.string()) return fail(Code::invalid, std::string(field) + "." + name + ": wanted a text, not " + std::string(value.shape()));
+        if (!value.string())
+            return fail(Code::invalid, std::string(field) + "." + name + ": wanted a text, not " + std::string(value.shape()));
         map[name] = *value.string();
     }
     return map;
@@ -48,23 +50,29 @@ Result<Wish> parse_wish(const http::Request& request) {
         return fail(Code::invalid, "name: \"" + wish.name + "\" " + problem);
     wish.labels = TRY(parse_map(body, "labels"));
     for (auto& [name, value] : wish.labels) {
-        if (auto problem = model::format_problem("label-key", name); !problem.empty()) return fail(Code::invalid, "labels: \"" + name + "\" " + problem);
-        if (auto problem = model::format_problem("label-value", value); !problem.empty()) return fail(Code::invalid, "labels." + name + ": \"" + value + "\" " + problem);
+        if (auto problem = model::format_problem("label-key", name); !problem.empty())
+            return fail(Code::invalid, "labels: \"" + name + "\" " + problem);
+        if (auto problem = model::format_problem("label-value", value); !problem.empty())
+            return fail(Code::invalid, "labels." + name + ": \"" + value + "\" " + problem);
     }
     wish.values = TRY(parse_map(body, "values"));
     wish.profile = body.text("profile");
-    if (!wish.profile.empty() && wish.profile != "lan" && wish.profile != "dsl" && wish.profile != "cellular" && wish.profile != "satellite")
+    if (!wish.profile.empty() && wish.profile != "lan" && wish.profile != "dsl" && wish.profile != "cellular" &&
+        wish.profile != "satellite")
         return fail(Code::invalid, "profile: \"" + wish.profile + "\" is not one of lan, dsl, cellular, satellite");
     wish.jurisdiction = body.text("jurisdiction");
     if (!wish.jurisdiction.empty())
-        if (auto problem = model::format_problem("country", wish.jurisdiction); !problem.empty()) return fail(Code::invalid, "jurisdiction: \"" + wish.jurisdiction + "\" " + problem);
+        if (auto problem = model::format_problem("country", wish.jurisdiction); !problem.empty())
+            return fail(Code::invalid, "jurisdiction: \"" + wish.jurisdiction + "\" " + problem);
     if (auto ttl = body.text("ttl"); !ttl.empty()) wish.ttl = TRY(parse_duration(ttl) | during("ttl"));
-    if (wish.ttl < 1s || wish.ttl > longest_ttl) return fail(Code::invalid, "ttl: " + text(wish.ttl) + " is not between 1s and 8784h");
+    if (wish.ttl < 1s || wish.ttl > longest_ttl)
+        return fail(Code::invalid, "ttl: " + text(wish.ttl) + " is not between 1s and 8784h");
     if (auto* list = body.find("advertise"); list && list->array_items()) {
         if (list->array_items()->size() > 16) return fail(Code::invalid, "advertise: at most 16 addresses");
         for (auto& item : *list->array_items()) {
             if (!item.string()) return fail(Code::invalid, "advertise: wanted texts host:port");
-            if (auto problem = model::format_problem("host", *item.string()); !problem.empty()) return fail(Code::invalid, "advertise: \"" + *item.string() + "\" " + problem);
+            if (auto problem = model::format_problem("host", *item.string()); !problem.empty())
+                return fail(Code::invalid, "advertise: \"" + *item.string() + "\" " + problem);
             wish.advertise.push_back(*item.string());
         }
     }
@@ -93,23 +101,29 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
     auto refuse = [&](const Error& error) { responder->respond(api::refusal(error)); };
     auto who = options_.identify(request);
     if (!who) return refuse(who.error());
-    if (auto may = trust::may(*who, trust::Verb::create, {.kind = "Site", .project = {}, .name = {}, .site = {}, .node = {}}); !may) return refuse(may.error());
+    if (auto may = trust::may(*who, trust::Verb::create, {.kind = "Site", .project = {}, .name = {}, .site = {}, .node = {}});
+        !may)
+        return refuse(may.error());
     auto wish = parse_wish(request);
     if (!wish) return refuse(wish.error());
     bool for_site = wish->kind == trust::JoinKind::site;
-    if (for_site && !options_.takes_sites) return refuse({Code::unsupported, "kind: a site takes nodes, not sites; ask its core for a site's token"});
-    if (!for_site && !options_.takes_nodes) return refuse({Code::unsupported, "kind: a core takes sites, not nodes; ask the API of the node's site"});
+    if (for_site && !options_.takes_sites)
+        return refuse({Code::unsupported, "kind: a site takes nodes, not sites; ask its core for a site's token"});
+    if (!for_site && !options_.takes_nodes)
+        return refuse({Code::unsupported, "kind: a core takes sites, not nodes; ask the API of the node's site"});
     if (!for_site && !wish->name.starts_with(options_.site + ".")) wish->name = options_.site + "." + wish->name;
     if (!wish->advertise.empty())
         if (auto done = options_.advertise(wish->advertise); !done) return refuse(done.error());
     std::vector<std::string> addresses = wish->advertise;
     for (auto& address : options_.addresses())
-        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end() && addresses.size() < 16) addresses.push_back(address);
+        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end() && addresses.size() < 16)
+            addresses.push_back(address);
 
     auto& env = options_.cell.env();
     WallTime expires = env.clock.wall();
     expires.seconds += std::chrono::duration_cast<std::chrono::seconds>(wish->ttl).count();
-    trust::JoinToken token = trust::make_join_token(env.chance, wish->kind, wish->name, options_.membership.authority()->fingerprint(), addresses, expires);
+    trust::JoinToken token = trust::make_join_token(env.chance, wish->kind, wish->name,
+                                                    options_.membership.authority()->fingerprint(), addresses, expires);
     trust::TokenRecord record = trust::record_of(token, wish->labels);
     auto stored = [this, token, record, responder](Result<store::Key> made) {
         if (!made) return responder->respond(api::refusal(made.error()));
@@ -117,11 +131,17 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
         transaction.note(space, record.id.text(), write_json(record.json()));
         options_.store.commit(std::move(transaction), [responder, token](Result<store::Number> done) {
             if (!done) return responder->respond(api::refusal(done.error()));
-            responder->respond(api::json_response(201, Json::object({{"token", trust::text(token)}, {"name", token.name}, {"expires", rfc3339(token.expires)}})));
+            responder->respond(api::json_response(
+                201, Json::object({{"token", trust::text(token)}, {"name", token.name}, {"expires", rfc3339(token.expires)}})));
         });
     };
     if (!for_site) return site::ensure_node(options_.cell, options_.site, wish->name, wish->labels, stored);
-    fleet::SiteWish site{.name = wish->name, .labels = wish->labels, .values = wish->values, .parents = {options_.cell.self().name}, .jurisdiction = {}, .profile = {}};
+    fleet::SiteWish site{.name = wish->name,
+                         .labels = wish->labels,
+                         .values = wish->values,
+                         .parents = {options_.cell.self().name},
+                         .jurisdiction = {},
+                         .profile = {}};
     if (!wish->jurisdiction.empty()) site.jurisdiction = wish->jurisdiction;
     if (!wish->profile.empty()) site.profile = wish->profile;
     fleet::ensure_site(options_.cell, std::move(site), stored);
@@ -133,13 +153,16 @@ void JoinDesk::join(const http::Request& request, std::shared_ptr<http::Responde
     auto wanted = trust::JoinRequest::from_json(*body);
     if (!wanted) return responder->respond(api::refusal(wanted.error()));
     auto note = options_.store.note(space, wanted->token.text());
-    if (!note) return responder->respond(api::refusal({Code::unauthenticated, "this token is not known here; ask for a new one (skerry token create)"}));
+    if (!note)
+        return responder->respond(
+            api::refusal({Code::unauthenticated, "this token is not known here; ask for a new one (skerry token create)"}));
     auto stored = parse_json(*note);
     auto record = stored ? trust::TokenRecord::from_json(*stored) : std::unexpected(stored.error());
     if (!record) return responder->respond(api::refusal({Code::corrupt, "the token's record: " + record.error().message}));
     auto redeemed = trust::redeem(*record, *wanted, *options_.membership.authority(), options_.cell.env().clock.wall());
     if (!redeemed) return responder->respond(api::refusal(redeemed.error()));
-    log(Level::info, "join", "{} joins from {}{}", redeemed->identity.title(), request.remote, redeemed->repeated ? " (again)" : "");
+    log(Level::info, "join", "{} joins from {}{}", redeemed->identity.title(), request.remote,
+        redeemed->repeated ? " (again)" : "");
     store::Transaction transaction;
     transaction.note(space, record->id.text(), write_json(redeemed->record.json()));
     options_.store.commit(std::move(transaction), [responder, answer = redeemed->answer.json()](Result<store::Number> done) {

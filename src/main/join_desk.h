@@ -16,7 +16,8 @@ namespace skerry::main {
 ///     POST /tokens/v1  {kind, name, labels, values, ttl, advertise} → {token, name, expires}    for administrators
 ///     POST /join/v1    trust::JoinRequest → trust::JoinAnswer                                    for whoever has a token
 ///
-/// Token records are notes (space "token", by id), durable before an answer leaves, so that a repeated join gets the same certificate.
+/// Token records are notes (space "token", by id), durable before an answer leaves, so that a repeated join gets the same
+/// certificate.
 class JoinDesk {
 public:
     struct Options {

@@ -6,11 +6,14 @@
 
 namespace skerry::main {
 
-std::string write_kubeconfig(const std::string& name, const std::string& server, const std::string& authority_pem, const http::Credentials& user) {
+std::string write_kubeconfig(const std::string& name, const std::string& server, const std::string& authority_pem,
+                             const http::Credentials& user) {
     Json cluster = Json::object({{"server", server}, {"certificate-authority-data", base64(authority_pem)}});
     Json person = Json::object({{"client-certificate-data", base64(user.chain_pem)}, {"client-key-data", base64(user.key_pem)}});
     Json context = Json::object({{"cluster", name}, {"user", name + "-admin"}, {"namespace", "default"}});
-    auto named = [](const std::string& name, std::string_view what, Json value) { return Json::array({Json::object({{"name", name}, {std::string(what), std::move(value)}})}); };
+    auto named = [](const std::string& name, std::string_view what, Json value) {
+        return Json::array({Json::object({{"name", name}, {std::string(what), std::move(value)}})});
+    };
     return model::write_yaml(Json::object({{"apiVersion", "v1"},
                                            {"kind", "Config"},
                                            {"clusters", named(name, "cluster", std::move(cluster))},

@@ -18,15 +18,16 @@ public:
 
     void begin() {
         auto opened = std::make_shared<Result<std::unique_ptr<drivers::LogReader>>>(fail(Code::internal, ""));
-        env_.workers.run({}, [self = shared_from_this(), opened] { *opened = self->logs_.open(self->wanted_.uid, self->wanted_.window); },
-                         [weak = weak_from_this(), opened] {
-                             auto self = weak.lock();
-                             if (!self || self->over_) return;
-                             if (!*opened) return self->end(std::unexpected(opened->error()));
-                             self->reader_ = std::move(**opened);
-                             self->sink_.bytes("");
-                             self->read();
-                         });
+        env_.workers.run(
+            {}, [self = shared_from_this(), opened] { *opened = self->logs_.open(self->wanted_.uid, self->wanted_.window); },
+            [weak = weak_from_this(), opened] {
+                auto self = weak.lock();
+                if (!self || self->over_) return;
+                if (!*opened) return self->end(std::unexpected(opened->error()));
+                self->reader_ = std::move(**opened);
+                self->sink_.bytes("");
+                self->read();
+            });
     }
 
     void pause(bool paused) override {
@@ -41,13 +42,14 @@ private:
         if (over_ || paused_) return;
         reading_ = true;
         auto bytes = std::make_shared<Result<std::string>>(std::string());
-        env_.workers.run({}, [self = shared_from_this(), bytes] { *bytes = self->reader_->next(piece); },
-                         [weak = weak_from_this(), bytes] {
-                             auto self = weak.lock();
-                             if (!self || self->over_) return;
-                             self->reading_ = false;
-                             self->take(std::move(*bytes));
-                         });
+        env_.workers.run(
+            {}, [self = shared_from_this(), bytes] { *bytes = self->reader_->next(piece); },
+            [weak = weak_from_this(), bytes] {
+                auto self = weak.lock();
+                if (!self || self->over_) return;
+                self->reading_ = false;
+                self->take(std::move(*bytes));
+            });
     }
 
     void take(Result<std::string> bytes) {
@@ -92,7 +94,8 @@ private:
 /// A log that comes over the tunnel.
 class FarFlow final : public api::LogFlow {
 public:
-    FarFlow(std::shared_ptr<link::Stream> stream, api::LogSource::Sink sink) : stream_(std::move(stream)), state_(std::make_shared<State>()) {
+    FarFlow(std::shared_ptr<link::Stream> stream, api::LogSource::Sink sink)
+        : stream_(std::move(stream)), state_(std::make_shared<State>()) {
         state_->sink = std::move(sink);
         stream_->consume_by_hand();
         std::weak_ptr<link::Stream> weak = stream_;
@@ -107,7 +110,8 @@ public:
                 stream->consumed(size);
         });
         stream_->on_end([state = state_] { state->end({}); });
-        stream_->on_reset([state = state_](std::string why) { state->end(fail(Code::unavailable, "the log broke off: " + why)); });
+        stream_->on_reset(
+            [state = state_](std::string why) { state->end(fail(Code::unavailable, "the log broke off: " + why)); });
     }
     ~FarFlow() override {
         state_->over = true;
@@ -172,7 +176,10 @@ api::LogSource::Wanted wanted_of(const link::Target& target) {
     wanted.node = target.get("node");
     wanted.instance = target.get("instance");
     wanted.uid = target.get("uid");
-    wanted.window = {.tail = count_of(target.get("tail")), .timestamps = target.get("timestamps") == "1", .previous = target.get("previous") == "1", .limit_bytes = count_of(target.get("limit"))};
+    wanted.window = {.tail = count_of(target.get("tail")),
+                     .timestamps = target.get("timestamps") == "1",
+                     .previous = target.get("previous") == "1",
+                     .limit_bytes = count_of(target.get("limit"))};
     wanted.follow = target.get("follow") == "1";
     return wanted;
 }
@@ -207,7 +214,8 @@ struct Outflow : std::enable_shared_from_this<Outflow> {
 
 LogRoute::LogRoute(Options options) : options_(std::move(options)) {
     // Logs are asked for from above; a child has no business with its neighbours'.
-    options_.tunnel.serve(Tunnel::From::parent, "logs", [this](const env::Peer&, std::shared_ptr<link::Stream> stream) { serve(std::move(stream)); });
+    options_.tunnel.serve(Tunnel::From::parent, "logs",
+                          [this](const env::Peer&, std::shared_ptr<link::Stream> stream) { serve(std::move(stream)); });
 }
 
 LogRoute::~LogRoute() = default;
@@ -242,12 +250,14 @@ void LogRoute::serve(std::shared_ptr<link::Stream> stream) {
     stream->on_reset([weak = std::weak_ptr(out)](std::string) {
         if (auto out = weak.lock()) out->flow.reset();
     });
-    out->flow = open(wanted_of(stream->target()), {.bytes = [weak = std::weak_ptr(out)](std::string bytes) {
-                                                       if (auto out = weak.lock()) out->bytes(std::move(bytes));
-                                                   },
-                                                   .end = [weak = std::weak_ptr(out)](Result<void> outcome) {
-                                                       if (auto out = weak.lock()) out->end(std::move(outcome));
-                                                   }});
+    out->flow = open(wanted_of(stream->target()), {.bytes =
+                                                       [weak = std::weak_ptr(out)](std::string bytes) {
+                                                           if (auto out = weak.lock()) out->bytes(std::move(bytes));
+                                                       },
+                                                   .end =
+                                                       [weak = std::weak_ptr(out)](Result<void> outcome) {
+                                                           if (auto out = weak.lock()) out->end(std::move(outcome));
+                                                       }});
 }
 
 } // namespace skerry::main

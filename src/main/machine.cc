@@ -22,7 +22,9 @@ Result<std::int64_t> read_memory_total() {
     return std::atoll(text.c_str() + at + 9) * 1024;
 }
 
-std::string architecture_of(const std::string& machine) { return machine == "x86_64" ? "amd64" : machine == "aarch64" ? "arm64" : machine; }
+std::string architecture_of(const std::string& machine) {
+    return machine == "x86_64" ? "amd64" : machine == "aarch64" ? "arm64" : machine;
+}
 
 } // namespace
 

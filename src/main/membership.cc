@@ -95,14 +95,16 @@ Result<Membership::Known> Membership::ensure_core(const std::string& name, const
 }
 
 Result<trust::JoinRequest> Membership::prepare_join(const trust::JoinToken& token) {
-    trust::JoinRequest request{.token = token.id, .secret = token.secret, .cell = store_.cell(), .request = {}, .authority_request = {}};
+    trust::JoinRequest request{
+        .token = token.id, .secret = token.secret, .cell = store_.cell(), .request = {}, .authority_request = {}};
     request.request = TRY(trust::make_request(TRY(keys_.ensure_key("cell"))));
-    if (token.kind == trust::JoinKind::site) request.authority_request = TRY(trust::make_request(TRY(keys_.ensure_key("authority"))));
+    if (token.kind == trust::JoinKind::site)
+        request.authority_request = TRY(trust::make_request(TRY(keys_.ensure_key("authority"))));
     return request;
 }
 
-Result<void> Membership::complete_join(const trust::JoinToken& token, const trust::JoinRequest& request, const trust::JoinAnswer& answer,
-                                       store::Transaction& notes) {
+Result<void> Membership::complete_join(const trust::JoinToken& token, const trust::JoinRequest& request,
+                                       const trust::JoinAnswer& answer, store::Transaction& notes) {
     trust::Identity identity = TRY(trust::accept(token, request, answer));
     TRY_VOID(keys_.put_chain("cell", answer.chain));
     if (token.kind == trust::JoinKind::site) TRY_VOID(keys_.put_chain("authority", answer.authority_chain));
@@ -125,15 +127,17 @@ Result<http::Credentials> Membership::server_credentials(const std::vector<std::
     std::string name = core ? "cell" : "server";
     std::string key = TRY(keys_.ensure_key(name));
     std::string request = TRY(trust::make_request(key));
-    std::string chain = TRY(authority_->issue_chain(request, {.identity = known_->identity, .addresses = addresses, .now = env_.clock.wall()}));
+    std::string chain =
+        TRY(authority_->issue_chain(request, {.identity = known_->identity, .addresses = addresses, .now = env_.clock.wall()}));
     TRY_VOID(keys_.put_chain(name, chain));
     return http::Credentials{chain, key};
 }
 
 Result<http::Credentials> Membership::user_credentials(const std::string& user, const std::vector<std::string>& groups) {
     std::string key = TRY(trust::make_key());
-    std::string chain = TRY(authority_->issue_chain(TRY(trust::make_request(key)),
-                                                    {.identity = trust::Identity::user(user, groups), .addresses = {}, .now = env_.clock.wall()}));
+    std::string chain = TRY(
+        authority_->issue_chain(TRY(trust::make_request(key)),
+                                {.identity = trust::Identity::user(user, groups), .addresses = {}, .now = env_.clock.wall()}));
     return http::Credentials{chain, key};
 }
 

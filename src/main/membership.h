@@ -19,9 +19,9 @@ namespace skerry::main {
 
 /// Who this cell is, and the keys that prove it.
 ///
-/// The first start of a core makes the fleet's authority. A site or node joins once with a token; afterwards its keys, its name and its parent's
-/// addresses are on its own disk, and it needs nobody to start. Notes space "self": role, name, site, parents (one address each line),
-/// advertised addresses.
+/// The first start of a core makes the fleet's authority. A site or node joins once with a token; afterwards its keys, its name
+/// and its parent's addresses are on its own disk, and it needs nobody to start. Notes space "self": role, name, site, parents
+/// (one address each line), advertised addresses.
 class Membership {
 public:
     Membership(env::Env env, env::Files& files, store::Store& store, std::string keys_folder);
@@ -39,7 +39,8 @@ public:
     /// The request to post, with keys that are on disk before it is sent, so that it can be posted again after a lost answer.
     Result<trust::JoinRequest> prepare_join(const trust::JoinToken&);
     /// Checks and stores what came back; durable when it calls back.
-    Result<void> complete_join(const trust::JoinToken&, const trust::JoinRequest&, const trust::JoinAnswer&, store::Transaction& notes);
+    Result<void> complete_join(const trust::JoinToken&, const trust::JoinRequest&, const trust::JoinAnswer&,
+                               store::Transaction& notes);
 
     /// A core's or site's authority; after `load` found one.
     const std::optional<trust::Authority>& authority() const { return authority_; }
@@ -48,8 +49,8 @@ public:
     /// Fingerprints of the parent's authority.
     const std::vector<std::string>& pinned() const { return pinned_; }
 
-    /// What this cell shows as a client and as a server. A site's or core's server certificate is issued by its own authority for the addresses
-    /// it is reached at.
+    /// What this cell shows as a client and as a server. A site's or core's server certificate is issued by its own authority for
+    /// the addresses it is reached at.
     Result<http::Credentials> link_credentials();
     Result<http::Credentials> server_credentials(const std::vector<std::string>& addresses);
     /// A certificate for a person, for ten years.

@@ -44,12 +44,14 @@ Result<std::unique_ptr<OwnNode>> OwnNode::make(Options options) {
 
 void OwnNode::rotate() {
     rotation_ = options_.world.timers.after(rotate_period, [this] {
-        options_.world.workers.run("rotate", [this] { logs_->rotate(); }, [this] { rotate(); });
+        options_.world.workers.run(
+            "rotate", [this] { logs_->rotate(); }, [this] { rotate(); });
     });
 }
 
 node::Options OwnNode::options() {
-    node::Options options{.name = options_.name, .machine = machine_, .drivers = {{"container", containers_.get()}}, .network = network_.get()};
+    node::Options options{
+        .name = options_.name, .machine = machine_, .drivers = {{"container", containers_.get()}}, .network = network_.get()};
     options.post_from_any_thread = [this](std::function<void()> call) { options_.world.loop.post(std::move(call)); };
     return options;
 }

@@ -14,7 +14,7 @@ namespace skerry::http {
 class Call;
 class Client;
 class Stream;
-}
+} // namespace skerry::http
 
 namespace skerry::main {
 

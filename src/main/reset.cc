@@ -14,17 +14,22 @@ namespace skerry::main {
 namespace {
 
 struct NoBlobs final : drivers::container::Blobs {
-    Result<std::string> read(const std::string&, std::uint64_t, std::size_t) override { return fail(Code::not_found, "no blobs"); }
+    Result<std::string> read(const std::string&, std::uint64_t, std::size_t) override {
+        return fail(Code::not_found, "no blobs");
+    }
     Result<std::string> path(const std::string&) override { return fail(Code::not_found, "no blobs"); }
 };
 
 Result<void> remove_all(const Folders& folders, const std::string& prefix) {
     NoBlobs blobs;
-    auto containers = TRY(drivers::container::ContainerDriver::open({.state = folders.container(), .run = folders.container_run(), .program = "/proc/self/exe", .cgroup = "/" + prefix}, blobs));
+    auto containers = TRY(drivers::container::ContainerDriver::open(
+        {.state = folders.container(), .run = folders.container_run(), .program = "/proc/self/exe", .cgroup = "/" + prefix},
+        blobs));
     // Without a runtime nothing of it can run; what is left on disk goes all the same.
     if (auto probed = containers->probe(); !probed) std::fprintf(stderr, "skerry: %s\n", probed.error().message.c_str());
     TRY_VOID(containers->reset() | during("containers"));
-    auto network = TRY(drivers::network::BridgeNetwork::make({.state_folder = folders.network(), .run_folder = folders.network_run(), .prefix = prefix}));
+    auto network = TRY(drivers::network::BridgeNetwork::make(
+        {.state_folder = folders.network(), .run_folder = folders.network_run(), .prefix = prefix}));
     TRY_VOID(network->reset() | during("networks"));
     for (const std::string& folder : {folders.run, folders.state}) {
         TRY_VOID(os::umount_beneath(folder) | during("mounts"));
@@ -34,7 +39,8 @@ Result<void> remove_all(const Folders& folders, const std::string& prefix) {
 }
 
 bool ask(const Folders& folders) {
-    std::printf("This stops and removes every container, image, key and object of Skerry in %s. Type yes to go on: ", folders.state.c_str());
+    std::printf("This stops and removes every container, image, key and object of Skerry in %s. Type yes to go on: ",
+                folders.state.c_str());
     std::fflush(stdout);
     char answer[16] = {};
     return std::fgets(answer, sizeof answer, stdin) && std::string(answer) == "yes\n";
@@ -58,7 +64,8 @@ int reset(const Folders& folders, const std::string& prefix, bool yes) {
         return 1;
     }
     if (auto done = remove_all(folders, prefix); !done) {
-        std::fprintf(stderr, "skerry: %s\nskerry: run `skerry reset` again when that is out of the way\n", done.error().message.c_str());
+        std::fprintf(stderr, "skerry: %s\nskerry: run `skerry reset` again when that is out of the way\n",
+                     done.error().message.c_str());
         return 1;
     }
     std::printf("Everything of Skerry's is gone from this machine.\n");

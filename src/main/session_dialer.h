@@ -12,7 +12,8 @@ public:
     /// Before the first dial. `inner` outlives this.
     void bind(env::Dialer& inner, std::function<void()> began) { inner_ = &inner, began_ = std::move(began); }
 
-    std::unique_ptr<env::Timer> dial(const std::string& address, env::Channel channel, std::function<void(Result<std::unique_ptr<env::Wire>>)> then) override {
+    std::unique_ptr<env::Timer> dial(const std::string& address, env::Channel channel,
+                                     std::function<void(Result<std::unique_ptr<env::Wire>>)> then) override {
         return inner_->dial(address, channel, [this, channel, then = std::move(then)](Result<std::unique_ptr<env::Wire>> wire) {
             bool began = wire.has_value() && channel == env::Channel::control;
             then(std::move(wire));

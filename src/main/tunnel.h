@@ -13,8 +13,8 @@
 
 namespace skerry::main {
 
-/// The second connection of each session (rule L6): streams for logs and bytes of images, over wires that children dial. Nothing crosses an
-/// idle one.
+/// The second connection of each session (rule L6): streams for logs and bytes of images, over wires that children dial. Nothing
+/// crosses an idle one.
 class Tunnel {
 public:
     enum class From : std::uint8_t { parent, child };

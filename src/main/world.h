@@ -16,7 +16,8 @@ namespace skerry::main {
 /// The real seam: one loop, its clocks, timers and workers, and the machine's files.
 class World {
 public:
-    explicit World(std::string state_folder, unsigned threads = 3) : files(std::move(state_folder)), timers(loop), workers(loop, threads) {}
+    explicit World(std::string state_folder, unsigned threads = 3)
+        : files(std::move(state_folder)), timers(loop), workers(loop, threads) {}
 
     env::Loop loop;
     env::RealClock clock;

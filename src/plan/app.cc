@@ -47,8 +47,8 @@ bool same_data(const Object& one, const Object& other) {
     });
 }
 
-/// Pins the object as it is. A generation that changed labels or notes alone keeps the newest revision's pin, since nothing that an instance
-/// reads has changed (rule A6). `find` looks objects of the kind up by name, copies too.
+/// Pins the object as it is. A generation that changed labels or notes alone keeps the newest revision's pin, since nothing that
+/// an instance reads has changed (rule A6). `find` looks objects of the kind up by name, copies too.
 template<class Object>
 void add_pin(Pins& pins, std::string_view kind, const Object* object, const std::string& name, const model::Revision* newest,
              const std::function<const Object*(const std::string&)>& find) {

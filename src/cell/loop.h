@@ -11,7 +11,8 @@ namespace skerry::cell {
 ///
 /// `turn` gets no word of what changed: it reads the store afresh, calls a pure planner, takes steps. It is woken by changes that
 /// matter to it, by its period, by itself, and when a child comes into touch or goes out of it, never while another turn runs;
-/// first start, change and recovery are the same path. It does not retry: the next turn does. What it starts on workers ends in a `wake`.
+/// first start, change and recovery are the same path. It does not retry: the next turn does. What it starts on workers ends in a
+/// `wake`.
 class Loop {
 public:
     virtual ~Loop() = default;

@@ -37,24 +37,25 @@ struct Attachment {
 /// Everything a runtime needs to start one instance, with every reference resolved. A value: no driver keeps pointers into it.
 struct InstanceSpec {
     InstanceName name;
-    std::string title;       ///< for people: `retail/till.pos.store-17.x2k4p`
-    std::string image;       ///< digest of the image's manifest, "sha256:…", present on this machine
+    std::string title;                ///< for people: `retail/till.pos.store-17.x2k4p`
+    std::string image;                ///< digest of the image's manifest, "sha256:…", present on this machine
     std::vector<std::string> command; ///< replaces the image's entry point and arguments where not empty
     std::vector<std::string> args;    ///< replaces the image's arguments where not empty
     std::map<std::string, std::string> environment;
     std::string working_dir; ///< empty: the image's
     std::string user;        ///< empty: the image's
     std::string hostname;
-    MilliCpu cpu;            ///< 0: no limit
-    Bytes memory;            ///< 0: no limit
+    MilliCpu cpu; ///< 0: no limit
+    Bytes memory; ///< 0: no limit
     std::int64_t pids = 4096;
     std::vector<Mount> mounts;
-    std::optional<Attachment> network; ///< none: the machine's own network
+    std::optional<Attachment> network;        ///< none: the machine's own network
     std::map<std::string, std::string> hosts; ///< further lines for /etc/hosts: name → address
     Duration stop_grace = 10s;
 };
 
-/// What a driver must remember to find an instance again; written by the node's store before anything depends on it. Opaque bytes.
+/// What a driver must remember to find an instance again; written by the node's store before anything depends on it. Opaque
+/// bytes.
 using Handle = std::string;
 
 enum class Phase : std::uint8_t { created, running, suspended, exited, lost };
@@ -93,9 +94,9 @@ struct Abilities {
 
 /// Runs instances of one kind on this machine.
 ///
-/// An instance passes through `prepare`, `start`, any number of `look`s, `stop` and `remove`. Each call may be repeated: after a crash
-/// the node cannot know whether the last one took effect. Calls for one instance never overlap; calls for different ones may, from
-/// different threads. All calls block and are made on workers.
+/// An instance passes through `prepare`, `start`, any number of `look`s, `stop` and `remove`. Each call may be repeated: after a
+/// crash the node cannot know whether the last one took effect. Calls for one instance never overlap; calls for different ones
+/// may, from different threads. All calls block and are made on workers.
 class Driver {
 public:
     virtual ~Driver() = default;
@@ -103,11 +104,12 @@ public:
     virtual std::string_view name() const = 0;
     virtual Abilities abilities() const = 0;
 
-    /// Whether this machine can run this kind at all; the error says what is missing and how to get it. Called once, before `adopt`.
+    /// Whether this machine can run this kind at all; the error says what is missing and how to get it. Called once, before
+    /// `adopt`.
     virtual Result<void> probe() = 0;
 
-    /// Takes back what an earlier run left behind; returns everything of this kind that Skerry has on the machine, remembered or not, and
-    /// restarts nothing. Remembered handles of which nothing is left (after a reboot) come back as `lost`. Called first.
+    /// Takes back what an earlier run left behind; returns everything of this kind that Skerry has on the machine, remembered or
+    /// not, and restarts nothing. Remembered handles of which nothing is left (after a reboot) come back as `lost`. Called first.
     virtual Result<std::vector<Found>> adopt(std::span<const Handle> remembered) = 0;
 
     /// Brings the instance up, or reports the one already up under that name. On error nothing of it is left running.
@@ -126,7 +128,8 @@ public:
     /// Runs a command inside, up to `deadline`.
     virtual Result<ExecOutcome> exec(const Handle&, std::span<const std::string> command, Duration deadline) = 0;
 
-    /// Calls `changed` from any thread when an instance may have changed phase, so that the node need not poll often. Set before `adopt`.
+    /// Calls `changed` from any thread when an instance may have changed phase, so that the node need not poll often. Set before
+    /// `adopt`.
     virtual void watch(std::function<void(InstanceName)> changed) = 0;
 };
 

@@ -20,15 +20,20 @@ void check_env(const EnvVar& env, const std::string& path, Problems& problems) {
     if (env.has_from()) {
         const EnvSource& from = env.from();
         std::string at = join(path, "from");
-        if (from.has_secret() == from.has_config()) problems.add(at, from.has_secret() ? "names a secret and a config (keep one)" : "names neither a secret nor a config (write one of them)");
-        if (!from.key().empty() && !is_data_key(from.key())) problems.add(join(at, "key"), quoted(from.key()) + " " + format_problem("data-key", from.key()));
+        if (from.has_secret() == from.has_config())
+            problems.add(at, from.has_secret() ? "names a secret and a config (keep one)"
+                                               : "names neither a secret nor a config (write one of them)");
+        if (!from.key().empty() && !is_data_key(from.key()))
+            problems.add(join(at, "key"), quoted(from.key()) + " " + format_problem("data-key", from.key()));
     }
     Result<std::vector<std::string>> names = references(env.value());
     if (!names) return problems.add(join(path, "value"), names.error().message);
     for (const std::string& name : *names)
         if (!is_known_reference(name))
-            problems.add(join(path, "value"), quoted("$(" + name + ")") + " refers to nothing known (use $(site.name), $(site.values.NAME), $(node.name), " +
-                                                  "$(instance.name) or $(app.name); write $$( for the characters themselves)");
+            problems.add(join(path, "value"),
+                         quoted("$(" + name + ")") +
+                             " refers to nothing known (use $(site.name), $(site.values.NAME), $(node.name), " +
+                             "$(instance.name) or $(app.name); write $$( for the characters themselves)");
 }
 
 void check_health(const Component& component, const std::string& path, Problems& problems) {
@@ -39,11 +44,13 @@ void check_health(const Component& component, const std::string& path, Problems&
         if (port.empty()) return;
         std::vector<std::string_view> names;
         for (const Port& each : component.ports()) {
-            if (each.name() == port && each.protocol() == "udp") return problems.add(at, quoted(port) + " is a udp port (name one of tcp)");
+            if (each.name() == port && each.protocol() == "udp")
+                return problems.add(at, quoted(port) + " is a udp port (name one of tcp)");
             if (each.name() == port) return;
             names.push_back(each.name());
         }
-        problems.add(at, quoted(port) + " is no port of this component (" + (names.empty() ? "it has none: add it under ports" : "use " + choices(names)) + ")");
+        problems.add(at, quoted(port) + " is no port of this component (" +
+                             (names.empty() ? "it has none: add it under ports" : "use " + choices(names)) + ")");
     };
     if (health.has_http()) {
         named(health.http().port(), path + ".http.port");
@@ -81,12 +88,15 @@ void check(const App& app, Problems& problems) {
             std::string at = join(path + ".ports", static_cast<std::size_t>(n));
             std::string protocol = port.protocol() == "udp" ? "udp" : "tcp";
             if (auto [other, fresh] = listening.emplace(std::pair(protocol, port.port()), at); !fresh && port.port() != 0)
-                problems.add(at + ".port", std::to_string(port.port()) + "/" + protocol + " is at " + other->second + " already (remove one)");
+                problems.add(at + ".port",
+                             std::to_string(port.port()) + "/" + protocol + " is at " + other->second + " already (remove one)");
             if (!port.has_publish()) continue;
             if (auto [other, fresh] = published.emplace(std::pair(protocol, port.publish()), at); !fresh)
-                problems.add(at + ".publish", std::to_string(port.publish()) + "/" + protocol + " is published by " + other->second + " already (choose another)");
+                problems.add(at + ".publish", std::to_string(port.publish()) + "/" + protocol + " is published by " +
+                                                  other->second + " already (choose another)");
         }
-        for (int n = 0; n < component.env_size(); ++n) check_env(component.env(n), join(path + ".env", static_cast<std::size_t>(n)), problems);
+        for (int n = 0; n < component.env_size(); ++n)
+            check_env(component.env(n), join(path + ".env", static_cast<std::size_t>(n)), problems);
         if (component.placement().has_sites()) check_selector(component.placement().sites(), path + ".placement.sites", problems);
         if (component.has_health()) check_health(component, path + ".health", problems);
     }

@@ -18,8 +18,8 @@ struct Column {
     std::string (*text)(const google::protobuf::Message&, WallTime now);
 };
 
-/// Name first (for Events when last seen), Age behind the other narrow ones. Where something that is wanted does not run, Status, Phase
-/// or Reason is the reason that its conditions give.
+/// Name first (for Events when last seen), Age behind the other narrow ones. Where something that is wanted does not run, Status,
+/// Phase or Reason is the reason that its conditions give.
 std::span<const Column> columns(Kind);
 
 } // namespace skerry::model

@@ -1,6 +1,6 @@
-#include "model/columns.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
+#include "model/columns.h"
 #include "model/conditions.h"
 #include "model/event.pb.h"
 #include "model/example_test.h"
@@ -48,7 +48,8 @@ TEST(Columns, OfEveryKindBeginWithItsNameAndTakeEmptyObjects) {
 }
 
 TEST(Columns, OfAnAppSayWhyItDoesNotRun) {
-    auto app = read<App>(R"({"metadata":{"name":"till","creationTimestamp":"2026-03-01T12:00:00Z"},"spec":{"components":[{"image":"pos:4.2"},{"image":"db"}]},
+    auto app = read<App>(
+        R"({"metadata":{"name":"till","creationTimestamp":"2026-03-01T12:00:00Z"},"spec":{"components":[{"image":"pos:4.2"},{"image":"db"}]},
         "status":{"revision":"till-1","sites":3,"updatedSites":2,"replicas":3,"readyReplicas":2}})");
     EXPECT_EQ(row(Kind::app, app), "till | till-1 | 3 | 2 | 2/3 | Pending | 10m");
     auto& conditions = *app.mutable_status()->mutable_conditions();
@@ -65,9 +66,13 @@ TEST(Columns, OfAnAppSayWhyItDoesNotRun) {
 }
 
 TEST(Columns, OfASite) {
-    auto site = read<Site>(R"({"metadata":{"name":"store","creationTimestamp":"2026-03-01T13:00:00Z"},"spec":{"location":{"latitude":48.85,"longitude":2.35,"jurisdiction":"FR"}}})");
+    auto site = read<Site>(
+        R"({"metadata":{"name":"store","creationTimestamp":"2026-03-01T13:00:00Z"},"spec":{"location":{"latitude":48.85,"longitude":2.35,"jurisdiction":"FR"}}})");
     EXPECT_EQ(row(Kind::site, site), "store | Never joined | 0/0 | <none> | <none> | <never> | 0s");
-    from_json(json(R"({"status":{"cell":"c","nodes":2,"readyNodes":1,"free":{"cpu":"1500m","memory":"2Gi"},"lastHeard":"2026-03-01T12:09:58Z","version":"0.1"}})"), site, *std::make_unique<Problems>());
+    from_json(
+        json(
+            R"({"status":{"cell":"c","nodes":2,"readyNodes":1,"free":{"cpu":"1500m","memory":"2Gi"},"lastHeard":"2026-03-01T12:09:58Z","version":"0.1"}})"),
+        site, *std::make_unique<Problems>());
     set_condition(*site.mutable_status()->mutable_conditions(), "InTouch", "True", "", "", "t");
     EXPECT_EQ(row(Kind::site, site, true), "store | In touch | 1/2 | 1500m | 2Gi | 2s | 0s | 48.85,2.35, FR | c | 0.1");
     set_condition(*site.mutable_status()->mutable_conditions(), "InTouch", "False", "", "", "t");
@@ -75,15 +80,19 @@ TEST(Columns, OfASite) {
 }
 
 TEST(Columns, OfTheRest) {
-    auto instance = read<Instance>(R"({"metadata":{"name":"i"},"spec":{"site":"s","node":"n"},"status":{"phase":"Waiting","reason":"NoImage","published":[80,443]}})");
+    auto instance = read<Instance>(
+        R"({"metadata":{"name":"i"},"spec":{"site":"s","node":"n"},"status":{"phase":"Waiting","reason":"NoImage","published":[80,443]}})");
     EXPECT_EQ(row(Kind::instance, instance, true), "i | s | n | NoImage | false | 0 | <unknown> | <none> | <none> | 80,443 | ");
-    auto allocation = read<Allocation>(R"({"metadata":{"name":"a"},"spec":{"site":"s","app":"t","component":"c","revision":"r","replicas":2},
+    auto allocation =
+        read<Allocation>(R"({"metadata":{"name":"a"},"spec":{"site":"s","app":"t","component":"c","revision":"r","replicas":2},
         "status":{"conditions":[{"type":"Ready","status":"False","reason":"NoRoom"}],"readyReplicas":1}})");
     EXPECT_EQ(row(Kind::allocation, allocation), "a | s | t | c | r | 2 | 1 | 0 | NoRoom | <unknown>");
-    auto node = read<Node>(R"({"metadata":{"name":"n"},"spec":{"site":"s","unschedulable":true},"status":{"conditions":[{"type":"Ready","status":"True"}],
+    auto node = read<Node>(
+        R"({"metadata":{"name":"n"},"spec":{"site":"s","unschedulable":true},"status":{"conditions":[{"type":"Ready","status":"True"}],
         "runtimes":[{"name":"container","works":true},{"name":"vm"}]}})");
     EXPECT_EQ(row(Kind::node, node), "n | s | Ready,Unschedulable | <none> | <none> | <never> | <unknown>");
-    auto event = read<Event>(R"({"spec":{"regarding":{"kind":"App","name":"till"},"type":"Warning","reason":"NoRoom","message":"m","lastSeen":"2026-03-01T12:09:00Z"}})");
+    auto event = read<Event>(
+        R"({"spec":{"regarding":{"kind":"App","name":"till"},"type":"Warning","reason":"NoRoom","message":"m","lastSeen":"2026-03-01T12:09:00Z"}})");
     EXPECT_EQ(row(Kind::event, event), "60s | Warning | NoRoom | app/till | m");
 }
 

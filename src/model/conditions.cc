@@ -14,8 +14,8 @@ bool replace(std::string* field, std::string_view value) {
 
 } // namespace
 
-bool set_condition(Conditions& conditions, std::string_view type, std::string_view status, std::string_view reason, std::string_view message,
-                   std::string_view now) {
+bool set_condition(Conditions& conditions, std::string_view type, std::string_view status, std::string_view reason,
+                   std::string_view message, std::string_view now) {
     Condition* condition = nullptr;
     for (Condition& each : conditions)
         if (each.type() == type) condition = &each;

@@ -9,7 +9,6 @@
 
 #include <string>
 
-
 namespace skerry::model {
 
 namespace {
@@ -21,11 +20,17 @@ using google::protobuf::Reflection;
 void set_preset(Message& message, const FieldDescriptor* field, const std::string& preset) {
     const Reflection* reflection = message.GetReflection();
     switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING: return reflection->SetString(&message, field, preset);
-    case FieldDescriptor::CPPTYPE_UINT32: return reflection->SetUInt32(&message, field, static_cast<std::uint32_t>(std::stoul(preset)));
-    case FieldDescriptor::CPPTYPE_BOOL: return reflection->SetBool(&message, field, preset == "true");
-    case FieldDescriptor::CPPTYPE_MESSAGE: reflection->MutableMessage(&message, field); return;
-    default: CHECK(false, "a preset on a field of a type that has none: " + field->full_name());
+    case FieldDescriptor::CPPTYPE_STRING:
+        return reflection->SetString(&message, field, preset);
+    case FieldDescriptor::CPPTYPE_UINT32:
+        return reflection->SetUInt32(&message, field, static_cast<std::uint32_t>(std::stoul(preset)));
+    case FieldDescriptor::CPPTYPE_BOOL:
+        return reflection->SetBool(&message, field, preset == "true");
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+        reflection->MutableMessage(&message, field);
+        return;
+    default:
+        CHECK(false, "a preset on a field of a type that has none: " + field->full_name());
     }
 }
 
@@ -45,7 +50,8 @@ void apply_presets(Message& message) {
         if (field->name() == "status" && descriptor->options().HasExtension(kind)) continue;
         bool inner = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_map();
         if (field->is_repeated()) {
-            for (int n = 0; inner && n < reflection->FieldSize(message, field); ++n) apply_presets(*reflection->MutableRepeatedMessage(&message, field, n));
+            for (int n = 0; inner && n < reflection->FieldSize(message, field); ++n)
+                apply_presets(*reflection->MutableRepeatedMessage(&message, field, n));
             continue;
         }
         const std::string& preset = rule_of(field).preset();

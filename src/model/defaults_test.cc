@@ -1,5 +1,5 @@
-#include "model/defaults.h"
 #include "model/app.pb.h"
+#include "model/defaults.h"
 #include "model/example_test.h"
 #include "model/secret.pb.h"
 #include "model/site.pb.h"
@@ -8,12 +8,14 @@ namespace skerry::model::test {
 namespace {
 
 TEST(Defaults, WriteWhatAbsenceMeans) {
-    auto app = read<App>(R"({"metadata":{"name":"a"},"spec":{"components":[{"name":"c","image":"i","ports":[{"name":"p","port":1}],"health":{"tcp":{"port":"p"}}}]}})");
+    auto app = read<App>(
+        R"({"metadata":{"name":"a"},"spec":{"components":[{"name":"c","image":"i","ports":[{"name":"p","port":1}],"health":{"tcp":{"port":"p"}}}]}})");
     apply_presets(app);
-    EXPECT_EQ(write_json(to_json(app.spec())),
-              R"({"state":"running","components":[{"name":"c","runtime":"container","image":"i","ports":[{"name":"p","port":1,"protocol":"tcp"}],)"
-              R"("health":{"tcp":{"port":"p"},"period":"10s","timeout":"2s","failures":3,"grace":"0s"},"placement":{"mode":"spread","replicas":1},)"
-              R"("partition":{"policy":"keep"},"stopGrace":"10s"}],"rollout":{"maxUnavailable":"10%","pauseBetween":"0s"}})");
+    EXPECT_EQ(
+        write_json(to_json(app.spec())),
+        R"({"state":"running","components":[{"name":"c","runtime":"container","image":"i","ports":[{"name":"p","port":1,"protocol":"tcp"}],)"
+        R"("health":{"tcp":{"port":"p"},"period":"10s","timeout":"2s","failures":3,"grace":"0s"},"placement":{"mode":"spread","replicas":1},)"
+        R"("partition":{"policy":"keep"},"stopGrace":"10s"}],"rollout":{"maxUnavailable":"10%","pauseBetween":"0s"}})");
     App again = app;
     apply_presets(again);
     EXPECT_EQ(again.SerializeAsString(), app.SerializeAsString());

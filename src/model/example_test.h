@@ -40,7 +40,8 @@ inline std::string problems_of(const Json& object) {
 
 /// An App that is right, to be changed by a merge patch.
 inline Json till(std::string_view patch = "{}") {
-    Json app = json(R"x({"apiVersion":"skerry/v1","kind":"App","metadata":{"name":"till","namespace":"retail","labels":{"tier":"store"}},
+    Json app =
+        json(R"x({"apiVersion":"skerry/v1","kind":"App","metadata":{"name":"till","namespace":"retail","labels":{"tier":"store"}},
         "spec":{"state":"running","components":[{"name":"pos","runtime":"container","image":"retail/pos:4.2","command":["/pos","--listen",":8080"],
         "resources":{"cpu":"500m","memory":"128Mi"},"ports":[{"name":"http","port":8080,"publish":80}],
         "env":[{"name":"STORE","value":"$(site.name)"},{"name":"KEY","from":{"secret":"till-key","key":"token"}}],

@@ -36,15 +36,22 @@ std::string text_at(const Message& message, std::string_view path) {
     const FieldDescriptor* field = find(message.GetDescriptor(), step(path));
     if (!field || field->is_repeated()) return {};
     const auto* reflection = message.GetReflection();
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) return path.empty() ? std::string() : text_at(reflection->GetMessage(message, field), path);
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)
+        return path.empty() ? std::string() : text_at(reflection->GetMessage(message, field), path);
     if (!path.empty() || (field->has_presence() && !reflection->HasField(message, field))) return {};
     switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING: return reflection->GetString(message, field);
-    case FieldDescriptor::CPPTYPE_BOOL: return reflection->GetBool(message, field) ? "true" : "false";
-    case FieldDescriptor::CPPTYPE_UINT32: return std::to_string(reflection->GetUInt32(message, field));
-    case FieldDescriptor::CPPTYPE_INT32: return std::to_string(reflection->GetInt32(message, field));
-    case FieldDescriptor::CPPTYPE_DOUBLE: return fmt::format("{}", reflection->GetDouble(message, field));
-    default: return {};
+    case FieldDescriptor::CPPTYPE_STRING:
+        return reflection->GetString(message, field);
+    case FieldDescriptor::CPPTYPE_BOOL:
+        return reflection->GetBool(message, field) ? "true" : "false";
+    case FieldDescriptor::CPPTYPE_UINT32:
+        return std::to_string(reflection->GetUInt32(message, field));
+    case FieldDescriptor::CPPTYPE_INT32:
+        return std::to_string(reflection->GetInt32(message, field));
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+        return fmt::format("{}", reflection->GetDouble(message, field));
+    default:
+        return {};
     }
 }
 
@@ -63,7 +70,9 @@ bool leads_to_value(const Descriptor* descriptor, std::string_view path) {
 } // namespace
 
 Result<FieldSelector> FieldSelector::parse(std::string_view text) {
-    auto refuse = [](const std::string& why) { return fail(Code::invalid, "the field selector " + why + " (try metadata.name=till,status.phase!=Running)"); };
+    auto refuse = [](const std::string& why) {
+        return fail(Code::invalid, "the field selector " + why + " (try metadata.name=till,status.phase!=Running)");
+    };
     if (text.size() > longest) return refuse("is longer than " + std::to_string(longest) + " bytes");
     FieldSelector selector;
     while (!text.empty()) {
@@ -87,13 +96,14 @@ Result<FieldSelector> FieldSelector::parse(std::string_view text) {
 Result<void> FieldSelector::check(Kind kind) const {
     for (const Term& term : terms_)
         if (!leads_to_value(facts(kind).descriptor, term.path))
-            return fail(Code::invalid, "the field selector's " + quoted(term.path) + " is no single value of a " + std::string(name(kind)) +
-                                           " (use fields such as metadata.name, or a label selector)");
+            return fail(Code::invalid, "the field selector's " + quoted(term.path) + " is no single value of a " +
+                                           std::string(name(kind)) + " (use fields such as metadata.name, or a label selector)");
     return {};
 }
 
 bool FieldSelector::matches(const Message& message) const {
-    return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) { return (text_at(message, term.path) == term.value) == term.equal; });
+    return std::all_of(terms_.begin(), terms_.end(),
+                       [&](const Term& term) { return (text_at(message, term.path) == term.value) == term.equal; });
 }
 
 } // namespace skerry::model

@@ -55,7 +55,8 @@ bool is_ipv6(std::string_view text) {
             groups += 2;
             break;
         }
-        if (group.empty() || group.size() > 4 || !all(group, [](char c) { return is_digit(c) || ('a' <= c && c <= 'f') || ('A' <= c && c <= 'F'); }))
+        if (group.empty() || group.size() > 4 ||
+            !all(group, [](char c) { return is_digit(c) || ('a' <= c && c <= 'f') || ('A' <= c && c <= 'F'); }))
             return false;
         ++groups;
         text.remove_prefix(end);
@@ -97,7 +98,8 @@ bool is_share(std::string_view text) {
 }
 
 bool is_env_name(std::string_view text) {
-    return !text.empty() && !is_digit(text[0]) && all(text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+    return !text.empty() && !is_digit(text[0]) &&
+           all(text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 struct Format {
@@ -118,9 +120,11 @@ constexpr Format formats[] = {
     {"digest", is_digest, "is not a digest (write sha256: and 64 digits of 0-9 and a-f)"},
     {"host", is_host, "is not a host with a port (try core.example.com:7443)"},
     {"ip", [](std::string_view t) { return is_ipv4(t) || is_ipv6(t); }, "is not an IP address (try 10.0.7.9)"},
-    {"country", [](std::string_view t) { return t.size() == 2 && all(t, is_upper); }, "is not a country code of ISO 3166 (try FR)"},
+    {"country", [](std::string_view t) { return t.size() == 2 && all(t, is_upper); },
+     "is not a country code of ISO 3166 (try FR)"},
     {"label-key", is_label_key, "is not a label's key (try tier or example.com/tier)"},
-    {"label-value", is_label_value, "is not a label's value (use up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit)"},
+    {"label-value", is_label_value,
+     "is not a label's value (use up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit)"},
     {"port", is_port, "is not a port (use 1 to 65535)"},
     {"tag", is_tag, "is not a tag (use up to 128 letters, digits, '_', '.' and '-', beginning with a letter, digit or '_')"},
     {"env-name", is_env_name, "is not a variable's name (use letters, digits, '_', '.' and '-', not beginning with a digit)"},
@@ -165,7 +169,8 @@ bool is_data_key(std::string_view text) {
 }
 
 bool is_digest(std::string_view text) {
-    return text.size() == 71 && text.starts_with("sha256:") && all(text.substr(7), [](char c) { return is_digit(c) || ('a' <= c && c <= 'f'); });
+    return text.size() == 71 && text.starts_with("sha256:") &&
+           all(text.substr(7), [](char c) { return is_digit(c) || ('a' <= c && c <= 'f'); });
 }
 
 bool is_tag(std::string_view text) {

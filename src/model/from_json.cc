@@ -42,12 +42,17 @@ bool takes_numbers(const FieldDescriptor* field) {
 
 std::string_view wanted(const FieldDescriptor* field) {
     switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING: return field->type() == FieldDescriptor::TYPE_BYTES ? "base64 text" : "a string";
-    case FieldDescriptor::CPPTYPE_BOOL: return "true or false";
-    case FieldDescriptor::CPPTYPE_MESSAGE: return "an object";
+    case FieldDescriptor::CPPTYPE_STRING:
+        return field->type() == FieldDescriptor::TYPE_BYTES ? "base64 text" : "a string";
+    case FieldDescriptor::CPPTYPE_BOOL:
+        return "true or false";
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+        return "an object";
     case FieldDescriptor::CPPTYPE_DOUBLE:
-    case FieldDescriptor::CPPTYPE_FLOAT: return "a number";
-    default: return "an integer";
+    case FieldDescriptor::CPPTYPE_FLOAT:
+        return "a number";
+    default:
+        return "an integer";
     }
 }
 
@@ -81,11 +86,13 @@ private:
         std::vector<std::string_view> known;
         for (int i = 0; i < descriptor->field_count(); ++i) known.push_back(descriptor->field(i)->json_name());
         std::string_view near = closest(name, known);
-        std::string why = near.empty() ? "unknown field (known here: " + choices(known) + ")" : "unknown field, did you mean " + std::string(near) + "?";
+        std::string why = near.empty() ? "unknown field (known here: " + choices(known) + ")"
+                                       : "unknown field, did you mean " + std::string(near) + "?";
         // A name is someone else's text: never longer or stranger in a message than this.
         std::string word = quoted(name);
         std::string field = join(path, std::string_view(word).substr(1, word.size() - 2));
-        unknown_ == Unknown::warn ? problems_.warn(std::move(field), std::move(why)) : problems_.add(std::move(field), std::move(why));
+        unknown_ == Unknown::warn ? problems_.warn(std::move(field), std::move(why))
+                                  : problems_.add(std::move(field), std::move(why));
     }
 
     void refuse(const std::string& path, const Json& json, std::string_view need) {
@@ -141,13 +148,16 @@ private:
         }
     }
 
-    void scalar(const Json& json, Message& message, const FieldDescriptor* field, const FieldDescriptor* ruled, const std::string& path) {
+    void scalar(const Json& json, Message& message, const FieldDescriptor* field, const FieldDescriptor* ruled,
+                const std::string& path) {
         const Reflection* reflection = message.GetReflection();
         bool list = field->is_repeated();
         switch (field->cpp_type()) {
         case FieldDescriptor::CPPTYPE_STRING: {
             std::optional<std::string> text = string(json, field, ruled, path);
-            if (text) list ? reflection->AddString(&message, field, std::move(*text)) : reflection->SetString(&message, field, std::move(*text));
+            if (text)
+                list ? reflection->AddString(&message, field, std::move(*text))
+                     : reflection->SetString(&message, field, std::move(*text));
             return;
         }
         case FieldDescriptor::CPPTYPE_BOOL:
@@ -163,7 +173,8 @@ private:
             }
             return;
         case FieldDescriptor::CPPTYPE_INT32:
-            if (auto value = integer(json, field, path, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max())) {
+            if (auto value = integer(json, field, path, std::numeric_limits<std::int32_t>::min(),
+                                     std::numeric_limits<std::int32_t>::max())) {
                 auto narrow = static_cast<std::int32_t>(*value);
                 list ? reflection->AddInt32(&message, field, narrow) : reflection->SetInt32(&message, field, narrow);
             }
@@ -176,11 +187,13 @@ private:
             list ? reflection->AddDouble(&message, field, value) : reflection->SetDouble(&message, field, value);
             return;
         }
-        default: CHECK(false, "a field of a type that the API does not have: " + field->full_name());
+        default:
+            CHECK(false, "a field of a type that the API does not have: " + field->full_name());
         }
     }
 
-    std::optional<std::string> string(const Json& json, const FieldDescriptor* field, const FieldDescriptor* ruled, const std::string& path) {
+    std::optional<std::string> string(const Json& json, const FieldDescriptor* field, const FieldDescriptor* ruled,
+                                      const std::string& path) {
         if ((json.integer() || json.real()) && takes_numbers(ruled)) return number_text(json);
         const std::string* text = json.string();
         if (!text) {
@@ -200,7 +213,8 @@ private:
         return *text;
     }
 
-    std::optional<std::int64_t> integer(const Json& json, const FieldDescriptor* field, const std::string& path, std::int64_t least, std::int64_t most) {
+    std::optional<std::int64_t> integer(const Json& json, const FieldDescriptor* field, const std::string& path,
+                                        std::int64_t least, std::int64_t most) {
         auto* whole = json.integer();
         auto* real = json.real();
         std::optional<std::int64_t> value;
@@ -216,7 +230,8 @@ private:
             return std::nullopt;
         }
         if (*value < least || *value > most) {
-            problems_.add(path, std::to_string(*value) + " is out of range (" + std::to_string(least) + " to " + std::to_string(most) + ")");
+            problems_.add(path, std::to_string(*value) + " is out of range (" + std::to_string(least) + " to " +
+                                    std::to_string(most) + ")");
             return std::nullopt;
         }
         return value;

@@ -42,7 +42,8 @@ struct Registry {
         CHECK(descriptor->options().HasExtension(kind), descriptor->full_name());
         const KindRule& rule = descriptor->options().GetExtension(kind);
         std::string& singular = words.emplace_back(descriptor->name());
-        std::transform(singular.begin(), singular.end(), singular.begin(), [](char c) { return 'A' <= c && c <= 'Z' ? c + 32 : c; });
+        std::transform(singular.begin(), singular.end(), singular.begin(),
+                       [](char c) { return 'A' <= c && c <= 'Z' ? c + 32 : c; });
         facts.push_back({.kind = number,
                          .name = descriptor->name(),
                          .singular = singular,

@@ -13,8 +13,8 @@ class Message;
 
 namespace skerry::model {
 
-/// The nouns of the API. Numbers are written on links and disks and never reused. Their order is the order in which a batch carries
-/// objects, so that what is referred to arrives before what refers to it (rule L2).
+/// The nouns of the API. Numbers are written on links and disks and never reused. Their order is the order in which a batch
+/// carries objects, so that what is referred to arrives before what refers to it (rule L2).
 enum class Kind : std::uint8_t {
     project = 1,
     site = 2,

@@ -10,8 +10,9 @@
 
 /// JSON to messages and back, by descriptor, strictly.
 ///
-/// Names are the API's (`matchLabels`); `null` means absent; a scalar that is present stays present, also when it is zero. Fields whose
-/// rule says quantity, duration or share take a number too and keep it as text. `bytes` are base64. Integers must be integral and in range.
+/// Names are the API's (`matchLabels`); `null` means absent; a scalar that is present stays present, also when it is zero. Fields
+/// whose rule says quantity, duration or share take a number too and keep it as text. `bytes` are base64. Integers must be
+/// integral and in range.
 namespace skerry::model {
 
 /// What to do about fields that the schema does not have (the API's `fieldValidation`: Strict, Warn, Ignore).
@@ -19,11 +20,13 @@ enum class Unknown { refuse, warn, ignore };
 
 inline constexpr std::string_view api_version = "skerry/v1";
 
-/// Adds to `message` what `json` says. Each thing wrong becomes a problem; the rest is still read. `at` is the path of `json` itself.
-void from_json(const Json& json, google::protobuf::Message& message, Problems&, Unknown = Unknown::refuse, std::string_view at = {});
+/// Adds to `message` what `json` says. Each thing wrong becomes a problem; the rest is still read. `at` is the path of `json`
+/// itself.
+void from_json(const Json& json, google::protobuf::Message& message, Problems&, Unknown = Unknown::refuse,
+               std::string_view at = {});
 
-/// Absent fields, empty lists and empty maps are omitted; maps are in order of their keys, so equal messages give equal text. Plain
-/// (non-optional) numbers and booleans are shown also when they are zero, except in metadata.
+/// Absent fields, empty lists and empty maps are omitted; maps are in order of their keys, so equal messages give equal text.
+/// Plain (non-optional) numbers and booleans are shown also when they are zero, except in metadata.
 Json to_json(const google::protobuf::Message&);
 
 /// A whole object: `{apiVersion, kind, metadata, ...}`. Whoever holds one includes <google/protobuf/message.h> or a kind's .pb.h.

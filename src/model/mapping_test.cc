@@ -1,7 +1,7 @@
-#include "model/mapping.h"
 #include "model/app.pb.h"
 #include "model/example_test.h"
 #include "model/instance.pb.h"
+#include "model/mapping.h"
 #include "model/parts.h"
 #include "model/secret.pb.h"
 #include "model/site.pb.h"
@@ -41,9 +41,10 @@ TEST(Mapping, TakesNumbersForQuantities) {
 
 TEST(Mapping, CollectsAllProblemsWithTheirPaths) {
     Problems problems;
-    parse_object(till_component(R"({"image":5,"command":"sh","placment":{},"ports":[{"name":"a","port":"80"},null],"stop_grace":"1s",
+    parse_object(
+        till_component(R"({"image":5,"command":"sh","placment":{},"ports":[{"name":"a","port":"80"},null],"stop_grace":"1s",
         "placement":{"replicas":-1,"sites":{"matchLabels":{"a/b.c":true}}},"resources":[],"nonsense":1})"),
-                 Unknown::refuse, problems);
+        Unknown::refuse, problems);
     EXPECT_EQ(problems.text(), R"(spec.components[0].image: 5 is not a string (write it in quotes: "5")
 spec.components[0].command: "sh" is not a list
 spec.components[0].resources: a list is not an object
@@ -57,7 +58,8 @@ spec.components[0].nonsense: unknown field (known here: name, runtime, image, co
 }
 
 TEST(Mapping, UnknownFieldsByMode) {
-    for (auto [mode, problems_wanted, warnings_wanted] : {std::tuple(Unknown::refuse, 1u, 0u), {Unknown::warn, 0u, 1u}, {Unknown::ignore, 0u, 0u}}) {
+    for (auto [mode, problems_wanted, warnings_wanted] :
+         {std::tuple(Unknown::refuse, 1u, 0u), {Unknown::warn, 0u, 1u}, {Unknown::ignore, 0u, 0u}}) {
         Problems problems;
         Parsed parsed = parse_object(till(R"({"metadata":{"lables":{}}})"), mode, problems);
         EXPECT_EQ(problems.count(), problems_wanted);
@@ -108,8 +110,9 @@ TEST(Mapping, ShowsZerosOfStatusButNotOfMetadata) {
 }
 
 TEST(Mapping, NamesTheKindsItKnows) {
-    EXPECT_THAT(problems_of(json(R"({"apiVersion":"v1","kind":"Ap"})")), testing::AllOf(HasSubstr("apiVersion: \"v1\" is not known here (write skerry/v1)"),
-                                                                                       HasSubstr("kind: \"Ap\" is not a kind, did you mean App?")));
+    EXPECT_THAT(problems_of(json(R"({"apiVersion":"v1","kind":"Ap"})")),
+                testing::AllOf(HasSubstr("apiVersion: \"v1\" is not known here (write skerry/v1)"),
+                               HasSubstr("kind: \"Ap\" is not a kind, did you mean App?")));
     EXPECT_THAT(problems_of(json(R"({})")), testing::AllOf(HasSubstr("apiVersion: missing"), HasSubstr("kind: missing")));
     EXPECT_THAT(problems_of(json("[]")), HasSubstr("a list is not an object"));
     EXPECT_THAT(problems_of(json(R"({"apiVersion":7,"kind":[]})")), HasSubstr("kind: a list is not a kind"));
@@ -148,8 +151,9 @@ TEST(Mapping, SchemaHasOnlyTypesOfTheApi) {
         for (int i = 0; i < next->field_count(); ++i) {
             const FieldDescriptor* field = next->field(i);
             auto type = field->cpp_type();
-            EXPECT_TRUE(type == FieldDescriptor::CPPTYPE_STRING || type == FieldDescriptor::CPPTYPE_BOOL || type == FieldDescriptor::CPPTYPE_UINT32 ||
-                        type == FieldDescriptor::CPPTYPE_INT32 || type == FieldDescriptor::CPPTYPE_DOUBLE || type == FieldDescriptor::CPPTYPE_MESSAGE)
+            EXPECT_TRUE(type == FieldDescriptor::CPPTYPE_STRING || type == FieldDescriptor::CPPTYPE_BOOL ||
+                        type == FieldDescriptor::CPPTYPE_UINT32 || type == FieldDescriptor::CPPTYPE_INT32 ||
+                        type == FieldDescriptor::CPPTYPE_DOUBLE || type == FieldDescriptor::CPPTYPE_MESSAGE)
                 << field->full_name();
             if (field->is_map()) {
                 EXPECT_EQ(field->message_type()->map_key()->cpp_type(), FieldDescriptor::CPPTYPE_STRING) << field->full_name();
@@ -169,15 +173,23 @@ void fill(Message& message, int depth) {
         bool list = field->is_repeated();
         std::set<std::string> keys;
         for (int n = 0; n < times; ++n) switch (field->cpp_type()) {
-            case FieldDescriptor::CPPTYPE_STRING: list ? reflection->AddString(&message, field, text()) : reflection->SetString(&message, field, text()); break;
-            case FieldDescriptor::CPPTYPE_BOOL: reflection->SetBool(&message, field, *rc::gen::arbitrary<bool>()); break;
+            case FieldDescriptor::CPPTYPE_STRING:
+                list ? reflection->AddString(&message, field, text()) : reflection->SetString(&message, field, text());
+                break;
+            case FieldDescriptor::CPPTYPE_BOOL:
+                reflection->SetBool(&message, field, *rc::gen::arbitrary<bool>());
+                break;
             case FieldDescriptor::CPPTYPE_UINT32: {
                 auto value = *rc::gen::arbitrary<std::uint32_t>();
                 list ? reflection->AddUInt32(&message, field, value) : reflection->SetUInt32(&message, field, value);
                 break;
             }
-            case FieldDescriptor::CPPTYPE_INT32: reflection->SetInt32(&message, field, *rc::gen::arbitrary<std::int32_t>()); break;
-            case FieldDescriptor::CPPTYPE_DOUBLE: reflection->SetDouble(&message, field, *rc::gen::arbitrary<int>() / 64.0); break;
+            case FieldDescriptor::CPPTYPE_INT32:
+                reflection->SetInt32(&message, field, *rc::gen::arbitrary<std::int32_t>());
+                break;
+            case FieldDescriptor::CPPTYPE_DOUBLE:
+                reflection->SetDouble(&message, field, *rc::gen::arbitrary<int>() / 64.0);
+                break;
             default:
                 if (depth == 0) break;
                 if (field->is_map()) {
@@ -186,7 +198,8 @@ void fill(Message& message, int depth) {
                     entry->GetReflection()->SetString(entry, field->message_type()->map_key(), key);
                     entry->GetReflection()->SetString(entry, field->message_type()->map_value(), text());
                 } else
-                    fill(list ? *reflection->AddMessage(&message, field) : *reflection->MutableMessage(&message, field), depth - 1);
+                    fill(list ? *reflection->AddMessage(&message, field) : *reflection->MutableMessage(&message, field),
+                         depth - 1);
             }
     }
 }
@@ -202,7 +215,8 @@ TEST(Mapping, EveryMessageSurvivesJson) {
             Parsed again = parse_object(*parsed, Unknown::refuse, problems);
             RC_ASSERT(problems.text() == "");
             // A metadata that was absent is present but empty.
-            if (!message->GetReflection()->HasField(*message, kind.descriptor->FindFieldByName("metadata"))) metadata(*message) = Meta();
+            if (!message->GetReflection()->HasField(*message, kind.descriptor->FindFieldByName("metadata")))
+                metadata(*message) = Meta();
             RC_ASSERT(google::protobuf::util::MessageDifferencer::Equals(*message, *again.message));
         }
     }));
@@ -211,18 +225,24 @@ TEST(Mapping, EveryMessageSurvivesJson) {
 /// Any JSON value at all, for any kind: problems perhaps, never a crash.
 Json any_json(int depth) {
     switch (*rc::gen::inRange(0, depth > 0 ? 7 : 5)) {
-    case 0: return {};
-    case 1: return Json(*rc::gen::arbitrary<bool>());
-    case 2: return Json(*rc::gen::arbitrary<std::int64_t>());
-    case 3: return Json(*rc::gen::arbitrary<double>());
-    case 4: return Json(*rc::gen::arbitrary<std::string>());
+    case 0:
+        return {};
+    case 1:
+        return Json(*rc::gen::arbitrary<bool>());
+    case 2:
+        return Json(*rc::gen::arbitrary<std::int64_t>());
+    case 3:
+        return Json(*rc::gen::arbitrary<double>());
+    case 4:
+        return Json(*rc::gen::arbitrary<std::string>());
     case 5: {
         Json items = Json::array();
         for (int i = *rc::gen::inRange(0, 3); i > 0; --i) items.push(any_json(depth - 1));
         return items;
     }
     default: {
-        static const std::vector<std::string> names{"metadata", "name", "spec", "status", "components", "labels", "data", "ports", "port", "env", "conditions", "x"};
+        static const std::vector<std::string> names{"metadata", "name",  "spec", "status", "components", "labels",
+                                                    "data",     "ports", "port", "env",    "conditions", "x"};
         Json members = Json::object();
         for (int i = *rc::gen::inRange(0, 5); i > 0; --i) members.set(*rc::gen::elementOf(names), any_json(depth - 1));
         return members;

@@ -29,14 +29,16 @@ const KindFacts* read_kind(const Json& json, Problems& problems) {
     for (const KindFacts& kind : all_kinds()) known.push_back(kind.name);
     const Json* word = json.find("kind");
     if (!word || !word->string()) {
-        problems.add("kind", (word && !word->is_null() ? std::string(word->shape()) + " is not a kind" : "missing") + " (write one of " + choices(known) + ")");
+        problems.add("kind", (word && !word->is_null() ? std::string(word->shape()) + " is not a kind" : "missing") +
+                                 " (write one of " + choices(known) + ")");
         return nullptr;
     }
     for (const KindFacts& kind : all_kinds())
         if (kind.name == *word->string()) return &kind;
     std::string_view near = closest(*word->string(), known);
-    problems.add("kind", quoted(*word->string()) + " is not a kind" +
-                             (near.empty() ? " (write one of " + choices(known) + ")" : ", did you mean " + std::string(near) + "?"));
+    problems.add("kind",
+                 quoted(*word->string()) + " is not a kind" +
+                     (near.empty() ? " (write one of " + choices(known) + ")" : ", did you mean " + std::string(near) + "?"));
     return nullptr;
 }
 

@@ -19,8 +19,8 @@ struct ImageRef {
     bool operator==(const ImageRef&) const = default;
 };
 
-/// `[project/]name[:tag][@sha256:…]`. Anything else is `invalid`, with the remedy (names of other registries have more parts; such images
-/// are pushed into a project first).
+/// `[project/]name[:tag][@sha256:…]`. Anything else is `invalid`, with the remedy (names of other registries have more parts;
+/// such images are pushed into a project first).
 Result<ImageRef> parse_image(std::string_view text, std::string_view default_project);
 
 } // namespace skerry::model

@@ -1,7 +1,7 @@
-#include "model/reference.h"
 #include "model/app.pb.h"
 #include "model/example_test.h"
 #include "model/law.h"
+#include "model/reference.h"
 #include "model/substitute.h"
 
 #include <rapidcheck.h>
@@ -19,7 +19,8 @@ TEST(ImageRef, Parts) {
 }
 
 TEST(ImageRef, RefusesWithTheRemedy) {
-    for (const char* text : {"", "/", "a/", "/a", "a/b/c", "docker.io/nginx", "localhost:5000/nginx", "A", "a:", "a:b:c", "a@b", "a@sha256:1", "a b", "a/b/c:1", "a_b", "..", "../a"}) {
+    for (const char* text : {"", "/", "a/", "/a", "a/b/c", "docker.io/nginx", "localhost:5000/nginx", "A", "a:", "a:b:c", "a@b",
+                             "a@sha256:1", "a b", "a/b/c:1", "a_b", "..", "../a"}) {
         auto image = parse_image(text, "default");
         ASSERT_FALSE(image) << text;
         EXPECT_THAT(image.error().message, testing::HasSubstr("(")) << text;
@@ -49,8 +50,10 @@ TEST(Substitute, ReplacesReferences) {
 }
 
 TEST(Substitute, KnowsItsNames) {
-    for (const char* name : {"site.name", "site.values.printer", "site.values.a.b", "node.name", "instance.name", "app.name"}) EXPECT_TRUE(is_known_reference(name)) << name;
-    for (const char* name : {"", "site", "site.values", "site.values.", "site.values.a b", "date", "site.name "}) EXPECT_FALSE(is_known_reference(name)) << name;
+    for (const char* name : {"site.name", "site.values.printer", "site.values.a.b", "node.name", "instance.name", "app.name"})
+        EXPECT_TRUE(is_known_reference(name)) << name;
+    for (const char* name : {"", "site", "site.values", "site.values.", "site.values.a b", "date", "site.name "})
+        EXPECT_FALSE(is_known_reference(name)) << name;
 }
 
 TEST(Law, HoldsOnlyWithin) {

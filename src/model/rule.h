@@ -17,7 +17,9 @@ inline std::string join(std::string_view path, std::string_view name) {
     return path.empty() ? shown : std::string(path) + "." + shown;
 }
 
-inline std::string join(std::string_view path, std::size_t index) { return std::string(path) + "[" + std::to_string(index) + "]"; }
+inline std::string join(std::string_view path, std::size_t index) {
+    return std::string(path) + "[" + std::to_string(index) + "]";
+}
 
 /// Items shown in a message: `a, b or c`.
 template<class Words>

@@ -56,7 +56,8 @@ Json plain_scalar(std::string_view text) {
     std::string_view unsigned_text = text.starts_with('+') ? text.substr(1) : text;
     std::int64_t whole = 0;
     const char* last = unsigned_text.data() + unsigned_text.size();
-    if (auto [end, error] = std::from_chars(unsigned_text.data(), last, whole); error == std::errc() && end == last) return Json(whole);
+    if (auto [end, error] = std::from_chars(unsigned_text.data(), last, whole); error == std::errc() && end == last)
+        return Json(whole);
     double real = 0;
     auto [end, error] = std::from_chars(unsigned_text.data(), last, real);
     if (error == std::errc() && end == last && std::isfinite(real)) return Json(real);
@@ -72,10 +73,11 @@ bool is_utf8(std::string_view text) {
             i += 1;
         else if (first >= 0xC2 && first <= 0xDF && tail(i + 1))
             i += 2;
-        else if ((first & 0xF0) == 0xE0 && tail(i + 1) && tail(i + 2) && !(first == 0xE0 && byte(i + 1) < 0xA0) && !(first == 0xED && byte(i + 1) > 0x9F))
+        else if ((first & 0xF0) == 0xE0 && tail(i + 1) && tail(i + 2) && !(first == 0xE0 && byte(i + 1) < 0xA0) &&
+                 !(first == 0xED && byte(i + 1) > 0x9F))
             i += 3;
-        else if (first >= 0xF0 && first <= 0xF4 && tail(i + 1) && tail(i + 2) && tail(i + 3) && !(first == 0xF0 && byte(i + 1) < 0x90) &&
-                 !(first == 0xF4 && byte(i + 1) > 0x8F))
+        else if (first >= 0xF0 && first <= 0xF4 && tail(i + 1) && tail(i + 2) && tail(i + 3) &&
+                 !(first == 0xF0 && byte(i + 1) < 0x90) && !(first == 0xF4 && byte(i + 1) > 0x8F))
             i += 4;
         else
             return false;

@@ -55,7 +55,8 @@ SchemaText::SchemaText() : state_(std::make_unique<State>()) {
             const auto& message = file.message_type(path[1]);
             std::string name = file.package() + "." + message.name();
             if (path.size() == 4 && path[2] == fields) name += "." + message.field(path[3]).name();
-            if (path.size() == 2 || (path.size() == 4 && path[2] == fields)) state_->by_name.emplace(std::move(name), std::move(text));
+            if (path.size() == 2 || (path.size() == 4 && path[2] == fields))
+                state_->by_name.emplace(std::move(name), std::move(text));
         }
 }
 
@@ -86,8 +87,12 @@ Json bound(double value) {
 Json value_schema(const FieldDescriptor* field, std::string_view prefix) {
     Json out = Json::object();
     switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_MESSAGE: out.set("$ref", std::string(prefix) + definition_name(field->message_type())); return out;
-    case FieldDescriptor::CPPTYPE_BOOL: out.set("type", "boolean"); return out;
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+        out.set("$ref", std::string(prefix) + definition_name(field->message_type()));
+        return out;
+    case FieldDescriptor::CPPTYPE_BOOL:
+        out.set("type", "boolean");
+        return out;
     case FieldDescriptor::CPPTYPE_DOUBLE:
         out.set("type", "number");
         out.set("format", "double");
@@ -97,13 +102,15 @@ Json value_schema(const FieldDescriptor* field, std::string_view prefix) {
         out.set("type", "integer");
         out.set("format", "int64");
         return out;
-    default: out.set("type", "string");
+    default:
+        out.set("type", "string");
     }
     if (field->type() == FieldDescriptor::TYPE_BYTES) out.set("format", "byte");
     return out;
 }
 
-/// What Rule.format is called among JSON Schema's formats, where there is such a word; else our own word, which clients pass over.
+/// What Rule.format is called among JSON Schema's formats, where there is such a word; else our own word, which clients pass
+/// over.
 std::string json_format(const std::string& format) {
     if (format == "time") return "date-time";
     return format;
@@ -121,9 +128,11 @@ void add_rule(Json& schema, const FieldDescriptor* field) {
         if (rule.has_minimum()) single.set("minimum", bound(rule.minimum()));
         if (rule.has_maximum()) single.set("maximum", bound(rule.maximum()));
     }
-    if (rule.max()) schema.set(field->is_map() ? "maxProperties" : field->is_repeated() ? "maxItems" : "maxLength", std::int64_t{rule.max()});
+    if (rule.max())
+        schema.set(field->is_map() ? "maxProperties" : field->is_repeated() ? "maxItems" : "maxLength", std::int64_t{rule.max()});
     if (!rule.preset().empty() && field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE)
-        schema.set("default", field->cpp_type() == FieldDescriptor::CPPTYPE_UINT32 ? Json(std::int64_t{std::stol(rule.preset())}) : Json(rule.preset()));
+        schema.set("default", field->cpp_type() == FieldDescriptor::CPPTYPE_UINT32 ? Json(std::int64_t{std::stol(rule.preset())})
+                                                                                   : Json(rule.preset()));
     if (!rule.key().empty()) {
         schema.set("x-kubernetes-list-type", "map");
         schema.set("x-kubernetes-list-map-keys", Json::array({Json(rule.key())}));

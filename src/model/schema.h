@@ -36,8 +36,8 @@ private:
 /// "skerry.v1.App": name of a message's definition.
 std::string definition_name(const google::protobuf::Descriptor*);
 
-/// JSON Schema (as OpenAPI 3.0 knows it) of one message: properties with descriptions, formats, enums, bounds, required. Submessages are
-/// references `{"$ref": prefix + definition_name}`. Kinds have apiVersion and kind too.
+/// JSON Schema (as OpenAPI 3.0 knows it) of one message: properties with descriptions, formats, enums, bounds, required.
+/// Submessages are references `{"$ref": prefix + definition_name}`. Kinds have apiVersion and kind too.
 Json json_schema(const google::protobuf::Descriptor*, const SchemaText&, std::string_view prefix);
 
 /// definition_name → json_schema of every kind and everything they reach. `prefix` such as "#/components/schemas/".

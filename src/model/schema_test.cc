@@ -1,13 +1,14 @@
-#include "model/schema.h"
 #include "model/app.pb.h"
 #include "model/example_test.h"
+#include "model/schema.h"
 
 namespace skerry::model::test {
 namespace {
 
 TEST(Schema, CarriesTheComments) {
     SchemaText text;
-    EXPECT_EQ(text.of(App::descriptor()), "What a user deploys: components, each an image with a runtime, and rules of where and how they run.");
+    EXPECT_EQ(text.of(App::descriptor()),
+              "What a user deploys: components, each an image with a runtime, and rules of where and how they run.");
     EXPECT_EQ(text.of(AppSpec::descriptor()->FindFieldByName("state")), "Whether its instances run.");
 }
 

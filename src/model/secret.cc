@@ -1,5 +1,5 @@
-#include "model/secret.pb.h"
 #include "model/kind_rules.h"
+#include "model/secret.pb.h"
 #include "model/validate.h"
 
 namespace skerry::model {
@@ -15,12 +15,15 @@ std::size_t total(const Map& map) {
 
 void check_total(std::size_t bytes, Problems& problems) {
     if (bytes > largest_data)
-        problems.add("data", std::to_string(bytes) + " bytes of keys and values; at most " + std::to_string(largest_data) + " are accepted (put large files into an image)");
+        problems.add("data", std::to_string(bytes) + " bytes of keys and values; at most " + std::to_string(largest_data) +
+                                 " are accepted (put large files into an image)");
 }
 
 } // namespace
 
-void check(const Secret& secret, Problems& problems) { check_total(total(secret.data()) + total(secret.string_data()), problems); }
+void check(const Secret& secret, Problems& problems) {
+    check_total(total(secret.data()) + total(secret.string_data()), problems);
+}
 void check(const Config& config, Problems& problems) { check_total(total(config.data()), problems); }
 
 } // namespace skerry::model

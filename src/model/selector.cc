@@ -23,7 +23,8 @@ public:
         skip();
         if (rest_.empty()) return selector;
         for (;;) {
-            if (selector.match_expressions_size() >= most_terms) return refuse("has more than " + std::to_string(most_terms) + " terms");
+            if (selector.match_expressions_size() >= most_terms)
+                return refuse("has more than " + std::to_string(most_terms) + " terms");
             TRY_VOID(term(*selector.add_match_expressions()));
             skip();
             if (rest_.empty()) return selector;
@@ -52,7 +53,8 @@ private:
         std::string_view operation = word();
         if (operation == "in") return several(term, "In");
         if (operation == "notin") return several(term, "NotIn");
-        return refuse("has " + quoted(operation.empty() ? rest_.substr(0, 16) : operation) + " where =, !=, in or notin should be");
+        return refuse("has " + quoted(operation.empty() ? rest_.substr(0, 16) : operation) +
+                      " where =, !=, in or notin should be");
     }
 
     Result<void> one(Requirement& term, const char* operation) {
@@ -68,7 +70,8 @@ private:
         for (;;) {
             skip();
             TRY_VOID(value(term));
-            if (term.values_size() > most_terms) return refuse("has more than " + std::to_string(most_terms) + " values for " + quoted(term.key()));
+            if (term.values_size() > most_terms)
+                return refuse("has more than " + std::to_string(most_terms) + " values for " + quoted(term.key()));
             skip();
             if (take(")")) return {};
             if (!take(",")) return refuse("has an unclosed list behind " + quoted(term.key()));
@@ -113,7 +116,8 @@ bool holds_for(const Requirement& term, const Labels& labels) {
 } // namespace
 
 Result<Selector> parse_label_selector(std::string_view text) {
-    if (text.size() > longest) return fail(Code::invalid, "the label selector is longer than " + std::to_string(longest) + " bytes");
+    if (text.size() > longest)
+        return fail(Code::invalid, "the label selector is longer than " + std::to_string(longest) + " bytes");
     return Parser(text).parse();
 }
 

@@ -29,8 +29,8 @@ public:
     static Result<FieldSelector> parse(std::string_view text);
 
     bool empty() const { return terms_.empty(); }
-    /// Every path must lead to a text, number or boolean of the kind; else `invalid`, naming the path. `metadata.namespace` counts for
-    /// every kind.
+    /// Every path must lead to a text, number or boolean of the kind; else `invalid`, naming the path. `metadata.namespace`
+    /// counts for every kind.
     Result<void> check(Kind) const;
     /// An absent field counts as "".
     bool matches(const google::protobuf::Message&) const;

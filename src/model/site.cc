@@ -1,8 +1,8 @@
-#include "model/site.pb.h"
 #include "model/format.h"
 #include "model/kind_rules.h"
 #include "model/node.pb.h"
 #include "model/rule.h"
+#include "model/site.pb.h"
 #include "model/validate.h"
 
 #include <set>
@@ -21,7 +21,8 @@ void check(const Site& site, Problems& problems) {
     }
     const Location& place = site.spec().location();
     if (place.has_latitude() != place.has_longitude())
-        problems.add("spec.location", place.has_latitude() ? "has a latitude without a longitude (write both)" : "has a longitude without a latitude (write both)");
+        problems.add("spec.location", place.has_latitude() ? "has a latitude without a longitude (write both)"
+                                                           : "has a longitude without a latitude (write both)");
 }
 
 void check(const Node& node, Problems& problems) {
@@ -29,7 +30,8 @@ void check(const Node& node, Problems& problems) {
     const std::string& site = node.spec().site();
     if (name.empty() || site.empty() || name == site) return;
     if (!name.starts_with(site + ".") || !is_label(std::string_view(name).substr(site.size() + 1)))
-        problems.add("metadata.name", quoted(name) + " does not name a node of site " + site + " (use " + site + " or " + site + ".NODE)");
+        problems.add("metadata.name",
+                     quoted(name) + " does not name a node of site " + site + " (use " + site + " or " + site + ".NODE)");
 }
 
 } // namespace skerry::model

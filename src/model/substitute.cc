@@ -21,7 +21,8 @@ Result<void> walk(std::string_view text, Plain plain, Name name) {
             text.remove_prefix(3);
         } else if (text.starts_with("$(")) {
             std::size_t close = text.find(')');
-            if (close == std::string_view::npos) return fail(Code::invalid, "\"$(\" is not closed (write $$( for the characters themselves)");
+            if (close == std::string_view::npos)
+                return fail(Code::invalid, "\"$(\" is not closed (write $$( for the characters themselves)");
             TRY_VOID(name(text.substr(2, close - 2)));
             text.remove_prefix(close + 1);
         } else if (!text.empty()) {
@@ -38,7 +39,8 @@ Result<std::string> substitute(std::string_view text, const std::function<std::o
     std::string out;
     auto add = [&](std::string_view piece) -> Result<void> {
         if (out.size() + piece.size() > largest_variable)
-            return fail(Code::exhausted, "more than " + std::to_string(largest_variable) + " bytes once its references are replaced");
+            return fail(Code::exhausted,
+                        "more than " + std::to_string(largest_variable) + " bytes once its references are replaced");
         out += piece;
         return {};
     };

@@ -10,8 +10,9 @@
 
 namespace skerry::model {
 
-/// Replaces `$(name)` by what `lookup` gives; `$$(` stands for `$(` itself; any other `$` is left alone. A name that `lookup` does not
-/// know is `not_found`, an unclosed `$(` is `invalid`, more than 128 KiB of result (the kernel's bound for one variable) `exhausted`.
+/// Replaces `$(name)` by what `lookup` gives; `$$(` stands for `$(` itself; any other `$` is left alone. A name that `lookup`
+/// does not know is `not_found`, an unclosed `$(` is `invalid`, more than 128 KiB of result (the kernel's bound for one variable)
+/// `exhausted`.
 Result<std::string> substitute(std::string_view text, const std::function<std::optional<std::string>(std::string_view)>& lookup);
 
 /// The names that `text` refers to, in order, each as often as it stands there.

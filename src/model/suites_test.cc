@@ -34,7 +34,8 @@ public:
         std::string pattern = (fs::temp_directory_path() / "skerry-suite-XXXXXX").string();
         if (!mkdtemp(pattern.data())) missing_ = "no temporary folder";
         folder_ = pattern;
-        if (std::system(("tar -xzf '" + file.string() + "' -C '" + pattern + "'").c_str()) != 0) missing_ = "tar cannot unpack " + file.string();
+        if (std::system(("tar -xzf '" + file.string() + "' -C '" + pattern + "'").c_str()) != 0)
+            missing_ = "tar cannot unpack " + file.string();
     }
     ~Suite() {
         if (!folder_.empty()) fs::remove_all(folder_);
@@ -62,10 +63,10 @@ bool in_ci() {
     return ci && std::string_view(ci) == "true";
 }
 
-#define NEED(suite)                                                                                                               \
-    if (!(suite).missing().empty()) {                                                                                             \
-        if (in_ci()) FAIL() << (suite).missing();                                                                                 \
-        GTEST_SKIP() << (suite).missing();                                                                                        \
+#define NEED(suite)                                                                                                              \
+    if (!(suite).missing().empty()) {                                                                                            \
+        if (in_ci()) FAIL() << (suite).missing();                                                                                \
+        GTEST_SKIP() << (suite).missing();                                                                                       \
     }
 
 TEST(JsonSuite, AcceptsAndRefusesAsTheStandardSays) {
@@ -89,9 +90,11 @@ TEST(JsonSuite, AcceptsAndRefusesAsTheStandardSays) {
 
 /// The suite shows invisible characters by visible ones.
 std::string shown_for_real(std::string text) {
-    static const std::pair<std::string, std::string> signs[] = {{"␣", " "}, {"—»", "»"}, {"»", "\t"}, {"↵", ""}, {"∎\n", ""}, {"←", "\r"}, {"⇔", "\xef\xbb\xbf"}};
+    static const std::pair<std::string, std::string> signs[] = {{"␣", " "},  {"—»", "»"}, {"»", "\t"},          {"↵", ""},
+                                                                {"∎\n", ""}, {"←", "\r"}, {"⇔", "\xef\xbb\xbf"}};
     for (auto& [sign, meant] : signs)
-        for (std::size_t at = text.find(sign); at != std::string::npos; at = text.find(sign)) text.replace(at, sign.size(), meant);
+        for (std::size_t at = text.find(sign); at != std::string::npos; at = text.find(sign))
+            text.replace(at, sign.size(), meant);
     return text;
 }
 
@@ -124,12 +127,14 @@ std::vector<Json> values_of(const std::string& text) {
 TEST(YamlSuite, ReadsWhatItAcceptsAsTheSuiteSays) {
     Suite suite("yaml-test-suite/src.tar.gz");
     NEED(suite);
-    // What the parser underneath (yaml-cpp 0.7) gets wrong: texts of empty lines only, and a bare block text at the left margin. Objects
-    // of ours are maps with one-line or indented texts, which it reads as the suite says.
+    // What the parser underneath (yaml-cpp 0.7) gets wrong: texts of empty lines only, and a bare block text at the left margin.
+    // Objects of ours are maps with one-line or indented texts, which it reads as the suite says.
     const std::set<std::string> known_wrong{"L24T-1", "M7A3", "NAT4", "W4TN"};
-    // Not YAML by the suite, but read: odd indentation, comments without a space, commas too many, directives that are out of place.
-    const std::set<std::string> known_lax{"236B", "3HFZ", "7MNF", "9C9N", "9CWY",   "9JBA", "9MAG", "9MMA", "B63P", "CQ3W", "CTN5",   "CVW2", "DK95-1",
-                                          "EB22", "G5U8", "G9HC", "H7J7", "HRE5", "MUS6-1", "QB6E", "RHX7", "S98Z", "SU5Z", "X4QW", "Y79Y-3", "YJV2"};
+    // Not YAML by the suite, but read: odd indentation, comments without a space, commas too many, directives that are out of
+    // place.
+    const std::set<std::string> known_lax{"236B",   "3HFZ", "7MNF", "9C9N",   "9CWY", "9JBA", "9MAG",   "9MMA", "B63P",
+                                          "CQ3W",   "CTN5", "CVW2", "DK95-1", "EB22", "G5U8", "G9HC",   "H7J7", "HRE5",
+                                          "MUS6-1", "QB6E", "RHX7", "S98Z",   "SU5Z", "X4QW", "Y79Y-3", "YJV2"};
     int right = 0, refused = 0;
     std::string wrong, lax;
     for (auto& [file, text] : suite.files("src")) {
@@ -145,11 +150,13 @@ TEST(YamlSuite, ReadsWhatItAcceptsAsTheSuiteSays) {
                 refused += !read;
                 if (read && !known_lax.contains(name)) lax += " " + name;
             } else if (each.find("json") && each.find("json")->string()) {
-                if (!read) continue; // stricter than YAML: tags, keys, duplicate names, and what the parser underneath does not know
+                if (!read)
+                    continue; // stricter than YAML: tags, keys, duplicate names, and what the parser underneath does not know
                 std::string got = write_json(ordered(Json::array(*read)));
                 std::string want = write_json(ordered(Json::array(values_of(*each.find("json")->string()))));
                 right += got == want;
-                if (got != want && !known_wrong.contains(name)) wrong += " " + name + "\n   read " + got + "\n   want " + want + "\n";
+                if (got != want && !known_wrong.contains(name))
+                    wrong += " " + name + "\n   read " + got + "\n   want " + want + "\n";
             }
         }
     }

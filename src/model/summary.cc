@@ -7,7 +7,9 @@ namespace skerry::model {
 
 namespace {
 
-bool is_fault(std::string_view type) { return type == "NameTaken" || type == "Removing" || type == "Halted" || type == "Revoked"; }
+bool is_fault(std::string_view type) {
+    return type == "NameTaken" || type == "Removing" || type == "Halted" || type == "Revoked";
+}
 
 std::string word(const Condition& condition) {
     if (!condition.reason().empty()) return condition.reason();

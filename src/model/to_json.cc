@@ -25,13 +25,20 @@ Json single(const Message& message, const FieldDescriptor* field) {
     const Reflection* reflection = message.GetReflection();
     std::string scratch;
     switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING: return text_of(field, reflection->GetStringReference(message, field, &scratch));
-    case FieldDescriptor::CPPTYPE_BOOL: return Json(reflection->GetBool(message, field));
-    case FieldDescriptor::CPPTYPE_UINT32: return Json(std::int64_t{reflection->GetUInt32(message, field)});
-    case FieldDescriptor::CPPTYPE_INT32: return Json(std::int64_t{reflection->GetInt32(message, field)});
-    case FieldDescriptor::CPPTYPE_DOUBLE: return Json(reflection->GetDouble(message, field));
-    case FieldDescriptor::CPPTYPE_MESSAGE: return to_json(reflection->GetMessage(message, field));
-    default: CHECK(false, "a field of a type that the API does not have: " + field->full_name());
+    case FieldDescriptor::CPPTYPE_STRING:
+        return text_of(field, reflection->GetStringReference(message, field, &scratch));
+    case FieldDescriptor::CPPTYPE_BOOL:
+        return Json(reflection->GetBool(message, field));
+    case FieldDescriptor::CPPTYPE_UINT32:
+        return Json(std::int64_t{reflection->GetUInt32(message, field)});
+    case FieldDescriptor::CPPTYPE_INT32:
+        return Json(std::int64_t{reflection->GetInt32(message, field)});
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+        return Json(reflection->GetDouble(message, field));
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+        return to_json(reflection->GetMessage(message, field));
+    default:
+        CHECK(false, "a field of a type that the API does not have: " + field->full_name());
     }
 }
 
@@ -39,13 +46,20 @@ Json item(const Message& message, const FieldDescriptor* field, int i) {
     const Reflection* reflection = message.GetReflection();
     std::string scratch;
     switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING: return text_of(field, reflection->GetRepeatedStringReference(message, field, i, &scratch));
-    case FieldDescriptor::CPPTYPE_BOOL: return Json(reflection->GetRepeatedBool(message, field, i));
-    case FieldDescriptor::CPPTYPE_UINT32: return Json(std::int64_t{reflection->GetRepeatedUInt32(message, field, i)});
-    case FieldDescriptor::CPPTYPE_INT32: return Json(std::int64_t{reflection->GetRepeatedInt32(message, field, i)});
-    case FieldDescriptor::CPPTYPE_DOUBLE: return Json(reflection->GetRepeatedDouble(message, field, i));
-    case FieldDescriptor::CPPTYPE_MESSAGE: return to_json(reflection->GetRepeatedMessage(message, field, i));
-    default: CHECK(false, "a field of a type that the API does not have: " + field->full_name());
+    case FieldDescriptor::CPPTYPE_STRING:
+        return text_of(field, reflection->GetRepeatedStringReference(message, field, i, &scratch));
+    case FieldDescriptor::CPPTYPE_BOOL:
+        return Json(reflection->GetRepeatedBool(message, field, i));
+    case FieldDescriptor::CPPTYPE_UINT32:
+        return Json(std::int64_t{reflection->GetRepeatedUInt32(message, field, i)});
+    case FieldDescriptor::CPPTYPE_INT32:
+        return Json(std::int64_t{reflection->GetRepeatedInt32(message, field, i)});
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+        return Json(reflection->GetRepeatedDouble(message, field, i));
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+        return to_json(reflection->GetRepeatedMessage(message, field, i));
+    default:
+        CHECK(false, "a field of a type that the API does not have: " + field->full_name());
     }
 }
 
@@ -63,7 +77,8 @@ Json map(const Message& message, const FieldDescriptor* field, int size) {
 }
 
 bool is_shown(const Message& message, const FieldDescriptor* field) {
-    if (field->has_presence() || message.GetReflection()->HasField(message, field)) return message.GetReflection()->HasField(message, field);
+    if (field->has_presence() || message.GetReflection()->HasField(message, field))
+        return message.GetReflection()->HasField(message, field);
     return field->cpp_type() != FieldDescriptor::CPPTYPE_STRING && message.GetDescriptor() != Meta::descriptor();
 }
 

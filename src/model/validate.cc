@@ -33,7 +33,8 @@ public:
     /// `whole`: absent submessages are walked as if they were empty, so that what they require is missed by its own name.
     void message(const Message& message, const std::string& path, bool whole = false) {
         const auto* descriptor = message.GetDescriptor();
-        for (int i = 0; i < descriptor->field_count(); ++i) field(message, descriptor->field(i), join(path, descriptor->field(i)->json_name()), whole);
+        for (int i = 0; i < descriptor->field_count(); ++i)
+            field(message, descriptor->field(i), join(path, descriptor->field(i)->json_name()), whole);
     }
 
 private:
@@ -44,25 +45,29 @@ private:
         bool present = field->is_repeated() ? size > 0 : reflection->HasField(message, field);
         if (!present) {
             if (rule.required()) problems_.add(path, "is required" + example(field));
-            if (whole && !field->is_repeated() && field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && field->name() == "spec")
+            if (whole && !field->is_repeated() && field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+                field->name() == "spec")
                 this->message(reflection->GetMessage(message, field), path);
             return;
         }
         if (!rule.refused().empty()) return problems_.add(path, "is not supported: " + rule.refused());
         if (field->is_repeated()) {
             if (rule.max() && static_cast<std::uint32_t>(size) > rule.max())
-                return problems_.add(path, "has " + std::to_string(size) + " items; at most " + std::to_string(rule.max()) + " are accepted");
+                return problems_.add(path, "has " + std::to_string(size) + " items; at most " + std::to_string(rule.max()) +
+                                               " are accepted");
             if (field->is_map()) return map(message, field, path, size);
             if (!rule.key().empty()) keys(message, field, path, size);
         }
         if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
             if (!field->is_repeated()) return this->message(reflection->GetMessage(message, field), path);
-            for (int i = 0; i < size; ++i) this->message(reflection->GetRepeatedMessage(message, field, i), join(path, static_cast<std::size_t>(i)));
+            for (int i = 0; i < size; ++i)
+                this->message(reflection->GetRepeatedMessage(message, field, i), join(path, static_cast<std::size_t>(i)));
         } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
             std::string scratch;
             if (!field->is_repeated()) return text(field, reflection->GetStringReference(message, field, &scratch), path);
             for (int i = 0; i < size; ++i)
-                text(field, reflection->GetRepeatedStringReference(message, field, i, &scratch), join(path, static_cast<std::size_t>(i)));
+                text(field, reflection->GetRepeatedStringReference(message, field, i, &scratch),
+                     join(path, static_cast<std::size_t>(i)));
         } else if (!field->is_repeated())
             number(message, field, path);
     }
@@ -78,12 +83,14 @@ private:
     void text(const FieldDescriptor* field, const std::string& value, const std::string& path) {
         const Rule& rule = rule_of(field);
         if (!field->is_repeated() && rule.max() && value.size() > rule.max())
-            return problems_.add(path, quoted(value) + " has " + std::to_string(value.size()) + " bytes; at most " + std::to_string(rule.max()) + " are accepted");
+            return problems_.add(path, quoted(value) + " has " + std::to_string(value.size()) + " bytes; at most " +
+                                           std::to_string(rule.max()) + " are accepted");
         if (rule.one_of_size() && std::find(rule.one_of().begin(), rule.one_of().end(), value) == rule.one_of().end()) {
             std::vector<std::string_view> known(rule.one_of().begin(), rule.one_of().end());
             std::string_view near = closest(value, known);
             return problems_.add(path, quoted(value) + " is not offered" +
-                                           (near.empty() ? " (use " + choices(offered(field)) + ")" : ", did you mean " + std::string(near) + "?"));
+                                           (near.empty() ? " (use " + choices(offered(field)) + ")"
+                                                         : ", did you mean " + std::string(near) + "?"));
         }
         if (is_not_yet(field->full_name(), value))
             return problems_.add(path, quoted(value) + " is not yet supported (use " + choices(offered(field)) + ")");
@@ -106,10 +113,17 @@ private:
         if (!rule.has_minimum() && !rule.has_maximum()) return;
         double value = 0;
         switch (field->cpp_type()) {
-        case FieldDescriptor::CPPTYPE_UINT32: value = reflection->GetUInt32(message, field); break;
-        case FieldDescriptor::CPPTYPE_INT32: value = reflection->GetInt32(message, field); break;
-        case FieldDescriptor::CPPTYPE_DOUBLE: value = reflection->GetDouble(message, field); break;
-        default: CHECK(false, "bounds on a field that is no number: " + field->full_name());
+        case FieldDescriptor::CPPTYPE_UINT32:
+            value = reflection->GetUInt32(message, field);
+            break;
+        case FieldDescriptor::CPPTYPE_INT32:
+            value = reflection->GetInt32(message, field);
+            break;
+        case FieldDescriptor::CPPTYPE_DOUBLE:
+            value = reflection->GetDouble(message, field);
+            break;
+        default:
+            CHECK(false, "bounds on a field that is no number: " + field->full_name());
         }
         bool low = rule.has_minimum() && !(value >= rule.minimum());
         bool high = rule.has_maximum() && !(value <= rule.maximum());
@@ -123,13 +137,15 @@ private:
     /// Keyed lists: the key is present (its own rule says so) and told only once.
     void keys(const Message& message, const FieldDescriptor* field, const std::string& path, int size) {
         const FieldDescriptor* key = field->message_type()->FindFieldByName(rule_of(field).key());
-        CHECK(key && key->cpp_type() == FieldDescriptor::CPPTYPE_STRING, "a list keyed by what its items lack: " + field->full_name());
+        CHECK(key && key->cpp_type() == FieldDescriptor::CPPTYPE_STRING,
+              "a list keyed by what its items lack: " + field->full_name());
         std::set<std::string> seen;
         for (int i = 0; i < size; ++i) {
             const Message& item = message.GetReflection()->GetRepeatedMessage(message, field, i);
             std::string value = item.GetReflection()->GetString(item, key);
             if (!value.empty() && !seen.insert(value).second)
-                problems_.add(join(join(path, static_cast<std::size_t>(i)), key->json_name()), quoted(value) + " is there twice (give each its own)");
+                problems_.add(join(join(path, static_cast<std::size_t>(i)), key->json_name()),
+                              quoted(value) + " is there twice (give each its own)");
         }
     }
 
@@ -158,12 +174,15 @@ void check_annotations(const Message& message, Problems& problems) {
     constexpr std::size_t most = 256 << 10;
     std::size_t total = 0;
     for (auto& [key, value] : metadata(message).annotations()) total += key.size() + value.size();
-    if (total > most) problems.add("metadata.annotations", std::to_string(total) + " bytes together; at most " + std::to_string(most) + " are accepted");
+    if (total > most)
+        problems.add("metadata.annotations",
+                     std::to_string(total) + " bytes together; at most " + std::to_string(most) + " are accepted");
 }
 
 void check_project(const KindFacts& kind, const Message& message, Problems& problems) {
     if (kind.fleet_wide && !metadata(message).namespace_().empty())
-        problems.add("metadata.namespace", quoted(metadata(message).namespace_()) + " on a " + std::string(kind.name) + ", which belongs to no project (remove it)");
+        problems.add("metadata.namespace", quoted(metadata(message).namespace_()) + " on a " + std::string(kind.name) +
+                                               ", which belongs to no project (remove it)");
 }
 
 void compare(const Message& before, const Message& after, const std::string& path, Problems& problems) {
@@ -178,7 +197,9 @@ void compare(const Message& before, const Message& after, const std::string& pat
         else if (rule_of(field).immutable()) {
             CHECK(field->cpp_type() == FieldDescriptor::CPPTYPE_STRING, field->full_name());
             std::string old = reflection->GetString(before, field), now = reflection->GetString(after, field);
-            if (old != now) problems.add(at, quoted(now) + " would change what stays for ever, " + quoted(old) + " (delete the object and create it anew)");
+            if (old != now)
+                problems.add(at, quoted(now) + " would change what stays for ever, " + quoted(old) +
+                                     " (delete the object and create it anew)");
         }
     }
 }
@@ -188,19 +209,26 @@ void compare(const Message& before, const Message& after, const std::string& pat
 void validate(Kind kind, const Message& message, Problems& problems) {
     CHECK(message.GetDescriptor() == facts(kind).descriptor, message.GetTypeName());
     if (std::size_t size = message.ByteSizeLong(); size > largest_object)
-        return problems.add("", "the object has " + std::to_string(size) + " bytes; at most " + std::to_string(largest_object) + " are accepted");
+        return problems.add("", "the object has " + std::to_string(size) + " bytes; at most " + std::to_string(largest_object) +
+                                    " are accepted");
     Walker(problems).message(message, "", true);
     if (!message.GetReflection()->HasField(message, message.GetDescriptor()->FindFieldByName("metadata")))
         problems.add("metadata.name", "is required");
     check_annotations(message, problems);
     check_project(facts(kind), message, problems);
     switch (kind) {
-    case Kind::app: return check(static_cast<const App&>(message), problems);
-    case Kind::site: return check(static_cast<const Site&>(message), problems);
-    case Kind::node: return check(static_cast<const Node&>(message), problems);
-    case Kind::secret: return check(static_cast<const Secret&>(message), problems);
-    case Kind::config: return check(static_cast<const Config&>(message), problems);
-    default: return;
+    case Kind::app:
+        return check(static_cast<const App&>(message), problems);
+    case Kind::site:
+        return check(static_cast<const Site&>(message), problems);
+    case Kind::node:
+        return check(static_cast<const Node&>(message), problems);
+    case Kind::secret:
+        return check(static_cast<const Secret&>(message), problems);
+    case Kind::config:
+        return check(static_cast<const Config&>(message), problems);
+    default:
+        return;
     }
 }
 

@@ -11,10 +11,12 @@ namespace {
 bool is_plain(std::string_view text) {
     if (text.empty() || !plain_scalar(text).string()) return false;
     // What YAML 1.1 reads as something else: kubectl and most tools still do.
-    static constexpr std::string_view words[] = {"y", "n", "yes", "no", "on", "off", "Y", "N", "Yes", "No", "On", "Off", "YES", "NO", "ON", "OFF", "<<", "="};
+    static constexpr std::string_view words[] = {"y",  "n",  "yes", "no",  "on", "off", "Y",   "N",  "Yes",
+                                                 "No", "On", "Off", "YES", "NO", "ON",  "OFF", "<<", "="};
     if (std::find(std::begin(words), std::end(words), text) != std::end(words)) return false;
     char first = text.front();
-    bool begins_well = ('a' <= first && first <= 'z') || ('A' <= first && first <= 'Z') || first == '/' || first == '_' || first == '(' || first == '$';
+    bool begins_well = ('a' <= first && first <= 'z') || ('A' <= first && first <= 'Z') || first == '/' || first == '_' ||
+                       first == '(' || first == '$';
     // Dates, times, versions and numbers of other bases begin with a digit.
     if (!begins_well || text.back() == ' ' || text.back() == ':') return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -26,12 +28,14 @@ bool is_plain(std::string_view text) {
     return true;
 }
 
-/// Double quotes: the escapes of JSON are YAML's too. Other bytes than ASCII's printable ones are well-formed UTF-8, as everywhere in Json.
+/// Double quotes: the escapes of JSON are YAML's too. Other bytes than ASCII's printable ones are well-formed UTF-8, as
+/// everywhere in Json.
 std::string in_quotes(std::string_view text) {
     std::string out = write_json(Json(text));
     // JSON leaves DEL and the C1 controls, NEL, LS, PS and the byte order mark as they are; YAML does not take all of them so.
     auto replace = [&](std::string_view bytes, std::string_view escape) {
-        for (std::size_t at = out.find(bytes); at != std::string::npos; at = out.find(bytes, at + escape.size())) out.replace(at, bytes.size(), escape);
+        for (std::size_t at = out.find(bytes); at != std::string::npos; at = out.find(bytes, at + escape.size()))
+            out.replace(at, bytes.size(), escape);
     };
     replace("\x7f", "\\x7f");
     replace("\xe2\x80\xa8", "\\L");
@@ -48,7 +52,8 @@ std::string in_quotes(std::string_view text) {
 
 /// Lines as they are, for scripts and certificates. Only where nothing in the text could be read otherwise.
 bool is_block(std::string_view text) {
-    if (text.find('\n') == std::string_view::npos || text.front() == ' ' || text.front() == '\n' || text.front() == '\t') return false;
+    if (text.find('\n') == std::string_view::npos || text.front() == ' ' || text.front() == '\n' || text.front() == '\t')
+        return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         auto byte = static_cast<std::uint8_t>(text[i]);
         if (byte >= 0x7f || (byte < 0x20 && byte != '\n')) return false;

@@ -24,8 +24,8 @@ namespace {
 
 constexpr std::string_view core_tags = "tag:yaml.org,2002:";
 
-/// Builds JSON from the parser's events and stops it where a bound is reached: the parser recurses once for each event that opens a
-/// collection, so its depth is bounded with ours.
+/// Builds JSON from the parser's events and stops it where a bound is reached: the parser recurses once for each event that opens
+/// a collection, so its depth is bounded with ours.
 class Builder : public YAML::EventHandler {
 public:
     Builder(std::string_view text, const YamlLimits& limits) : limits_(limits) {
@@ -42,7 +42,8 @@ public:
         anchors_.clear();
         open_.clear();
         if (++seen_ > limits_.documents) refuse(mark, "more than " + std::to_string(limits_.documents) + " documents");
-        if (seen_ > 1 && !is_announced(mark)) refuse(mark, "text behind the end of the document (indent it, or begin a new document with ---)");
+        if (seen_ > 1 && !is_announced(mark))
+            refuse(mark, "text behind the end of the document (indent it, or begin a new document with ---)");
         last_line_ = mark.line;
     }
     void OnDocumentEnd() override {}
@@ -78,7 +79,8 @@ public:
         add(source.value);
     }
 
-    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                         YAML::EmitterStyle::value) override {
         open(mark, tag, "seq", anchor, Json::array());
     }
     void OnSequenceEnd() override { close(); }
@@ -101,7 +103,8 @@ private:
         std::size_t values, bytes;
     };
 
-    /// The parser begins a new document wherever something is left behind the end of one. YAML wants `---` or an earlier `...` there.
+    /// The parser begins a new document wherever something is left behind the end of one. YAML wants `---` or an earlier `...`
+    /// there.
     bool is_announced(const YAML::Mark& mark) const {
         auto begins = [&](int line, std::string_view sign) {
             return static_cast<std::size_t>(line) < lines_.size() && lines_[static_cast<std::size_t>(line)].starts_with(sign);
@@ -117,8 +120,10 @@ private:
     void count(const YAML::Mark& mark, std::size_t values, std::size_t bytes) {
         values_ += values;
         bytes_ += bytes;
-        if (values_ > limits_.values) refuse(mark, "more than " + std::to_string(limits_.values) + " values, with aliases written out");
-        if (bytes_ > limits_.expanded_bytes) refuse(mark, "more than " + std::to_string(limits_.expanded_bytes) + " bytes of text, with aliases written out");
+        if (values_ > limits_.values)
+            refuse(mark, "more than " + std::to_string(limits_.values) + " values, with aliases written out");
+        if (bytes_ > limits_.expanded_bytes)
+            refuse(mark, "more than " + std::to_string(limits_.expanded_bytes) + " bytes of text, with aliases written out");
     }
 
     void key(const YAML::Mark& mark, const std::string& text, YAML::anchor_t anchor) {
@@ -139,12 +144,14 @@ private:
     }
 
     static void check_tag(const YAML::Mark& mark, const std::string& tag) {
-        if (tag != "!" && tag != std::string(core_tags) + "str") refuse(mark, "the tag " + quoted(tag) + " is not supported on a key");
+        if (tag != "!" && tag != std::string(core_tags) + "str")
+            refuse(mark, "the tag " + quoted(tag) + " is not supported on a key");
     }
 
     static Json tagged(const YAML::Mark& mark, const std::string& tag, const std::string& value) {
         if (tag == "!") return Json(value);
-        std::string_view word = std::string_view(tag).starts_with(core_tags) ? std::string_view(tag).substr(core_tags.size()) : std::string_view();
+        std::string_view word =
+            std::string_view(tag).starts_with(core_tags) ? std::string_view(tag).substr(core_tags.size()) : std::string_view();
         if (word == "str") return Json(value);
         Json read = plain_scalar(value);
         if (word == "int" && read.integer()) return read;
@@ -174,7 +181,8 @@ private:
             // What an anchor keeps is one more copy; these have a budget of the same size.
             std::size_t values = values_ - done.values, bytes = bytes_ - done.bytes;
             kept_values_ += values, kept_bytes_ += bytes;
-            if (kept_values_ > limits_.values || kept_bytes_ > limits_.expanded_bytes) refuse(YAML::Mark(), "too much is anchored (&)");
+            if (kept_values_ > limits_.values || kept_bytes_ > limits_.expanded_bytes)
+                refuse(YAML::Mark(), "too much is anchored (&)");
             anchors_.insert_or_assign(done.anchor, Anchored{done.value, values, bytes});
         }
         add(std::move(done.value));
@@ -216,7 +224,8 @@ public:
 
 Result<std::vector<Json>> parse_yaml(std::string_view text, YamlLimits limits) {
     if (text.size() > limits.bytes)
-        return fail(Code::exhausted, "YAML of " + std::to_string(text.size()) + " bytes; at most " + std::to_string(limits.bytes) + " are accepted");
+        return fail(Code::exhausted, "YAML of " + std::to_string(text.size()) + " bytes; at most " +
+                                         std::to_string(limits.bytes) + " are accepted");
     // The parser would guess another encoding from zero bytes and put something else for what is broken.
     if (!is_utf8(text) || text.find('\0') != std::string_view::npos) return fail(Code::invalid, "YAML: not UTF-8 text");
     try {
@@ -224,11 +233,13 @@ Result<std::vector<Json>> parse_yaml(std::string_view text, YamlLimits limits) {
         std::istream stream(&buffer);
         YAML::Parser parser(stream);
         Builder builder(text, limits);
-        while (parser.HandleNextDocument(builder)) {}
+        while (parser.HandleNextDocument(builder)) {
+        }
         return builder.take();
     } catch (const YAML::Exception& error) {
         if (error.mark.is_null()) return fail(Code::invalid, "YAML: " + error.msg);
-        return fail(Code::invalid, "YAML, line " + std::to_string(error.mark.line + 1) + ", column " + std::to_string(error.mark.column + 1) + ": " + error.msg);
+        return fail(Code::invalid, "YAML, line " + std::to_string(error.mark.line + 1) + ", column " +
+                                       std::to_string(error.mark.column + 1) + ": " + error.msg);
     } catch (const std::exception& error) {
         return fail(Code::invalid, std::string("YAML: ") + error.what());
     }

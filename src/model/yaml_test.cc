@@ -1,5 +1,5 @@
-#include "model/yaml.h"
 #include "model/scalar.h"
+#include "model/yaml.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,10 +19,13 @@ std::string read(std::string_view text, YamlLimits limits = {}) {
 }
 
 TEST(Yaml, ReadsScalarsByTheCoreSchema) {
-    EXPECT_EQ(read("[yes, no, on, off, true, False, null, ~, 12, -3, +4, 0o17, 0x1F, 1.5, 1e3, .5, 08, 1_000, 12:30, 0b1, .inf, 1.2.3, 2026-03-01, v1]"),
-              R"([["yes","no","on","off",true,false,null,null,12,-3,4,15,31,1.5,1000.0,0.5,8,"1_000","12:30","0b1",".inf","1.2.3","2026-03-01","v1"]])");
+    EXPECT_EQ(
+        read("[yes, no, on, off, true, False, null, ~, 12, -3, +4, 0o17, 0x1F, 1.5, 1e3, .5, 08, 1_000, 12:30, 0b1, .inf, 1.2.3, "
+             "2026-03-01, v1]"),
+        R"([["yes","no","on","off",true,false,null,null,12,-3,4,15,31,1.5,1000.0,0.5,8,"1_000","12:30","0b1",".inf","1.2.3","2026-03-01","v1"]])");
     EXPECT_EQ(read(R"(["1", 'true', "null", "", '~', !!str 5, !!int 7, ! 8])"), R"([["1","true","null","","~","5",7,"8"]])");
-    EXPECT_EQ(read("a:\nb: |\n  x\n  y\nc: >-\n  x\n  y\n80: z\n? q\n: r\n"), R"([{"a":null,"b":"x\ny\n","c":"x y","80":"z","q":"r"}])");
+    EXPECT_EQ(read("a:\nb: |\n  x\n  y\nc: >-\n  x\n  y\n80: z\n? q\n: r\n"),
+              R"([{"a":null,"b":"x\ny\n","c":"x y","80":"z","q":"r"}])");
     EXPECT_EQ(read("99999999999999999999"), "[100000000000000000000.0]");
 }
 
@@ -38,7 +41,8 @@ TEST(Yaml, ReadsStreams) {
 
 TEST(Yaml, RefusesWithALine) {
     EXPECT_THAT(read("a: 1\nb: 2\na: 3\n"), testing::AllOf(HasSubstr("line 3"), HasSubstr("the key \"a\" is there twice")));
-    EXPECT_THAT(read("x: &x {a: 1}\ny:\n  <<: *x\n"), testing::AllOf(HasSubstr("line 3"), HasSubstr("merge keys (<<) are not supported")));
+    EXPECT_THAT(read("x: &x {a: 1}\ny:\n  <<: *x\n"),
+                testing::AllOf(HasSubstr("line 3"), HasSubstr("merge keys (<<) are not supported")));
     EXPECT_EQ(read("'<<': 1"), R"([{"<<":1}])");
     EXPECT_THAT(read("a: !!binary YQ=="), HasSubstr("is not supported"));
     EXPECT_THAT(read("a: !mine {}"), HasSubstr("\"!mine\" is not supported"));
@@ -51,7 +55,9 @@ TEST(Yaml, RefusesWithALine) {
     EXPECT_THAT(read("&a {b: {c: *a}}"), HasSubstr("refers to a node that contains it"));
     EXPECT_THAT(read("&a [1, &a [*a]]"), HasSubstr("YAML"));
     using namespace std::string_view_literals;
-    for (std::string_view bad : std::vector<std::string_view>{"[", "]", "{", "}", "a: b: c", "\t- a", "a: 'x", "a: \"\\q\"", "*none", "- a\nb: c", "a: 1\n--- \n- b\nc: d", "[a] b", "a\0b: c"sv, "@x", "%YAML 9.9.9\n---\na", "\"\xff\"", "a: \xc0\x80"})
+    for (std::string_view bad : std::vector<std::string_view>{"[", "]", "{", "}", "a: b: c", "\t- a", "a: 'x", "a: \"\\q\"",
+                                                              "*none", "- a\nb: c", "a: 1\n--- \n- b\nc: d", "[a] b", "a\0b: c"sv,
+                                                              "@x", "%YAML 9.9.9\n---\na", "\"\xff\"", "a: \xc0\x80"})
         EXPECT_FALSE(parse_yaml(bad)) << bad;
 }
 
@@ -76,7 +82,8 @@ TEST(Yaml, BoundsBombs) {
 }
 
 TEST(Yaml, DepthEndsBeforeTheStack) {
-    for (std::string unit : {"[", "{a: ", "{? ", "- ", "? ", "[? ", "[{", "{[", "- ? ", "a: [", "!!seq [", "[? [", "{a: {? [", "&a [", "- - ? - "}) {
+    for (std::string unit :
+         {"[", "{a: ", "{? ", "- ", "? ", "[? ", "[{", "{[", "- ? ", "a: [", "!!seq [", "[? [", "{a: {? [", "&a [", "- - ? - "}) {
         std::string text;
         while (text.size() < (1 << 20)) text += unit;
         EXPECT_FALSE(parse_yaml(text)) << unit;
@@ -104,7 +111,8 @@ TEST(Yaml, Manifests) {
 }
 
 TEST(Yaml, WritesAsKubectlDoes) {
-    Json value = *parse_json(R"({"metadata":{"name":"till","labels":{"a.b/c":"true","n":"5"}},"spec":{"list":[{"name":"a","args":["--x=1","yes",""]},[1,[2]],{}],
+    Json value = *parse_json(
+        R"({"metadata":{"name":"till","labels":{"a.b/c":"true","n":"5"}},"spec":{"list":[{"name":"a","args":["--x=1","yes",""]},[1,[2]],{}],
         "script":"#!/bin/sh\necho\n","empty":[],"none":{},"null":null,"f":1.5,"b":false,"date":"2026-03-01","colon":"a: b","text":"two words"}})");
     EXPECT_EQ(write_yaml(value), R"(metadata:
   name: till
@@ -136,8 +144,53 @@ spec:
 }
 
 std::string any_text() {
-    static const std::vector<std::string> pieces{"a", "yes", "null", "~", "1", "0x1f", ".5", "e3", "-", ":", " ", "  ", "\n", "\n\n", "\t", "#", "'", "\"", "\\", "|", ">", "&a", "*a", "!", "%", "@", "`",
-                                                 "{", "}", "[", "]", ",", "?", "<<", "=", "---", "...", "\r", "\x01", "\x7f", "é", "\xc2\x85", "\xc2\xa0", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x90\xb3", "true"};
+    static const std::vector<std::string> pieces{"a",
+                                                 "yes",
+                                                 "null",
+                                                 "~",
+                                                 "1",
+                                                 "0x1f",
+                                                 ".5",
+                                                 "e3",
+                                                 "-",
+                                                 ":",
+                                                 " ",
+                                                 "  ",
+                                                 "\n",
+                                                 "\n\n",
+                                                 "\t",
+                                                 "#",
+                                                 "'",
+                                                 "\"",
+                                                 "\\",
+                                                 "|",
+                                                 ">",
+                                                 "&a",
+                                                 "*a",
+                                                 "!",
+                                                 "%",
+                                                 "@",
+                                                 "`",
+                                                 "{",
+                                                 "}",
+                                                 "[",
+                                                 "]",
+                                                 ",",
+                                                 "?",
+                                                 "<<",
+                                                 "=",
+                                                 "---",
+                                                 "...",
+                                                 "\r",
+                                                 "\x01",
+                                                 "\x7f",
+                                                 "é",
+                                                 "\xc2\x85",
+                                                 "\xc2\xa0",
+                                                 "\xe2\x80\xa8",
+                                                 "\xef\xbb\xbf",
+                                                 "\xf0\x9f\x90\xb3",
+                                                 "true"};
     std::string out;
     for (int n = *rc::gen::inRange(0, 6); n > 0; --n) out += *rc::gen::elementOf(pieces);
     return out;
@@ -145,11 +198,16 @@ std::string any_text() {
 
 Json any_value(int depth) {
     switch (*rc::gen::inRange(0, depth > 0 ? 8 : 5)) {
-    case 0: return {};
-    case 1: return Json(*rc::gen::arbitrary<bool>());
-    case 2: return Json(*rc::gen::arbitrary<std::int64_t>());
-    case 3: return Json(*rc::gen::arbitrary<int>() / 8.0 + 0.0625);
-    case 4: return Json(any_text());
+    case 0:
+        return {};
+    case 1:
+        return Json(*rc::gen::arbitrary<bool>());
+    case 2:
+        return Json(*rc::gen::arbitrary<std::int64_t>());
+    case 3:
+        return Json(*rc::gen::arbitrary<int>() / 8.0 + 0.0625);
+    case 4:
+        return Json(any_text());
     case 5: {
         Json items = Json::array();
         for (int n = *rc::gen::inRange(0, 4); n > 0; --n) items.push(any_value(depth - 1));

@@ -66,7 +66,9 @@ Result<Account> resolve_account(std::string_view user, std::string_view passwd, 
         if (fields[5].starts_with('/')) account.home = fields[5];
     });
     if (!found) {
-        if (!uid) return fail(Code::invalid, "user \"" + std::string(who.substr(0, 100)) + "\" is not in the image's /etc/passwd; use its number");
+        if (!uid)
+            return fail(Code::invalid,
+                        "user \"" + std::string(who.substr(0, 100)) + "\" is not in the image's /etc/passwd; use its number");
         account.uid = *uid;
         if (*uid == 0) account.home = "/root";
     }
@@ -80,7 +82,9 @@ Result<Account> resolve_account(std::string_view user, std::string_view passwd, 
             known = true;
             gid = line_gid;
         });
-        if (!gid) return fail(Code::invalid, "group \"" + std::string(which.substr(0, 100)) + "\" is not in the image's /etc/group; use its number");
+        if (!gid)
+            return fail(Code::invalid,
+                        "group \"" + std::string(which.substr(0, 100)) + "\" is not in the image's /etc/group; use its number");
         account.gid = *gid;
         account.groups = {*gid};
         return account;

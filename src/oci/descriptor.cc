@@ -33,13 +33,15 @@ namespace {
 bool is_media_type(std::string_view text) {
     auto slash = text.find('/');
     if (slash == text.npos || slash == 0 || slash + 1 == text.size() || text.size() > 255) return false;
-    return std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || std::string_view("!#$&-^_.+/").contains(static_cast<char>(c)); });
+    return std::ranges::all_of(
+        text, [](unsigned char c) { return std::isalnum(c) || std::string_view("!#$&-^_.+/").contains(static_cast<char>(c)); });
 }
 
 } // namespace
 
 Result<Descriptor> parse_descriptor(const Json& json, std::string_view field) {
-    if (!json.members()) return fail(Code::invalid, std::string(field) + ": " + std::string(json.shape()) + "; wanted a descriptor object");
+    if (!json.members())
+        return fail(Code::invalid, std::string(field) + ": " + std::string(json.shape()) + "; wanted a descriptor object");
     Fields fields{json, std::string(field)};
     Descriptor descriptor;
     descriptor.media_type = TRY(fields.text("mediaType", 255));
@@ -50,9 +52,11 @@ Result<Descriptor> parse_descriptor(const Json& json, std::string_view field) {
     descriptor.size = TRY(fields.number("size", 0, max_blob));
     descriptor.annotations = TRY(fields.text_map("annotations", 1000));
     if (const Json* platform = json.find("platform"); platform && !platform->is_null()) {
-        if (!platform->members()) return fail(Code::invalid, fields.name("platform") + ": " + std::string(platform->shape()) + "; wanted an object");
+        if (!platform->members())
+            return fail(Code::invalid, fields.name("platform") + ": " + std::string(platform->shape()) + "; wanted an object");
         Fields inner{*platform, fields.name("platform")};
-        descriptor.platform = Platform{TRY(inner.text("os", 64)), TRY(inner.text("architecture", 64)), TRY(inner.text("variant", 64))};
+        descriptor.platform =
+            Platform{TRY(inner.text("os", 64)), TRY(inner.text("architecture", 64)), TRY(inner.text("variant", 64))};
     }
     return descriptor;
 }

@@ -13,7 +13,8 @@ constexpr std::string_view prefix = "sha256:";
 
 bool is_digest(std::string_view text) {
     return text.size() == prefix.size() + 64 && text.starts_with(prefix) &&
-           std::ranges::all_of(text.substr(prefix.size()), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+           std::ranges::all_of(text.substr(prefix.size()),
+                               [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 Result<void> check_digest(std::string_view field, std::string_view text) {

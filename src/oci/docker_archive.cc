@@ -25,8 +25,10 @@ Result<const Json*> pick(const Json::Array& images, const std::string& reference
         for (auto& tag : tags) all += (all.empty() ? "" : ", ") + tag;
     }
     if (reference.empty() && images.size() == 1) return &images[0];
-    if (reference.empty()) return fail(Code::invalid, "the archive holds " + std::to_string(images.size()) + " images; choose one of: " + all);
-    return fail(Code::not_found, "the archive has no image \"" + reference + "\"; it has: " + (all.empty() ? "none with a tag" : all));
+    if (reference.empty())
+        return fail(Code::invalid, "the archive holds " + std::to_string(images.size()) + " images; choose one of: " + all);
+    return fail(Code::not_found,
+                "the archive has no image \"" + reference + "\"; it has: " + (all.empty() ? "none with a tag" : all));
 }
 
 } // namespace
@@ -40,21 +42,27 @@ Result<DockerImage> convert_docker_archive(ImageFiles& files, std::string_view l
     std::string config_name = TRY(fields.text("Config", 1024));
     auto layer_names = TRY(fields.texts("Layers", max_layers, 1024));
     auto config = TRY(files.document(config_name));
-    if (config_name.empty() || !config) return fail(Code::invalid, "manifest.json: Config: \"" + config_name + "\" is not in the archive");
+    if (config_name.empty() || !config)
+        return fail(Code::invalid, "manifest.json: Config: \"" + config_name + "\" is not in the archive");
 
     DockerImage image;
     image.config = std::move(*config);
     auto parsed = TRY(parse_image_config(image.config));
     if (parsed.diff_ids.size() != layer_names.size())
-        return fail(Code::invalid, "manifest.json names " + std::to_string(layer_names.size()) + " layers, the image's config " + std::to_string(parsed.diff_ids.size()));
+        return fail(Code::invalid, "manifest.json names " + std::to_string(layer_names.size()) + " layers, the image's config " +
+                                       std::to_string(parsed.diff_ids.size()));
     image.manifest.media_type = media::manifest;
-    image.manifest.config = {std::string(media::config), digest_of(image.config), static_cast<std::int64_t>(image.config.size()), {}, {}};
+    image.manifest.config = {
+        std::string(media::config), digest_of(image.config), static_cast<std::int64_t>(image.config.size()), {}, {}};
     for (std::size_t i = 0; i < layer_names.size(); ++i) {
         auto facts = TRY(files.facts(layer_names[i]));
-        if (!facts || facts->digest.empty()) return fail(Code::invalid, "manifest.json: Layers[" + std::to_string(i) + "]: \"" + layer_names[i] + "\" is not in the archive");
+        if (!facts || facts->digest.empty())
+            return fail(Code::invalid,
+                        "manifest.json: Layers[" + std::to_string(i) + "]: \"" + layer_names[i] + "\" is not in the archive");
         std::string_view type = media_type_of(facts->head);
         if (type == media::layer && facts->digest != parsed.diff_ids[i])
-            return fail(Code::corrupt, "layer \"" + layer_names[i] + "\" has digest " + facts->digest + "; the image's config says " + parsed.diff_ids[i]);
+            return fail(Code::corrupt, "layer \"" + layer_names[i] + "\" has digest " + facts->digest +
+                                           "; the image's config says " + parsed.diff_ids[i]);
         image.manifest.layers.push_back({std::string(type), facts->digest, facts->size, {}, {}});
         image.names.emplace(facts->digest, layer_names[i]);
     }

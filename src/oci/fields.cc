@@ -14,14 +14,16 @@ Result<std::string> checked_text(const std::string& field, const Json& value, st
     auto* text = value.string();
     if (!text) return wrong(field, value, "a string");
     if (text->size() > limit)
-        return fail(Code::invalid, field + ": " + std::to_string(text->size()) + " bytes; at most " + std::to_string(limit) + " are accepted");
+        return fail(Code::invalid,
+                    field + ": " + std::to_string(text->size()) + " bytes; at most " + std::to_string(limit) + " are accepted");
     if (text->find('\0') != text->npos) return fail(Code::invalid, field + ": contains a zero byte");
     return *text;
 }
 
 Result<void> check_count(const std::string& field, std::size_t count, std::size_t limit) {
     if (count <= limit) return {};
-    return fail(Code::invalid, field + ": " + std::to_string(count) + " items; at most " + std::to_string(limit) + " are accepted");
+    return fail(Code::invalid,
+                field + ": " + std::to_string(count) + " items; at most " + std::to_string(limit) + " are accepted");
 }
 
 } // namespace
@@ -38,7 +40,8 @@ Result<std::int64_t> Fields::number(std::string_view member, std::int64_t low, s
     auto* number = value->integer();
     if (!number) return wrong(name(member), *value, "a whole number");
     if (*number < low || *number > high)
-        return fail(Code::invalid, name(member) + ": " + std::to_string(*number) + " is not within " + std::to_string(low) + " and " + std::to_string(high));
+        return fail(Code::invalid, name(member) + ": " + std::to_string(*number) + " is not within " + std::to_string(low) +
+                                       " and " + std::to_string(high));
     return *number;
 }
 
@@ -61,7 +64,8 @@ Result<std::map<std::string, std::string>> Fields::text_map(std::string_view mem
     auto* members = value->members();
     if (!members) return wrong(name(member), *value, "an object of strings");
     TRY_VOID(check_count(name(member), members->size(), count));
-    for (auto& [key, item] : *members) texts.emplace(key, TRY(checked_text(name(member) + "." + key.substr(0, 100), item, 1 << 20)));
+    for (auto& [key, item] : *members)
+        texts.emplace(key, TRY(checked_text(name(member) + "." + key.substr(0, 100), item, 1 << 20)));
     return texts;
 }
 

@@ -11,13 +11,15 @@
 
 namespace skerry::oci {
 
-/// Typed reading of members, with errors that name them: `layers[0].size: a string; wanted a number`. `where` is the object's own name, or
-/// empty for the document. Absent and null members read as empty.
+/// Typed reading of members, with errors that name them: `layers[0].size: a string; wanted a number`. `where` is the object's own
+/// name, or empty for the document. Absent and null members read as empty.
 struct Fields {
     const Json& object;
     std::string where;
 
-    std::string name(std::string_view member) const { return where.empty() ? std::string(member) : where + "." + std::string(member); }
+    std::string name(std::string_view member) const {
+        return where.empty() ? std::string(member) : where + "." + std::string(member);
+    }
     Result<std::string> text(std::string_view member, std::size_t limit = 4096) const;
     Result<std::int64_t> number(std::string_view member, std::int64_t low, std::int64_t high) const;
     Result<std::vector<std::string>> texts(std::string_view member, std::size_t count, std::size_t limit = 128 << 10) const;

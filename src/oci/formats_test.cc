@@ -17,7 +17,8 @@ std::string manifest_text(const std::string& layer) {
 }
 
 TEST(Formats, ReadsAndWritesManifests) {
-    auto manifest = parse_manifest(manifest_text(R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+zstd","digest":")" + digest('b') + R"(","size":5})"));
+    auto manifest = parse_manifest(manifest_text(R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+zstd","digest":")" +
+                                                 digest('b') + R"(","size":5})"));
     ASSERT_TRUE(manifest) << manifest.error().message;
     EXPECT_EQ(manifest->layers[0].digest, digest('b'));
     auto again = parse_manifest(write_manifest(*manifest));
@@ -33,11 +34,17 @@ TEST(Formats, ErrorsNameTheMember) {
     for (auto& [layer, named] : std::vector<Case>{
              {R"(7)", "layers[0]"},
              {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","size":1})", "layers[0].digest"},
-             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:../../etc/passwd","size":1})", "layers[0].digest"},
-             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('B') + R"(","size":1})", "layers[0].digest"},
-             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('b') + R"(","size":-1})", "layers[0].size"},
-             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('b') + R"(","size":"1"})", "layers[0].size"},
-             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('b') + R"(","size":9223372036854775807})", "layers[0].size"},
+             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:../../etc/passwd","size":1})",
+              "layers[0].digest"},
+             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('B') + R"(","size":1})",
+              "layers[0].digest"},
+             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('b') + R"(","size":-1})",
+              "layers[0].size"},
+             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('b') + R"(","size":"1"})",
+              "layers[0].size"},
+             {R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('b') +
+                  R"(","size":9223372036854775807})",
+              "layers[0].size"},
              {R"({"mediaType":"no type","digest":")" + digest('b') + R"(","size":1})", "layers[0].mediaType"},
              {R"({"mediaType":"text/html","digest":")" + digest('b') + R"(","size":1})", "layers[0].mediaType"}}) {
         auto manifest = parse_manifest(manifest_text(layer));
@@ -47,7 +54,8 @@ TEST(Formats, ErrorsNameTheMember) {
     EXPECT_EQ(parse_manifest(R"({"schemaVersion":1,"name":"x"})").error().code, Code::unsupported);
     EXPECT_FALSE(parse_manifest("[]"));
     EXPECT_FALSE(parse_manifest(R"({"schemaVersion":2})"));
-    std::string many = R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('b') + R"(","size":1})", all = many;
+    std::string many = R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" + digest('b') + R"(","size":1})",
+                all = many;
     for (std::size_t i = 0; i < max_layers; ++i) all += "," + many;
     EXPECT_FALSE(parse_manifest(manifest_text(all)));
 }
@@ -56,7 +64,10 @@ TEST(Formats, ChoosesThePlatformThatFitsBest) {
     auto offer = [](const std::string& os, const std::string& architecture, const std::string& variant, char c) {
         return Descriptor{std::string(media::manifest), digest(c), 5, Platform{os, architecture, variant}, {}};
     };
-    Index index{std::string(media::index), {offer("windows", "amd64", "", '1'), offer("linux", "arm", "v6", '2'), offer("linux", "arm", "v7", '3'), offer("linux", "arm64", "", '4'), offer("linux", "amd64", "", '5'), offer("unknown", "unknown", "", '6')}, {}};
+    Index index{std::string(media::index),
+                {offer("windows", "amd64", "", '1'), offer("linux", "arm", "v6", '2'), offer("linux", "arm", "v7", '3'),
+                 offer("linux", "arm64", "", '4'), offer("linux", "amd64", "", '5'), offer("unknown", "unknown", "", '6')},
+                {}};
     EXPECT_EQ(choose(index, host_platform("x86_64"))->digest, digest('5'));
     EXPECT_EQ(choose(index, host_platform("aarch64"))->digest, digest('4'));
     EXPECT_EQ(choose(index, host_platform("armv7l"))->digest, digest('3'));
@@ -71,8 +82,9 @@ TEST(Formats, ChoosesThePlatformThatFitsBest) {
 }
 
 TEST(Formats, ReadsConfigs) {
-    auto config = parse_image_config(R"({"os":"linux","architecture":"amd64","config":{"Entrypoint":["/e"],"Cmd":null,"Env":["A=b=c"],"User":"x","WorkingDir":"/w","StopSignal":"SIGINT","ExposedPorts":{"80/tcp":{}}},"rootfs":{"type":"layers","diff_ids":[")" +
-                                     digest('a') + R"(",")" + digest('b') + R"("]},"history":[{"any":"thing"}]})");
+    auto config = parse_image_config(
+        R"({"os":"linux","architecture":"amd64","config":{"Entrypoint":["/e"],"Cmd":null,"Env":["A=b=c"],"User":"x","WorkingDir":"/w","StopSignal":"SIGINT","ExposedPorts":{"80/tcp":{}}},"rootfs":{"type":"layers","diff_ids":[")" +
+        digest('a') + R"(",")" + digest('b') + R"("]},"history":[{"any":"thing"}]})");
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->entrypoint, std::vector<std::string>{"/e"});
     EXPECT_TRUE(config->command.empty());
@@ -80,10 +92,12 @@ TEST(Formats, ReadsConfigs) {
     auto chain = chain_ids(config->diff_ids);
     EXPECT_EQ(chain[0], digest('a'));
     EXPECT_EQ(chain[1], digest_of(digest('a') + " " + digest('b')));
-    for (std::string bad : {R"({})", R"({"os":"linux","architecture":"amd64"})", R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["x"]}})",
-                            R"({"os":"linux","architecture":"amd64","config":{"Env":["=x"]},"rootfs":{"type":"layers","diff_ids":[]}})",
-                            R"({"os":"linux","architecture":"amd64","config":{"Cmd":"sh"},"rootfs":{"type":"layers","diff_ids":[]}})",
-                            R"({"os":"linux","architecture":"amd64","config":{"Cmd":["a\u0000b"]},"rootfs":{"type":"layers","diff_ids":[]}})"})
+    for (std::string bad :
+         {R"({})", R"({"os":"linux","architecture":"amd64"})",
+          R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["x"]}})",
+          R"({"os":"linux","architecture":"amd64","config":{"Env":["=x"]},"rootfs":{"type":"layers","diff_ids":[]}})",
+          R"({"os":"linux","architecture":"amd64","config":{"Cmd":"sh"},"rootfs":{"type":"layers","diff_ids":[]}})",
+          R"({"os":"linux","architecture":"amd64","config":{"Cmd":["a\u0000b"]},"rootfs":{"type":"layers","diff_ids":[]}})"})
         EXPECT_FALSE(parse_image_config(bad)) << bad;
 }
 
@@ -97,7 +111,8 @@ TEST(Formats, ReadsSignals) {
 }
 
 TEST(Accounts, ResolvesAsDockerDoes) {
-    std::string passwd = "root:x:0:0:root:/root:/bin/sh\n# comment\nbroken\napp:x:1000:1000::/home/app:/bin/sh\n", group = "root:x:0:\napp:x:1000:\nmore:x:1001:other,app\nnot:x:1002:apple\n";
+    std::string passwd = "root:x:0:0:root:/root:/bin/sh\n# comment\nbroken\napp:x:1000:1000::/home/app:/bin/sh\n",
+                group = "root:x:0:\napp:x:1000:\nmore:x:1001:other,app\nnot:x:1002:apple\n";
     auto root = resolve_account("", passwd, group);
     EXPECT_EQ(root->uid, 0u);
     EXPECT_EQ(root->home, "/root");
@@ -113,7 +128,8 @@ TEST(Accounts, ResolvesAsDockerDoes) {
     EXPECT_EQ(numbers->uid, 123u);
     EXPECT_EQ(numbers->gid, 456u);
     EXPECT_EQ(resolve_account("77", passwd, group)->gid, 0u);
-    for (const char* bad : {"ghost", "app:ghost", "-1", "4294967295", "99999999999"}) EXPECT_EQ(resolve_account(bad, passwd, group).error().code, Code::invalid) << bad;
+    for (const char* bad : {"ghost", "app:ghost", "-1", "4294967295", "99999999999"})
+        EXPECT_EQ(resolve_account(bad, passwd, group).error().code, Code::invalid) << bad;
 }
 
 } // namespace

@@ -23,7 +23,8 @@ Result<ImageConfig> parse_image_config(std::string_view bytes) {
         config.environment = TRY(fields.texts("Env", 10'000));
         for (std::size_t i = 0; i < config.environment.size(); ++i)
             if (config.environment[i].empty() || config.environment[i][0] == '=')
-                return fail(Code::invalid, "config.Env[" + std::to_string(i) + "]: \"" + config.environment[i].substr(0, 100) + "\" is not NAME=value");
+                return fail(Code::invalid, "config.Env[" + std::to_string(i) + "]: \"" + config.environment[i].substr(0, 100) +
+                                               "\" is not NAME=value");
         config.user = TRY(fields.text("User", 512));
         config.working_dir = TRY(fields.text("WorkingDir"));
         config.stop_signal = TRY(fields.text("StopSignal", 32));
@@ -33,7 +34,8 @@ Result<ImageConfig> parse_image_config(std::string_view bytes) {
     }
     const Json* rootfs = document.find("rootfs");
     if (!rootfs || !rootfs->members()) return fail(Code::invalid, "rootfs: is missing or no object");
-    if (rootfs->text("type") != "layers") return fail(Code::unsupported, "rootfs.type: \"" + std::string(rootfs->text("type")) + "\"; only \"layers\" is known");
+    if (rootfs->text("type") != "layers")
+        return fail(Code::unsupported, "rootfs.type: \"" + std::string(rootfs->text("type")) + "\"; only \"layers\" is known");
     config.diff_ids = TRY((Fields{*rootfs, "rootfs"}.texts("diff_ids", max_layers)));
     for (std::size_t i = 0; i < config.diff_ids.size(); ++i)
         TRY_VOID(check_digest("rootfs.diff_ids[" + std::to_string(i) + "]", config.diff_ids[i]));

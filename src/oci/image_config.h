@@ -18,16 +18,17 @@ struct ImageConfig {
     std::vector<std::string> environment; ///< NAME=value
     std::string user;                     ///< name, uid, name:group, uid:gid …
     std::string working_dir;
-    std::string stop_signal;              ///< empty: SIGTERM
+    std::string stop_signal;                ///< empty: SIGTERM
     std::vector<std::string> exposed_ports; ///< "80/tcp"
     std::vector<std::string> volumes;
     std::map<std::string, std::string> labels;
-    std::vector<std::string> diff_ids;    ///< of the uncompressed layers, lowest first
+    std::vector<std::string> diff_ids; ///< of the uncompressed layers, lowest first
 };
 
 Result<ImageConfig> parse_image_config(std::string_view bytes);
 
-/// Names the stack of the first n layers (image specification, "Layer ChainID"): chain(1) = diff(1), chain(n) = sha256(chain(n-1) " " diff(n)).
+/// Names the stack of the first n layers (image specification, "Layer ChainID"): chain(1) = diff(1), chain(n) = sha256(chain(n-1)
+/// " " diff(n)).
 std::vector<std::string> chain_ids(const std::vector<std::string>& diff_ids);
 
 } // namespace skerry::oci

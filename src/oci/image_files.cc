@@ -24,7 +24,8 @@ public:
         auto file = TRY(open_file(name));
         if (!file) return std::nullopt;
         if (file->second > static_cast<std::int64_t>(max_document))
-            return fail(Code::invalid, name + ": " + std::to_string(file->second) + " bytes; at most " + std::to_string(max_document) + " are accepted");
+            return fail(Code::invalid, name + ": " + std::to_string(file->second) + " bytes; at most " +
+                                           std::to_string(max_document) + " are accepted");
         FdSource source(file->first.number());
         std::string bytes;
         for (;;) {
@@ -61,7 +62,7 @@ private:
         os::Fd file(::openat(folder_.number(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
         if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
         if (!file) return fail_errno("open " + name);
-        struct stat found{};
+        struct stat found {};
         if (::fstat(file.number(), &found) < 0) return fail_errno("look at " + name);
         if (!S_ISREG(found.st_mode)) return fail(Code::invalid, name + ": is not a regular file");
         return std::pair(std::move(file), static_cast<std::int64_t>(found.st_size));
@@ -96,13 +97,16 @@ public:
     /// First reading: what is there, its digests, and every small file that looks like JSON.
     Result<void> catalogue() {
         return walk([this](const TarEntry& entry, TarStream& stream) -> Result<void> {
-            if (entry.path.size() > max_name) return fail(Code::invalid, "an entry's name has " + std::to_string(entry.path.size()) + " bytes");
+            if (entry.path.size() > max_name)
+                return fail(Code::invalid, "an entry's name has " + std::to_string(entry.path.size()) + " bytes");
             std::string name = plain_name(entry.path);
             if (name.empty()) return {};
             names_size_ += name.size() + entry.target.size();
             if (entry.target.size() > max_name || names_size_ > max_names)
-                return fail(Code::exhausted, "the archive's names have more than " + std::to_string(max_names) + " bytes together");
-            if (entry.type == TarEntry::Type::symlink) aliases_[name] = plain_name(name.substr(0, name.rfind('/') + 1) + entry.target);
+                return fail(Code::exhausted,
+                            "the archive's names have more than " + std::to_string(max_names) + " bytes together");
+            if (entry.type == TarEntry::Type::symlink)
+                aliases_[name] = plain_name(name.substr(0, name.rfind('/') + 1) + entry.target);
             if (entry.type == TarEntry::Type::hard_link) aliases_[name] = plain_name(entry.target);
             if (entry.type != TarEntry::Type::file) return {};
             aliases_.erase(name);
@@ -135,7 +139,8 @@ public:
             TRY_VOID(each_piece(entry, stream, [&](std::string_view piece) { return visitor(name, piece); }));
             return visitor(name, {});
         }));
-        if (!wanted.empty()) return fail(Code::corrupt, wanted.begin()->first + ": was not there any more when the archive was read again");
+        if (!wanted.empty())
+            return fail(Code::corrupt, wanted.begin()->first + ": was not there any more when the archive was read again");
         return {};
     }
 
@@ -157,7 +162,8 @@ private:
     }
 
     /// Holes count as zeros.
-    static Result<void> each_piece(const TarEntry& entry, TarStream& stream, const std::function<Result<void>(std::string_view)>& piece) {
+    static Result<void> each_piece(const TarEntry& entry, TarStream& stream,
+                                   const std::function<Result<void>(std::string_view)>& piece) {
         static constexpr char zeros[4096] = {};
         std::int64_t at = 0;
         auto fill = [&](std::int64_t until) -> Result<void> {
@@ -169,7 +175,8 @@ private:
             return {};
         };
         while (auto block = TRY(stream.data())) {
-            if (block->offset < at || block->offset > entry.size || static_cast<std::int64_t>(block->bytes.size()) > entry.size - block->offset)
+            if (block->offset < at || block->offset > entry.size ||
+                static_cast<std::int64_t>(block->bytes.size()) > entry.size - block->offset)
                 return fail(Code::corrupt, "\"" + entry.path.substr(0, 300) + "\" holds more than its size says");
             TRY_VOID(fill(block->offset));
             if (!block->bytes.empty()) TRY_VOID(piece(block->bytes));
@@ -180,7 +187,8 @@ private:
 
     Result<void> catalogue_file(const std::string& name, const TarEntry& entry, TarStream& stream) {
         if (entry.size < 0 || entry.size > max_blob)
-            return fail(Code::exhausted, "\"" + name.substr(0, 300) + "\" has " + std::to_string(entry.size) + " bytes; at most " + std::to_string(max_blob) + " are accepted");
+            return fail(Code::exhausted, "\"" + name.substr(0, 300) + "\" has " + std::to_string(entry.size) +
+                                             " bytes; at most " + std::to_string(max_blob) + " are accepted");
         if (files_.contains(name)) return {};
         Sha256 hash;
         std::string head, text;
@@ -196,7 +204,8 @@ private:
         if (!may_be_document || text.empty()) return {};
         documents_size_ += static_cast<std::int64_t>(text.size());
         if (documents_size_ > limits_.documents_bytes)
-            return fail(Code::exhausted, "the archive's JSON documents have more than " + std::to_string(limits_.documents_bytes) + " bytes together");
+            return fail(Code::exhausted, "the archive's JSON documents have more than " +
+                                             std::to_string(limits_.documents_bytes) + " bytes together");
         documents_.emplace(name, std::move(text));
         return {};
     }
@@ -251,7 +260,7 @@ Result<std::unique_ptr<ImageFiles>> open_image_files(const std::string& source, 
         if (!file) return fail_errno("open standard input");
     } else
         file = TRY(os::open(source, O_RDONLY));
-    struct stat found{};
+    struct stat found {};
     if (::fstat(file.number(), &found) < 0) return fail_errno("look at the image");
     if (S_ISDIR(found.st_mode)) return std::make_unique<FolderFiles>(std::move(file));
     off_t start = 0;

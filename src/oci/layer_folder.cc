@@ -40,7 +40,8 @@ bool is_whiteout(const struct stat& found) { return S_ISCHR(found.st_mode) && fo
 
 Result<std::vector<std::string>> LayerFolder::split(std::string_view path, std::size_t limit) {
     if (path.size() > limit)
-        return fail(Code::invalid, "a name of " + std::to_string(path.size()) + " bytes; at most " + std::to_string(limit) + " are accepted");
+        return fail(Code::invalid,
+                    "a name of " + std::to_string(path.size()) + " bytes; at most " + std::to_string(limit) + " are accepted");
     std::vector<std::string> parts;
     while (!path.empty()) {
         auto slash = path.find('/');
@@ -49,7 +50,8 @@ Result<std::vector<std::string>> LayerFolder::split(std::string_view path, std::
         if (part.empty() || part == ".") continue;
         if (part == "..") return fail(Code::invalid, "a name with \"..\" in it");
         if (part.size() > 255) return fail(Code::invalid, "a name with a component of more than 255 bytes");
-        if (parts.size() == max_depth) return fail(Code::invalid, "a name more than " + std::to_string(max_depth) + " folders deep");
+        if (parts.size() == max_depth)
+            return fail(Code::invalid, "a name more than " + std::to_string(max_depth) + " folders deep");
         parts.emplace_back(part);
     }
     return parts;
@@ -99,7 +101,7 @@ Result<os::Fd> LayerFolder::find_folder(const std::vector<std::string>& parts) c
 }
 
 Result<LayerFolder::Occupant> LayerFolder::occupant(int parent, const std::string& name) {
-    struct stat found{};
+    struct stat found {};
     if (::fstatat(parent, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno == ENOENT) return Occupant::none;
         return fail_errno("look at " + name);

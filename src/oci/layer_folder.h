@@ -12,14 +12,14 @@ namespace skerry::oci {
 
 /// The folder a layer is unpacked into, seen as a root: names from an archive resolve below it or fail.
 ///
-/// The kernel does the resolving (openat2 with RESOLVE_IN_ROOT), so a symlink in the layer leads where it would lead in the container, never
-/// outside, and `/proc`-like magic links nowhere. Nobody else may write in the folder meanwhile.
+/// The kernel does the resolving (openat2 with RESOLVE_IN_ROOT), so a symlink in the layer leads where it would lead in the
+/// container, never outside, and `/proc`-like magic links nowhere. Nobody else may write in the folder meanwhile.
 class LayerFolder {
 public:
     LayerFolder(int folder, Owners owners) : folder_(folder), owners_(owners) {}
 
-    /// Components of a name, without empty ones and "."; none for the root itself. `invalid` for "..", for components over 255 bytes and for
-    /// more than 256 of them.
+    /// Components of a name, without empty ones and "."; none for the root itself. `invalid` for "..", for components over 255
+    /// bytes and for more than 256 of them.
     static Result<std::vector<std::string>> split(std::string_view path, std::size_t limit);
 
     /// The folder that a name's last component is (to be) in; makes missing parents with mode 0755.

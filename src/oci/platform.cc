@@ -43,7 +43,8 @@ Result<Platform> parse_platform(std::string_view text) {
         rest.remove_prefix(slash + 1);
     }
     if (!good || count < 2)
-        return fail(Code::invalid, "\"" + std::string(text.substr(0, 100)) + "\" is not a platform (try linux/amd64 or linux/arm/v7)");
+        return fail(Code::invalid,
+                    "\"" + std::string(text.substr(0, 100)) + "\" is not a platform (try linux/amd64 or linux/arm/v7)");
     return Platform{parts[0], parts[1], parts[2]};
 }
 

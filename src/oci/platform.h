@@ -22,8 +22,8 @@ Platform host_platform(std::string_view machine);
 std::string text(const Platform&);
 Result<Platform> parse_platform(std::string_view text);
 
-/// How well an image for `offer` runs on `host`: 0 not at all, higher is better. An arm host runs every older variant, a variant that is
-/// absent counts as the architecture's base (arm64 v8, arm v7, amd64 v1).
+/// How well an image for `offer` runs on `host`: 0 not at all, higher is better. An arm host runs every older variant, a variant
+/// that is absent counts as the architecture's base (arm64 v8, arm v7, amd64 v1).
 int suits(const Platform& offer, const Platform& host);
 
 } // namespace skerry::oci

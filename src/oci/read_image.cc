@@ -22,8 +22,8 @@ struct Shipment {
         Descriptor descriptor;
         std::string name;
     };
-    std::map<std::string, Blob> layers;                          ///< by digest
-    std::vector<std::pair<Descriptor, std::string>> documents;   ///< with their bytes; the top comes last
+    std::map<std::string, Blob> layers;                        ///< by digest
+    std::vector<std::pair<Descriptor, std::string>> documents; ///< with their bytes; the top comes last
     ReadImage image;
 
     void add_document(Descriptor descriptor, std::string bytes) {
@@ -55,7 +55,9 @@ public:
     Result<Shipment> read(std::string_view layout, const std::string& index_bytes) {
         Json marker = TRY(parse_document("oci-layout", layout));
         if (!marker.text("imageLayoutVersion").starts_with("1."))
-            return fail(Code::unsupported, "oci-layout: version \"" + std::string(marker.text("imageLayoutVersion").substr(0, 40)) + "\"; 1.0.0 is known");
+            return fail(Code::unsupported, "oci-layout: version \"" +
+                                               std::string(marker.text("imageLayoutVersion").substr(0, 40)) +
+                                               "\"; 1.0.0 is known");
         Index index = TRY(parse_index(index_bytes) | during("index.json"));
         Descriptor top = TRY(pick(index, index_bytes));
         std::string bytes = index_bytes;
@@ -97,11 +99,14 @@ private:
         }
         if (fitting.size() == 1) return *fitting[0];
         if (fitting.empty() && !options_.reference.empty())
-            return fail(Code::not_found, "no image \"" + options_.reference + "\" here; there are: " + (all.empty() ? "none with a name" : all));
+            return fail(Code::not_found,
+                        "no image \"" + options_.reference + "\" here; there are: " + (all.empty() ? "none with a name" : all));
         if (fitting.empty()) return fail(Code::invalid, "index.json: names no image");
         if (names.size() == 1 && platforms.size() == fitting.size() && options_.reference.empty())
-            return Descriptor{std::string(media::index), digest_of(index_bytes), static_cast<std::int64_t>(index_bytes.size()), {}, {}};
-        return fail(Code::invalid, "the source holds " + std::to_string(fitting.size()) + " images; choose one of: " + (all.empty() ? "(they have no names)" : all));
+            return Descriptor{
+                std::string(media::index), digest_of(index_bytes), static_cast<std::int64_t>(index_bytes.size()), {}, {}};
+        return fail(Code::invalid, "the source holds " + std::to_string(fitting.size()) +
+                                       " images; choose one of: " + (all.empty() ? "(they have no names)" : all));
     }
 
     static std::string name_of(const Descriptor& descriptor) {
@@ -115,7 +120,8 @@ private:
         for (auto& entry : index.manifests) {
             bool nested = is_index_type(entry.media_type);
             if (!nested && !is_image(entry)) continue;
-            if (++seen_ > max_manifests) return fail(Code::exhausted, "more than " + std::to_string(max_manifests) + " manifests");
+            if (++seen_ > max_manifests)
+                return fail(Code::exhausted, "more than " + std::to_string(max_manifests) + " manifests");
             auto found = TRY(fetch(files_, entry));
             if (!found) {
                 missing_ = "manifest " + entry.digest + " is not in the source";
@@ -131,22 +137,24 @@ private:
         return {};
     }
 
-    /// False, with `missing_` set, where the source lacks a part: tools save indexes together with the parts of one platform only.
+    /// False, with `missing_` set, where the source lacks a part: tools save indexes together with the parts of one platform
+    /// only.
     Result<bool> add_manifest(const Descriptor& descriptor, const std::string& bytes) {
         Manifest manifest = TRY(parse_manifest(bytes) | during("manifest " + descriptor.digest));
         auto config_bytes = TRY(fetch(files_, manifest.config));
         if (!config_bytes) return lacks("config " + manifest.config.digest);
         ImageConfig config = TRY(parse_image_config(*config_bytes) | during("config " + manifest.config.digest));
         if (config.diff_ids.size() != manifest.layers.size())
-            return fail(Code::invalid, "manifest " + descriptor.digest + " has " + std::to_string(manifest.layers.size()) + " layers, its config " +
-                                           std::to_string(config.diff_ids.size()));
+            return fail(Code::invalid, "manifest " + descriptor.digest + " has " + std::to_string(manifest.layers.size()) +
+                                           " layers, its config " + std::to_string(config.diff_ids.size()));
         for (auto& layer : manifest.layers) {
             auto facts = TRY(files_.facts(blob_name(layer.digest)));
             if (!facts) return lacks("layer " + layer.digest);
             if (facts->size != layer.size || (!facts->digest.empty() && facts->digest != layer.digest))
                 return fail(Code::corrupt, "the bytes of layer " + layer.digest + " do not match it");
         }
-        for (auto& layer : manifest.layers) shipment_.layers.emplace(layer.digest, Shipment::Blob{layer, blob_name(layer.digest)});
+        for (auto& layer : manifest.layers)
+            shipment_.layers.emplace(layer.digest, Shipment::Blob{layer, blob_name(layer.digest)});
         shipment_.add_document(manifest.config, std::move(*config_bytes));
         shipment_.add_document(descriptor, bytes);
         Platform platform = config.platform;
@@ -170,7 +178,8 @@ private:
 Result<Shipment> read_docker(ImageFiles& files, const std::string& list, const ReadOptions& options) {
     DockerImage docker = TRY(convert_docker_archive(files, list, options.reference));
     Shipment shipment;
-    for (auto& layer : docker.manifest.layers) shipment.layers.emplace(layer.digest, Shipment::Blob{layer, docker.names.at(layer.digest)});
+    for (auto& layer : docker.manifest.layers)
+        shipment.layers.emplace(layer.digest, Shipment::Blob{layer, docker.names.at(layer.digest)});
     ImageConfig config = TRY(parse_image_config(docker.config));
     std::string bytes = write_manifest(docker.manifest);
     Descriptor top{std::string(media::manifest), digest_of(bytes), static_cast<std::int64_t>(bytes.size()), {}, {}};
@@ -213,9 +222,7 @@ public:
     }
 
 private:
-    Result<void> wrong() const {
-        return fail(Code::corrupt, "the bytes of " + descriptor_.digest + " do not match it");
-    }
+    Result<void> wrong() const { return fail(Code::corrupt, "the bytes of " + descriptor_.digest + " do not match it"); }
 
     BlobSink& sink_;
     const Descriptor& descriptor_;
@@ -236,16 +243,17 @@ Result<ReadImage> send(ImageFiles& files, Shipment shipment, BlobSink& sink) {
         names.insert(blob.name);
     }
     std::optional<Passage> passage;
-    auto visited = names.empty() ? Result<void>() : files.visit(names, [&](const std::string& name, std::string_view piece) -> Result<void> {
-        if (!passage) {
-            passage.emplace(sink, *wanted.at(name));
-            TRY_VOID(passage->begin());
-        }
-        if (!piece.empty()) return passage->add(piece);
-        auto ended = passage->end();
-        passage.reset();
-        return ended;
-    });
+    auto visited =
+        names.empty() ? Result<void>() : files.visit(names, [&](const std::string& name, std::string_view piece) -> Result<void> {
+            if (!passage) {
+                passage.emplace(sink, *wanted.at(name));
+                TRY_VOID(passage->begin());
+            }
+            if (!piece.empty()) return passage->add(piece);
+            auto ended = passage->end();
+            passage.reset();
+            return ended;
+        });
     if (!visited) return std::unexpected(visited.error());
     for (auto& [descriptor, bytes] : shipment.documents) {
         image.total_size += descriptor.size;
@@ -268,7 +276,8 @@ Result<ReadImage> read_image(const std::string& source, BlobSink& sink, const Re
     if (layout && index) return send(*files, TRY(LayoutReader(*files, options).read(*layout, *index)), sink);
     auto list = TRY(files->document("manifest.json"));
     if (list) return send(*files, TRY(read_docker(*files, *list, options)), sink);
-    return fail(Code::invalid, source + ": is neither an OCI image layout (oci-layout and index.json) nor a docker archive (manifest.json)");
+    return fail(Code::invalid,
+                source + ": is neither an OCI image layout (oci-layout and index.json) nor a docker archive (manifest.json)");
 }
 
 } // namespace skerry::oci

@@ -13,8 +13,9 @@ namespace skerry::oci {
 
 /// Takes the blobs of an image, one at a time: `has`, and unless it has it: `begin`, any number of `append`, `finish`.
 ///
-/// The bytes are verified while they pass; where they turn out wrong, `abandon` follows instead of `finish`. Layers and configs come before
-/// the manifests that name them, and the top document comes last, so a sink may refuse a document whose parts it lacks.
+/// The bytes are verified while they pass; where they turn out wrong, `abandon` follows instead of `finish`. Layers and configs
+/// come before the manifests that name them, and the top document comes last, so a sink may refuse a document whose parts it
+/// lacks.
 class BlobSink {
 public:
     virtual ~BlobSink() = default;
@@ -33,7 +34,8 @@ struct ReadLimits {
 };
 
 struct ReadOptions {
-    std::string reference;         ///< which image of an archive with several: its `org.opencontainers.image.ref.name`, or a tag of `docker save`
+    std::string
+        reference; ///< which image of an archive with several: its `org.opencontainers.image.ref.name`, or a tag of `docker save`
     std::string temporary = "/var/tmp"; ///< where a pipe is spooled to (a nameless file, gone with the process)
     ReadLimits limits;
 };
@@ -49,16 +51,17 @@ struct PlatformImage {
 struct ReadImage {
     std::string digest; ///< of the top document: an index, or the manifest where there is just one
     std::string media_type;
-    std::string document; ///< the top document's bytes
+    std::string document;                 ///< the top document's bytes
     std::vector<PlatformImage> platforms; ///< those whose bytes were in the source, at least one
-    std::int64_t total_size = 0; ///< of all distinct blobs, documents included
-    std::int64_t sent_size = 0;  ///< of those the sink did not have
+    std::int64_t total_size = 0;          ///< of all distinct blobs, documents included
+    std::int64_t sent_size = 0;           ///< of those the sink did not have
 };
 
-/// Reads an image from an OCI layout folder, an OCI archive or a `docker save` archive (plain, gzip or zstd); "-" is standard input.
+/// Reads an image from an OCI layout folder, an OCI archive or a `docker save` archive (plain, gzip or zstd); "-" is standard
+/// input.
 ///
-/// A `docker save` archive of the old form becomes an OCI manifest with computed digests. Archives may have their entries in any order:
-/// seekable ones are read twice, pipes are spooled first. Names inside are only looked up, never used as paths.
+/// A `docker save` archive of the old form becomes an OCI manifest with computed digests. Archives may have their entries in any
+/// order: seekable ones are read twice, pipes are spooled first. Names inside are only looked up, never used as paths.
 Result<ReadImage> read_image(const std::string& source, BlobSink& sink, const ReadOptions& options = {});
 
 } // namespace skerry::oci

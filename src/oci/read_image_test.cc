@@ -73,25 +73,52 @@ protected:
 
     Image image(const std::string& architecture) {
         Image made;
-        made.config = R"({"architecture":")" + architecture + R"(","os":"linux","config":{"Cmd":["/x"]},"rootfs":{"type":"layers","diff_ids":[")" + diffs_[0] + R"(",")" + diffs_[1] + R"("]}})";
-        Manifest manifest{std::string(media::manifest), {std::string(media::config), digest_of(made.config), static_cast<std::int64_t>(made.config.size()), {}, {}}, {}, {}};
-        for (auto& layer : layers_) manifest.layers.push_back({std::string(&layer == &layers_[0] ? media::layer : media::layer_gzip), digest_of(layer), static_cast<std::int64_t>(layer.size()), {}, {}});
+        made.config = R"({"architecture":")" + architecture +
+                      R"(","os":"linux","config":{"Cmd":["/x"]},"rootfs":{"type":"layers","diff_ids":[")" + diffs_[0] + R"(",")" +
+                      diffs_[1] + R"("]}})";
+        Manifest manifest{
+            std::string(media::manifest),
+            {std::string(media::config), digest_of(made.config), static_cast<std::int64_t>(made.config.size()), {}, {}},
+            {},
+            {}};
+        for (auto& layer : layers_)
+            manifest.layers.push_back({std::string(&layer == &layers_[0] ? media::layer : media::layer_gzip),
+                                       digest_of(layer),
+                                       static_cast<std::int64_t>(layer.size()),
+                                       {},
+                                       {}});
         made.manifest = write_manifest(manifest);
-        made.descriptor = {std::string(media::manifest), digest_of(made.manifest), static_cast<std::int64_t>(made.manifest.size()), Platform{"linux", architecture, ""}, {}};
+        made.descriptor = {std::string(media::manifest),
+                           digest_of(made.manifest),
+                           static_cast<std::int64_t>(made.manifest.size()),
+                           Platform{"linux", architecture, ""},
+                           {}};
         return made;
     }
     static std::string blob(const std::string& bytes) { return "blobs/sha256/" + std::string(digits_of(digest_of(bytes))); }
-    static std::string index_of(const std::vector<Descriptor>& entries) { return write_index({std::string(media::index), entries, {}}); }
+    static std::string index_of(const std::vector<Descriptor>& entries) {
+        return write_index({std::string(media::index), entries, {}});
+    }
 
     /// The files of a layout with one image.
     std::map<std::string, std::string> layout() {
         auto made = image("amd64");
-        return {{"oci-layout", R"({"imageLayoutVersion":"1.0.0"})"}, {"index.json", index_of({made.descriptor})}, {blob(made.manifest), made.manifest}, {blob(made.config), made.config}, {blob(layers_[0]), layers_[0]}, {blob(layers_[1]), layers_[1]}};
+        return {{"oci-layout", R"({"imageLayoutVersion":"1.0.0"})"},
+                {"index.json", index_of({made.descriptor})},
+                {blob(made.manifest), made.manifest},
+                {blob(made.config), made.config},
+                {blob(layers_[0]), layers_[0]},
+                {blob(layers_[1]), layers_[1]}};
     }
     std::map<std::string, std::string> docker() {
-        return {{"manifest.json", R"([{"Config":"c.json","RepoTags":["pos:1"],"Layers":["x/layer.tar","y/layer.tar"]}])"}, {"c.json", image("amd64").config}, {"x/layer.tar", layers_[0]}, {"y/layer.tar", layers_[1]}, {"repositories", "{}"}};
+        return {{"manifest.json", R"([{"Config":"c.json","RepoTags":["pos:1"],"Layers":["x/layer.tar","y/layer.tar"]}])"},
+                {"c.json", image("amd64").config},
+                {"x/layer.tar", layers_[0]},
+                {"y/layer.tar", layers_[1]},
+                {"repositories", "{}"}};
     }
-    std::string archive(const std::map<std::string, std::string>& files, Tar::Compression compression = Tar::Compression::none, bool backwards = false) {
+    std::string archive(const std::map<std::string, std::string>& files, Tar::Compression compression = Tar::Compression::none,
+                        bool backwards = false) {
         Tar tar;
         if (backwards)
             for (auto file = files.rbegin(); file != files.rend(); ++file) tar.file("./" + file->first, file->second);
@@ -122,7 +149,8 @@ protected:
 };
 
 TEST_F(ReadImageTest, ReadsLayoutsFromEverywhere) {
-    std::vector<std::string> sources{folder(layout()), archive(layout()), archive(layout(), Tar::Compression::gzip), archive(layout(), Tar::Compression::zstd), archive(layout(), Tar::Compression::none, true)};
+    std::vector<std::string> sources{folder(layout()), archive(layout()), archive(layout(), Tar::Compression::gzip),
+                                     archive(layout(), Tar::Compression::zstd), archive(layout(), Tar::Compression::none, true)};
     for (auto& source : sources) {
         sink_ = {};
         auto got = read(source);
@@ -165,9 +193,13 @@ TEST_F(ReadImageTest, KeepsAnIndexWithItsPlatforms) {
     files[blob(arm.manifest)] = arm.manifest;
     files[blob(arm.config)] = arm.config;
     auto absent = image("s390x");
-    auto index = index_of({image("amd64").descriptor, arm.descriptor, absent.descriptor, {std::string(media::manifest), digest_of("attestation"), 9, Platform{"unknown", "unknown", ""}, {}}});
+    auto index = index_of({image("amd64").descriptor,
+                           arm.descriptor,
+                           absent.descriptor,
+                           {std::string(media::manifest), digest_of("attestation"), 9, Platform{"unknown", "unknown", ""}, {}}});
     files[blob(index)] = index;
-    files["index.json"] = index_of({{std::string(media::index), digest_of(index), static_cast<std::int64_t>(index.size()), {}, {}}});
+    files["index.json"] =
+        index_of({{std::string(media::index), digest_of(index), static_cast<std::int64_t>(index.size()), {}, {}}});
     auto got = read(archive(files));
     ASSERT_TRUE(got) << got.error().message;
     EXPECT_EQ(got->digest, digest_of(index));
@@ -261,7 +293,8 @@ TEST_F(ReadImageTest, NoticesTruncatedArchives) {
     for (auto compression : {Tar::Compression::none, Tar::Compression::gzip, Tar::Compression::zstd}) {
         std::ifstream file(archive(layout(), compression));
         std::string bytes{std::istreambuf_iterator<char>(file), {}};
-        for (std::size_t part : {std::size_t{0}, std::size_t{100}, bytes.size() / 3, bytes.size() / 2}) EXPECT_FALSE(read(save(bytes.substr(0, part)))) << part;
+        for (std::size_t part : {std::size_t{0}, std::size_t{100}, bytes.size() / 3, bytes.size() / 2})
+            EXPECT_FALSE(read(save(bytes.substr(0, part)))) << part;
     }
     EXPECT_FALSE(read(save("neither tar nor anything")));
     EXPECT_FALSE(read(base_ + "/nothing"));

@@ -31,7 +31,8 @@ Result<void> check_path(std::string_view field, const std::string& path) {
     return fail(Code::invalid, std::string(field) + ": \"" + path.substr(0, 200) + "\" is not an absolute path without \"..\"");
 }
 
-/// Docker's merge, Kubernetes' names: `command` takes the place of the entry point and drops the image's arguments; `args` only those.
+/// Docker's merge, Kubernetes' names: `command` takes the place of the entry point and drops the image's arguments; `args` only
+/// those.
 Result<std::vector<std::string>> arguments(const ImageConfig& image, const RuntimeWish& wish) {
     std::vector<std::string> all = wish.command.empty() ? image.entrypoint : wish.command;
     const auto& rest = !wish.args.empty() || !wish.command.empty() ? wish.args : image.command;
@@ -128,8 +129,10 @@ Result<Json> mounts(const RuntimeWish& wish) {
     for (auto& [depth, bind] : outer_first) {
         TRY_VOID(check_path("mounts: source", bind.source));
         TRY_VOID(check_path("mounts: target", bind.target));
-        if (bind.target.find_first_not_of('/') == bind.target.npos) return fail(Code::invalid, "mounts: target: the root itself cannot be covered");
-        list.push(mount(bind.target, "bind", bind.source, {"rbind", "rprivate", "nosuid", "nodev", bind.read_only ? "ro" : "rw"}));
+        if (bind.target.find_first_not_of('/') == bind.target.npos)
+            return fail(Code::invalid, "mounts: target: the root itself cannot be covered");
+        list.push(
+            mount(bind.target, "bind", bind.source, {"rbind", "rprivate", "nosuid", "nodev", bind.read_only ? "ro" : "rw"}));
     }
     return list;
 }
@@ -182,8 +185,9 @@ Json namespaces(const RuntimeWish& wish) {
 } // namespace
 
 const std::vector<std::string>& default_capabilities() {
-    static const std::vector<std::string> set{"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",  "CAP_FSETID", "CAP_KILL",      "CAP_NET_BIND_SERVICE",
-                                              "CAP_SETFCAP", "CAP_SETGID",       "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"};
+    static const std::vector<std::string> set{"CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
+                                              "CAP_KILL",    "CAP_NET_BIND_SERVICE", "CAP_SETFCAP",   "CAP_SETGID",
+                                              "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
     return set;
 }
 
@@ -193,8 +197,10 @@ Result<Json> runtime_config(const ImageConfig& image, const RuntimeWish& wish) {
         return fail(Code::invalid, "resources: cpu, memory and pids must not be negative, and cpu at most 1000 cores");
     constexpr std::int64_t least_memory = 4 << 20; // below it, the runtime's own start is killed
     if (wish.memory_bytes > 0 && wish.memory_bytes < least_memory)
-        return fail(Code::invalid, "resources.memory: " + std::to_string(wish.memory_bytes) + " bytes is less than a container can start in (try 8Mi)");
-    if (wish.hostname.size() > 64) return fail(Code::invalid, "hostname: \"" + wish.hostname.substr(0, 100) + "\" has more than 64 characters");
+        return fail(Code::invalid, "resources.memory: " + std::to_string(wish.memory_bytes) +
+                                       " bytes is less than a container can start in (try 8Mi)");
+    if (wish.hostname.size() > 64)
+        return fail(Code::invalid, "hostname: \"" + wish.hostname.substr(0, 100) + "\" has more than 64 characters");
     TRY_VOID(check_path("rootfs", wish.rootfs));
     TRY_VOID(check_path("cgroup path", wish.cgroup_path));
     Json json;
@@ -216,9 +222,11 @@ Result<Json> runtime_config(const ImageConfig& image, const RuntimeWish& wish) {
         linux.set("sysctl", std::move(sysctl));
     }
     linux.set("seccomp", seccomp_profile(image.platform.architecture, default_capabilities()));
-    linux.set("maskedPaths", strings({"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-                                      "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux"}));
-    linux.set("readonlyPaths", strings({"/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
+    linux.set("maskedPaths", strings({"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
+                                      "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
+                                      "/sys/firmware", "/sys/fs/selinux"}));
+    linux.set("readonlyPaths",
+              strings({"/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
     json.set("linux", std::move(linux));
     return json;
 }

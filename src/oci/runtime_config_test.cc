@@ -56,7 +56,8 @@ TEST(RuntimeConfig, MergesCommandAndEnvironment) {
     EXPECT_EQ(arguments({"/other"}, {"c"}), (List{"/other", "c"}));
     auto w = wish();
     w.environment = {{"A", "2"}, {"HOME", "/h"}};
-    EXPECT_EQ(texts(config_of(image(), w).at({"process", "env"})), (List{"PATH=/bin", "HOSTNAME=till", "HOME=/h", "A=2", "EMPTY="}));
+    EXPECT_EQ(texts(config_of(image(), w).at({"process", "env"})),
+              (List{"PATH=/bin", "HOSTNAME=till", "HOME=/h", "A=2", "EMPTY="}));
     EXPECT_EQ(config_of(image(), w).at({"process"}).text("cwd"), "/srv");
     auto none = image();
     none.entrypoint.clear(), none.command.clear();
@@ -121,7 +122,8 @@ TEST(RuntimeConfig, JoinsNetworkByPathOrSharesTheMachines) {
     auto kinds = [](const RuntimeWish& w) {
         std::set<std::string> all;
         auto config = config_of(image(), w);
-        for (auto& each : *config.at({"linux", "namespaces"}).array_items()) all.insert(std::string(each.text("type")) + std::string(each.text("path")));
+        for (auto& each : *config.at({"linux", "namespaces"}).array_items())
+            all.insert(std::string(each.text("type")) + std::string(each.text("path")));
         return all;
     };
     EXPECT_FALSE(kinds(wish()).contains("network"));

@@ -24,8 +24,8 @@ Result<std::string_view> FdSource::next() {
 
 namespace {
 
-/// libarchive converts names between the archive's and the process's character set, and normalises Unicode on the way. Under the "C" locale it
-/// cannot, and falls back to the raw bytes, which is what file names are.
+/// libarchive converts names between the archive's and the process's character set, and normalises Unicode on the way. Under the
+/// "C" locale it cannot, and falls back to the raw bytes, which is what file names are.
 class PlainLocale {
 public:
     PlainLocale() : before_(uselocale(plain())) {}
@@ -106,7 +106,8 @@ struct TarStream::State {
             return fail(Code::exhausted, "the archive holds more than " + std::to_string(limits.bytes) + " bytes");
         constexpr std::int64_t free_of_suspicion = 64 << 20;
         if (uncompressed > free_of_suspicion && uncompressed / limits.ratio > incoming)
-            return fail(Code::exhausted, "the archive grows more than " + std::to_string(limits.ratio) + "-fold when uncompressed");
+            return fail(Code::exhausted,
+                        "the archive grows more than " + std::to_string(limits.ratio) + "-fold when uncompressed");
         return bytes;
     }
 
@@ -130,7 +131,8 @@ Result<std::unique_ptr<TarStream>> TarStream::open(ByteSource& source, Limits li
     archive_read_support_filter_zstd(s.outer.get());
     archive_read_support_format_raw(s.outer.get());
     archive_read_support_format_empty(s.outer.get());
-    if (archive_read_open(s.outer.get(), &s, nullptr, State::read_incoming, nullptr) != ARCHIVE_OK) return std::unexpected(s.why(s.outer.get()));
+    if (archive_read_open(s.outer.get(), &s, nullptr, State::read_incoming, nullptr) != ARCHIVE_OK)
+        return std::unexpected(s.why(s.outer.get()));
     archive_entry* whole = nullptr;
     int header = archive_read_next_header(s.outer.get(), &whole);
     if (header == ARCHIVE_EOF)
@@ -139,7 +141,8 @@ Result<std::unique_ptr<TarStream>> TarStream::open(ByteSource& source, Limits li
         return std::unexpected(s.why(s.outer.get()));
     archive_read_support_format_tar(s.inner.get());
     archive_read_support_format_empty(s.inner.get());
-    if (archive_read_open(s.inner.get(), &s, nullptr, State::read_tar, nullptr) != ARCHIVE_OK) return std::unexpected(s.why(s.inner.get()));
+    if (archive_read_open(s.inner.get(), &s, nullptr, State::read_tar, nullptr) != ARCHIVE_OK)
+        return std::unexpected(s.why(s.inner.get()));
     return std::unique_ptr<TarStream>(new TarStream(std::move(state)));
 }
 
@@ -164,16 +167,25 @@ Result<const TarEntry*> TarStream::next() {
         entry.target = link;
     } else {
         switch (archive_entry_filetype(found)) {
-        case AE_IFREG: entry.type = TarEntry::Type::file; break;
-        case AE_IFDIR: entry.type = TarEntry::Type::folder; break;
+        case AE_IFREG:
+            entry.type = TarEntry::Type::file;
+            break;
+        case AE_IFDIR:
+            entry.type = TarEntry::Type::folder;
+            break;
         case AE_IFLNK:
             entry.type = TarEntry::Type::symlink;
             entry.target = or_empty(archive_entry_symlink(found));
             break;
-        case AE_IFIFO: entry.type = TarEntry::Type::fifo; break;
+        case AE_IFIFO:
+            entry.type = TarEntry::Type::fifo;
+            break;
         case AE_IFCHR:
-        case AE_IFBLK: entry.type = TarEntry::Type::device; break;
-        default: entry.type = TarEntry::Type::other;
+        case AE_IFBLK:
+            entry.type = TarEntry::Type::device;
+            break;
+        default:
+            entry.type = TarEntry::Type::other;
         }
     }
     archive_entry_xattr_reset(found);

@@ -50,8 +50,8 @@ struct TarEntry {
     std::vector<std::pair<std::string, std::string>> xattrs;
 };
 
-/// A tar archive, plain or compressed with gzip or zstd, read once from front to end in bounded memory; hashes what comes in and what the
-/// compression hides. Names are the archive's own bytes whatever the process's locale.
+/// A tar archive, plain or compressed with gzip or zstd, read once from front to end in bounded memory; hashes what comes in and
+/// what the compression hides. Names are the archive's own bytes whatever the process's locale.
 class TarStream {
 public:
     struct Limits {

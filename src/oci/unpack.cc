@@ -22,7 +22,8 @@ constexpr std::size_t max_folder_times = 100'000;
 
 class Unpacking {
 public:
-    Unpacking(ByteSource& source, int folder, const UnpackOptions& options) : source_(source), folder_(folder, options.owners), options_(options) {}
+    Unpacking(ByteSource& source, int folder, const UnpackOptions& options)
+        : source_(source), folder_(folder, options.owners), options_(options) {}
 
     Result<Unpacked> run() {
         stream_ = TRY(TarStream::open(source_, {options_.limits.bytes, options_.limits.ratio}));
@@ -39,7 +40,8 @@ public:
         if (!options_.blob.empty() && options_.blob != done_.blob)
             return fail(Code::corrupt, "the layer's bytes have digest " + done_.blob + ", not " + options_.blob);
         if (!options_.diff_id.empty() && options_.diff_id != done_.diff_id)
-            return fail(Code::corrupt, "the uncompressed layer has digest " + done_.diff_id + "; the image's config says " + options_.diff_id);
+            return fail(Code::corrupt,
+                        "the uncompressed layer has digest " + done_.diff_id + "; the image's config says " + options_.diff_id);
         return done_;
     }
 
@@ -58,17 +60,22 @@ private:
         bool keep = before == LayerFolder::Occupant::folder && entry.type == TarEntry::Type::folder;
         if (!keep && before != LayerFolder::Occupant::none) TRY_VOID(LayerFolder::clear(parent.number(), name));
         switch (entry.type) {
-        case TarEntry::Type::file: return write_file(parent.number(), name, entry);
-        case TarEntry::Type::folder: return make_folder(parent.number(), parts, entry, before);
-        case TarEntry::Type::symlink: return make_symlink(parent.number(), name, entry);
+        case TarEntry::Type::file:
+            return write_file(parent.number(), name, entry);
+        case TarEntry::Type::folder:
+            return make_folder(parent.number(), parts, entry, before);
+        case TarEntry::Type::symlink:
+            return make_symlink(parent.number(), name, entry);
         case TarEntry::Type::fifo:
             if (::mkfifoat(parent.number(), name.c_str(), 0600) < 0) return fail_errno("make fifo");
             if (folder_.owners() == Owners::as_archived) TRY_VOID(own(parent.number(), name, entry));
             if (::fchmodat(parent.number(), name.c_str(), entry.mode, 0) < 0) return fail_errno("set mode");
             return {};
-        case TarEntry::Type::device: return fail(Code::invalid, "is a device node; an image may not bring its own devices");
+        case TarEntry::Type::device:
+            return fail(Code::invalid, "is a device node; an image may not bring its own devices");
         case TarEntry::Type::hard_link:
-        case TarEntry::Type::other: break;
+        case TarEntry::Type::other:
+            break;
         }
         return fail(Code::invalid, "is of a type that a layer cannot have");
     }
@@ -93,7 +100,8 @@ private:
             if (::mknodat(parent, name.c_str(), S_IFCHR, 0) < 0) return fail_errno("make whiteout");
             return {};
         case LayerFolder::Occupant::whiteout:
-        case LayerFolder::Occupant::other: break;
+        case LayerFolder::Occupant::other:
+            break;
         }
         return {};
     }
@@ -101,19 +109,22 @@ private:
     Result<void> link(int parent, const std::string& name, const TarEntry& entry) {
         Parts parts = TRY(LayerFolder::split(entry.target, options_.limits.path) | during("hard link target"));
         auto target = folder_.find(parts);
-        if (!target) return fail(Code::invalid, "hard link to \"" + entry.target.substr(0, 300) + "\", which is not in this layer before it");
-        struct stat found{};
+        if (!target)
+            return fail(Code::invalid,
+                        "hard link to \"" + entry.target.substr(0, 300) + "\", which is not in this layer before it");
+        struct stat found {};
         if (::fstat(target->number(), &found) < 0) return fail_errno("look at the hard link's target");
         if (!S_ISREG(found.st_mode) && !S_ISLNK(found.st_mode))
             return fail(Code::invalid, "hard link to \"" + entry.target.substr(0, 300) + "\", which is no file");
-        struct stat present{};
+        struct stat present {};
         bool same = ::fstatat(parent, name.c_str(), &present, AT_SYMLINK_NOFOLLOW) == 0 && present.st_ino == found.st_ino;
         if (same) return {};
         TRY_VOID(LayerFolder::clear(parent, name));
         if (::linkat(target->number(), "", parent, name.c_str(), AT_EMPTY_PATH) == 0) return {};
         // Without CAP_DAC_READ_SEARCH an open descriptor is linked through /proc (open(2), O_TMPFILE).
         std::string by_number = "/proc/self/fd/" + std::to_string(target->number());
-        if (::linkat(AT_FDCWD, by_number.c_str(), parent, name.c_str(), AT_SYMLINK_FOLLOW) < 0) return fail_errno("make hard link");
+        if (::linkat(AT_FDCWD, by_number.c_str(), parent, name.c_str(), AT_SYMLINK_FOLLOW) < 0)
+            return fail_errno("make hard link");
         return {};
     }
 
@@ -124,7 +135,8 @@ private:
         os::Fd file(::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
         if (!file) return fail_errno("create");
         while (auto block = TRY(stream_->data())) {
-            if (block->offset < 0 || block->offset > entry.size || static_cast<std::int64_t>(block->bytes.size()) > entry.size - block->offset)
+            if (block->offset < 0 || block->offset > entry.size ||
+                static_cast<std::int64_t>(block->bytes.size()) > entry.size - block->offset)
                 return fail(Code::corrupt, "holds more than its size says");
             while (!block->bytes.empty()) {
                 ssize_t wrote = ::pwrite(file.number(), block->bytes.data(), block->bytes.size(), block->offset);
@@ -142,7 +154,8 @@ private:
 
     Result<void> make_folder(int parent, const Parts& parts, const TarEntry& entry, LayerFolder::Occupant before) {
         const std::string& name = parts.back();
-        if (before != LayerFolder::Occupant::folder && ::mkdirat(parent, name.c_str(), 0700) < 0) return fail_errno("make folder");
+        if (before != LayerFolder::Occupant::folder && ::mkdirat(parent, name.c_str(), 0700) < 0)
+            return fail_errno("make folder");
         os::Fd made(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
         if (!made) return fail_errno("open folder");
         // It replaces what lower layers have under this name, rather than merging with it.
@@ -157,7 +170,8 @@ private:
     }
 
     Result<void> make_symlink(int parent, const std::string& name, const TarEntry& entry) {
-        if (entry.target.empty() || entry.target.size() > options_.limits.path) return fail(Code::invalid, "a symlink to nothing, or to too long a name");
+        if (entry.target.empty() || entry.target.size() > options_.limits.path)
+            return fail(Code::invalid, "a symlink to nothing, or to too long a name");
         if (::symlinkat(entry.target.c_str(), parent, name.c_str()) < 0) return fail_errno("make symlink");
         if (folder_.owners() == Owners::as_archived) TRY_VOID(own(parent, name, entry));
         timespec times[2] = {entry.modified, entry.modified};
@@ -168,7 +182,8 @@ private:
     static Result<std::pair<uid_t, gid_t>> ids(const TarEntry& entry) {
         auto fits = [](std::int64_t id) { return id >= 0 && id < 0xffff'ffff; };
         if (!fits(entry.uid) || !fits(entry.gid))
-            return fail(Code::invalid, "owner " + std::to_string(entry.uid) + ":" + std::to_string(entry.gid) + " is out of range");
+            return fail(Code::invalid,
+                        "owner " + std::to_string(entry.uid) + ":" + std::to_string(entry.gid) + " is out of range");
         return std::pair(static_cast<uid_t>(entry.uid), static_cast<gid_t>(entry.gid));
     }
 
@@ -189,7 +204,8 @@ private:
             bool kept = (name == "security.capability" && folder_.owners() == Owners::as_archived) ||
                         (name.starts_with("user.") && !name.starts_with("user.overlay."));
             if (!kept || name.size() > 255 || value.size() > (64 << 10)) continue;
-            if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) < 0 && errno != EOPNOTSUPP) return fail_errno("set " + name);
+            if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) < 0 && errno != EOPNOTSUPP)
+                return fail_errno("set " + name);
         }
         return {};
     }
@@ -209,7 +225,9 @@ private:
 
 } // namespace
 
-Result<Unpacked> unpack_layer(ByteSource& source, int folder, const UnpackOptions& options) { return Unpacking(source, folder, options).run(); }
+Result<Unpacked> unpack_layer(ByteSource& source, int folder, const UnpackOptions& options) {
+    return Unpacking(source, folder, options).run();
+}
 
 Result<Unpacked> unpack_bytes(std::string_view bytes, int folder, const UnpackOptions& options) {
     TextSource source(bytes);

@@ -54,7 +54,7 @@ protected:
     }
     std::string in(const std::string& name) { return (base_ / "inside" / name).string(); }
     struct stat status(const std::string& name) {
-        struct stat found{};
+        struct stat found {};
         EXPECT_EQ(::lstat(in(name).c_str(), &found), 0) << name;
         return found;
     }
@@ -118,7 +118,12 @@ TEST_F(Unpack, KeepsNamesByteForByte) {
 
 TEST_F(Unpack, TurnsWhiteoutsIntoOverlayForm) {
     Tar tar;
-    tar.folder("etc").file("etc/.wh.motd", "").folder("var").file("var/.wh..wh..opq", "").file("var/.wh..wh.plnk", "").file("new/.wh.old", "");
+    tar.folder("etc")
+        .file("etc/.wh.motd", "")
+        .folder("var")
+        .file("var/.wh..wh..opq", "")
+        .file("var/.wh..wh.plnk", "")
+        .file("new/.wh.old", "");
     auto done = unpack(tar.bytes());
     ASSERT_TRUE(done) << done.error().message;
     EXPECT_TRUE(S_ISCHR(status("etc/motd").st_mode));
@@ -166,9 +171,14 @@ TEST_F(Unpack, AbsoluteNamesAreRelativeToTheRoot) {
 }
 
 TEST_F(Unpack, SymlinkedParentsStayInside) {
-    for (std::string target : {(base_ / "outside").string(), std::string("../outside"), std::string("../../../../../../../../tmp"), std::string("/proc/self/root"), std::string("/")}) {
+    for (std::string target : {(base_ / "outside").string(), std::string("../outside"),
+                               std::string("../../../../../../../../tmp"), std::string("/proc/self/root"), std::string("/")}) {
         Tar tar;
-        tar.symlink("way", target).file("way/precious", "evil").file("way/.wh.precious", "").folder("way/sub").symlink("way/l", "x");
+        tar.symlink("way", target)
+            .file("way/precious", "evil")
+            .file("way/.wh.precious", "")
+            .folder("way/sub")
+            .symlink("way/l", "x");
         (void)unpack(tar.bytes()); // whether it works depends on where the link leads inside; nothing may appear outside
         expect_outside_untouched();
         EXPECT_FALSE(fs::exists("/sub"));
@@ -187,7 +197,9 @@ TEST_F(Unpack, FilesReplaceSymlinksInsteadOfFollowingThem) {
 }
 
 TEST_F(Unpack, HardLinksReachOnlyThisLayer) {
-    for (std::string target : {(base_ / "outside" / "precious").string(), std::string("../outside/precious"), std::string("way/precious"), std::string("/etc/passwd"), std::string("folder"), std::string("gone"), std::string("."), std::string("/")}) {
+    for (std::string target :
+         {(base_ / "outside" / "precious").string(), std::string("../outside/precious"), std::string("way/precious"),
+          std::string("/etc/passwd"), std::string("folder"), std::string("gone"), std::string("."), std::string("/")}) {
         Tar tar;
         tar.folder("folder").symlink("way", (base_ / "outside").string()).file(".wh.gone", "").link("stolen", target);
         auto done = unpack(tar.bytes());
@@ -213,7 +225,14 @@ TEST_F(Unpack, RefusesDevices) {
 
 TEST_F(Unpack, LaterDuplicatesStand) {
     Tar tar;
-    tar.file("x", "one").file("x", "two").folder("y").file("y/inner", "i").file("y", "file now").file("z", "file").folder("z").file("z/inner", "i");
+    tar.file("x", "one")
+        .file("x", "two")
+        .folder("y")
+        .file("y/inner", "i")
+        .file("y", "file now")
+        .file("z", "file")
+        .folder("z")
+        .file("z/inner", "i");
     ASSERT_TRUE(unpack(tar.bytes()));
     EXPECT_EQ(text(in("x")), "two");
     EXPECT_EQ(text(in("y")), "file now");
@@ -230,7 +249,11 @@ TEST_F(Unpack, RefusesAFileAsParent) {
 
 TEST_F(Unpack, KeepsOnlyHarmlessAttributes) {
     Tar tar;
-    tar.attribute("user.colour", "red").attribute("trusted.overlay.redirect", "/etc").attribute("user.overlay.opaque", "y").attribute("security.ima", "x").file("f", "x");
+    tar.attribute("user.colour", "red")
+        .attribute("trusted.overlay.redirect", "/etc")
+        .attribute("user.overlay.opaque", "y")
+        .attribute("security.ima", "x")
+        .file("f", "x");
     ASSERT_TRUE(unpack(tar.bytes()));
     char names[256];
     auto size = ::llistxattr(in("f").c_str(), names, sizeof names);
@@ -309,7 +332,13 @@ TEST_F(Unpack, DropsOwnersOutOfRange) {
 
 TEST_F(Unpack, SurvivesFlippedBytes) {
     Tar tar;
-    tar.folder("d").file("d/a", std::string(3000, 'a')).symlink("d/l", "a").link("d/h", "d/a").file("d/.wh.gone", "").attribute("user.x", "y").file("d/b", "b");
+    tar.folder("d")
+        .file("d/a", std::string(3000, 'a'))
+        .symlink("d/l", "a")
+        .link("d/h", "d/a")
+        .file("d/.wh.gone", "")
+        .attribute("user.x", "y")
+        .file("d/b", "b");
     auto whole = tar.bytes();
     std::uint64_t state = 42;
     for (int round = 0; round < 300; ++round) {

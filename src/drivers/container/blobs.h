@@ -8,7 +8,8 @@
 
 namespace skerry::drivers::container {
 
-/// The bytes of images on this machine, by digest ("sha256:…"). Main joins it to the depot. Called on workers, from several at once.
+/// The bytes of images on this machine, by digest ("sha256:…"). Main joins it to the depot. Called on workers, from several at
+/// once.
 class Blobs {
 public:
     virtual ~Blobs() = default;

@@ -21,7 +21,8 @@ bool is_address(const std::string& text) {
 }
 
 bool is_host_name(const std::string& text) {
-    return !text.empty() && text.size() <= 253 && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '.' || c == '_'; });
+    return !text.empty() && text.size() <= 253 &&
+           std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '.' || c == '_'; });
 }
 
 } // namespace
@@ -41,7 +42,8 @@ Result<std::string> hosts_file(const InstanceSpec& spec) {
     if (!spec.hostname.empty() && is_address(own)) text += own + "\t" + spec.hostname + "\n";
     for (auto& [name, address] : spec.hosts) {
         if (!is_host_name(name)) return fail(Code::invalid, "hosts: \"" + name.substr(0, 100) + "\" is not a host name");
-        if (!is_address(address)) return fail(Code::invalid, "hosts: " + name + ": \"" + address.substr(0, 100) + "\" is not an IP address");
+        if (!is_address(address))
+            return fail(Code::invalid, "hosts: " + name + ": \"" + address.substr(0, 100) + "\" is not an IP address");
         text += address + "\t" + name + "\n";
     }
     return text;
@@ -57,7 +59,8 @@ Result<std::string> resolv_conf(const InstanceSpec& spec, std::string_view own) 
     return text;
 }
 
-Result<oci::RuntimeWish> wish_for(const InstanceSpec& spec, const std::string& root, const std::string& bundle, const Surroundings& surroundings) {
+Result<oci::RuntimeWish> wish_for(const InstanceSpec& spec, const std::string& root, const std::string& bundle,
+                                  const Surroundings& surroundings) {
     oci::RuntimeWish wish;
     wish.name = spec.name;
     wish.command = spec.command;
@@ -69,7 +72,8 @@ Result<oci::RuntimeWish> wish_for(const InstanceSpec& spec, const std::string& r
     wish.rootfs = root;
     wish.passwd = read_inside(root, "etc/passwd");
     wish.group = read_inside(root, "etc/group");
-    for (const char* file : {"resolv.conf", "hosts", "hostname"}) wish.mounts.push_back({bundle + "/" + file, std::string("/etc/") + file, false});
+    for (const char* file : {"resolv.conf", "hosts", "hostname"})
+        wish.mounts.push_back({bundle + "/" + file, std::string("/etc/") + file, false});
     for (auto& mount : spec.mounts) wish.mounts.push_back({mount.source, mount.target, mount.read_only});
     if (spec.network) {
         if (spec.network->netns.empty()) return fail(Code::invalid, "network: the attachment has no namespace for a container");
@@ -92,8 +96,9 @@ std::string read_inside(const std::string& root, const std::string& path, std::s
     how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     os::Fd file(static_cast<int>(::syscall(SYS_openat2, folder->number(), path.c_str(), &how, sizeof how)));
-    struct stat found{};
-    if (!file || ::fstat(file.number(), &found) < 0 || !S_ISREG(found.st_mode) || found.st_size > static_cast<off_t>(limit)) return {};
+    struct stat found {};
+    if (!file || ::fstat(file.number(), &found) < 0 || !S_ISREG(found.st_mode) || found.st_size > static_cast<off_t>(limit))
+        return {};
     std::string text(static_cast<std::size_t>(found.st_size), '\0');
     ssize_t got = ::pread(file.number(), text.data(), text.size(), 0);
     text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);

@@ -26,7 +26,7 @@ constexpr auto freeze_patience = 10s;
 constexpr auto exit_file_patience = 3s;
 
 std::optional<WallTime> changed_at(const std::string& path) {
-    struct stat found{};
+    struct stat found {};
     if (::stat(path.c_str(), &found) < 0) return std::nullopt;
     return WallTime{found.st_mtim.tv_sec, static_cast<std::int32_t>(found.st_mtim.tv_nsec)};
 }
@@ -58,11 +58,12 @@ Result<std::unique_ptr<ContainerDriver>> ContainerDriver::open(Options options, 
     }
     utsname machine{};
     if (::uname(&machine) < 0) return fail_errno("uname");
-    return std::unique_ptr<ContainerDriver>(
-        new ContainerDriver(std::move(options), blobs, std::move(cgroups), std::move(exits), std::move(boot), oci::host_platform(machine.machine)));
+    return std::unique_ptr<ContainerDriver>(new ContainerDriver(std::move(options), blobs, std::move(cgroups), std::move(exits),
+                                                                std::move(boot), oci::host_platform(machine.machine)));
 }
 
-ContainerDriver::ContainerDriver(Options options, Blobs& blobs, os::Cgroups cgroups, ExitWatch exits, std::string boot, oci::Platform host)
+ContainerDriver::ContainerDriver(Options options, Blobs& blobs, os::Cgroups cgroups, ExitWatch exits, std::string boot,
+                                 oci::Platform host)
     : options_(std::move(options)), paths_{options_.state, options_.run}, cgroups_(std::move(cgroups)), exits_(std::move(exits)),
       boot_(std::move(boot)), host_(std::move(host)), images_(paths_, blobs, options_.program, host_) {
     surroundings_.cgroup = options_.cgroup;
@@ -72,8 +73,13 @@ ContainerDriver::ContainerDriver(Options options, Blobs& blobs, os::Cgroups cgro
 }
 
 Result<void> ContainerDriver::probe() {
-    runtime_ = TRY(Runtime::find({.paths = paths_, .candidates = options_.runtimes, .conmon = options_.conmon, .cgroup = options_.cgroup,
-                                  .log_backstop = options_.log_backstop, .host = host_, .cgroup2 = surroundings_.cgroup2}));
+    runtime_ = TRY(Runtime::find({.paths = paths_,
+                                  .candidates = options_.runtimes,
+                                  .conmon = options_.conmon,
+                                  .cgroup = options_.cgroup,
+                                  .log_backstop = options_.log_backstop,
+                                  .host = host_,
+                                  .cgroup2 = surroundings_.cgroup2}));
     return {};
 }
 
@@ -82,7 +88,9 @@ Result<const Runtime*> ContainerDriver::runtime() const {
     return &*runtime_;
 }
 
-Result<Record> ContainerDriver::stored(const std::string& name) const { return parse_record(TRY(os::read_file(paths_.record(name), 64 << 10))); }
+Result<Record> ContainerDriver::stored(const std::string& name) const {
+    return parse_record(TRY(os::read_file(paths_.record(name), 64 << 10)));
+}
 
 Result<bool> ContainerDriver::was_started(const std::string& name) const { return os::exists(paths_.bundle(name) + "/started"); }
 
@@ -102,12 +110,14 @@ Result<std::vector<Found>> ContainerDriver::adopt(std::span<const Handle> rememb
             continue;
         }
         // Of a start that was not finished, or of an earlier boot: whatever is left of it goes.
-        if (auto cleared = clear(name); !cleared) log(Level::warning, "container", "{}: left over, and not to be removed: {}", name, cleared.error().message);
+        if (auto cleared = clear(name); !cleared)
+            log(Level::warning, "container", "{}: left over, and not to be removed: {}", name, cleared.error().message);
         if (record && !is_this_boot(*record)) add(*record, Look{.phase = Phase::lost});
     }
     for (auto& name : TRY(os::list(paths_.bundles())))
         if (!seen.contains(name))
-            if (auto cleared = clear(name); !cleared) log(Level::warning, "container", "{}: left over, and not to be removed: {}", name, cleared.error().message);
+            if (auto cleared = clear(name); !cleared)
+                log(Level::warning, "container", "{}: left over, and not to be removed: {}", name, cleared.error().message);
     for (auto& handle : remembered) {
         auto record = parse_record(handle);
         if (record && !seen.contains(record->name)) add(*record, Look{.phase = Phase::lost});
@@ -124,7 +134,8 @@ Result<Handle> ContainerDriver::start(const InstanceSpec& spec) {
     TRY_VOID(clear(spec.name));
     auto started = start_afresh(spec);
     if (!started)
-        if (auto cleared = clear(spec.name); !cleared) log(Level::warning, "container", "{}: {}", spec.name, cleared.error().message);
+        if (auto cleared = clear(spec.name); !cleared)
+            log(Level::warning, "container", "{}: {}", spec.name, cleared.error().message);
     return started;
 }
 
@@ -154,7 +165,8 @@ Result<Handle> ContainerDriver::start_afresh(const InstanceSpec& spec) {
 
 Result<void> ContainerDriver::mount_root(const std::string& name, const PreparedImage& image) {
     os::Overlay overlay;
-    for (auto layer = image.layers.rbegin(); layer != image.layers.rend(); ++layer) overlay.lower.push_back(images_.layer_folder(*layer));
+    for (auto layer = image.layers.rbegin(); layer != image.layers.rend(); ++layer)
+        overlay.lower.push_back(images_.layer_folder(*layer));
     std::string folder = paths_.instance(name);
     if (overlay.lower.empty()) overlay.lower.push_back(folder + "/empty");
     overlay.upper = folder + "/upper";
@@ -224,7 +236,8 @@ Result<void> ContainerDriver::suspend(const Handle& handle) {
     Record record = TRY(parse_record(handle));
     Look now = TRY(look_at(record));
     if (now.phase == Phase::suspended) return {};
-    if (now.phase != Phase::running) return fail(Code::conflict, "instance " + record.name + " does not run; it is " + std::string(drivers::name(now.phase)));
+    if (now.phase != Phase::running)
+        return fail(Code::conflict, "instance " + record.name + " does not run; it is " + std::string(drivers::name(now.phase)));
     auto frozen = cgroups_.freeze(group(record.name), freeze_patience) | during("suspend " + record.name);
     if (!frozen) (void)cgroups_.thaw(group(record.name));
     return frozen;
@@ -234,7 +247,9 @@ Result<void> ContainerDriver::resume(const Handle& handle) {
     Record record = TRY(parse_record(handle));
     Look now = TRY(look_at(record));
     if (now.phase == Phase::running) return {};
-    if (now.phase != Phase::suspended) return fail(Code::conflict, "instance " + record.name + " is not suspended; it is " + std::string(drivers::name(now.phase)));
+    if (now.phase != Phase::suspended)
+        return fail(Code::conflict,
+                    "instance " + record.name + " is not suspended; it is " + std::string(drivers::name(now.phase)));
     return cgroups_.thaw(group(record.name)) | during("resume " + record.name);
 }
 
@@ -252,7 +267,8 @@ Result<void> ContainerDriver::stop(const Handle& handle, Duration grace) {
         TRY_VOID(os::wait_until_gone(record.process, kill_patience) | during("kill " + record.name));
     }
     // Its last words and its exit code are on disk once conmon is gone.
-    if (auto gone = os::wait_until_gone(record.monitor, exit_file_patience); !gone && gone.error().code != Code::timeout) return gone;
+    if (auto gone = os::wait_until_gone(record.monitor, exit_file_patience); !gone && gone.error().code != Code::timeout)
+        return gone;
     return {};
 }
 
@@ -281,12 +297,14 @@ Result<ExecOutcome> ContainerDriver::exec(const Handle& handle, std::span<const 
     Record record = TRY(parse_record(handle));
     const Runtime* runtime = TRY(this->runtime());
     Look now = TRY(look_at(record));
-    if (now.phase != Phase::running) return fail(Code::conflict, "instance " + record.name + " does not run; it is " + std::string(drivers::name(now.phase)));
+    if (now.phase != Phase::running)
+        return fail(Code::conflict, "instance " + record.name + " does not run; it is " + std::string(drivers::name(now.phase)));
     std::string bundle = paths_.bundle(record.name);
     Json config = TRY(parse_json(TRY(os::read_file(bundle + "/config.json", 4 << 20))));
     std::string folder = TRY(os::mkdtemp(bundle + "/exec-"));
     auto finished = [&]() -> Result<os::Finished> {
-        TRY_VOID(os::write_file_atomically(folder + "/process.json", write_json(TRY(oci::exec_process(config, {command.begin(), command.end()}))), 0600));
+        TRY_VOID(os::write_file_atomically(folder + "/process.json",
+                                           write_json(TRY(oci::exec_process(config, {command.begin(), command.end()}))), 0600));
         return runtime->exec(record.name, folder + "/process.json", folder + "/pid", deadline);
     }();
     if (!finished && finished.error().code == Code::timeout) kill_exec(cgroups_, group(record.name), folder + "/pid");
@@ -319,7 +337,9 @@ Result<void> ContainerDriver::keep_images(std::span<const std::string> kept) {
     std::vector<std::string> all(kept.begin(), kept.end());
     for (auto& name : TRY(os::list(paths_.instances()))) {
         auto record = stored(name);
-        if (!record) return fail(Code::conflict, "instance " + name + " cannot be read, so what it uses is not known: " + record.error().message);
+        if (!record)
+            return fail(Code::conflict,
+                        "instance " + name + " cannot be read, so what it uses is not known: " + record.error().message);
         all.push_back(record->image);
     }
     return images_.keep_only(all);

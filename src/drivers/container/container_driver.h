@@ -27,21 +27,21 @@ struct Options {
     std::string program; ///< path of `skerry` itself, for the unpacking process
     std::vector<std::string> runtimes{"runc", "crun"}; ///< in order of preference
     std::string conmon = "conmon";
-    std::string cgroup = "/skerry"; ///< the group above all of ours; one name per daemon where several share a machine
-    std::string boot_id;            ///< empty: the machine's; tests pretend a reboot with another
+    std::string cgroup = "/skerry";       ///< the group above all of ours; one name per daemon where several share a machine
+    std::string boot_id;                  ///< empty: the machine's; tests pretend a reboot with another
     std::int64_t log_backstop = 64 << 20; ///< conmon cuts a log at this size when nobody rotates
 };
 
 /// Runs instances as OCI containers: overlayfs over unpacked layers, runc or crun, conmon.
 ///
-/// The state of everything is on disk and in the kernel, never only in this object: any later process finds it again (`adopt`). What
-/// each step leaves, and how it is found after a crash in the middle:
+/// The state of everything is on disk and in the kernel, never only in this object: any later process finds it again (`adopt`).
+/// What each step leaves, and how it is found after a crash in the middle:
 ///
 ///     layer unpacked half      layers/.new-…                     removed by adopt
 ///     overlay mounted          instances/x/root, no run/i/x      unmounted and removed by adopt
-///     conmon and runtime up    run/i/x without `started`         killed and removed by adopt: its program never ran, or nobody was told
-///     program started          run/i/x/started and the record    running; adopted
-///     machine restarted        record of another boot            lost; `start` begins afresh, `remove` clears
+///     conmon and runtime up    run/i/x without `started`         killed and removed by adopt: its program never ran, or nobody
+///     was told program started          run/i/x/started and the record    running; adopted machine restarted        record of
+///     another boot            lost; `start` begins afresh, `remove` clears
 class ContainerDriver : public Driver {
 public:
     /// Makes folders; touches nothing else.
@@ -60,7 +60,8 @@ public:
     Result<ExecOutcome> exec(const Handle&, std::span<const std::string> command, Duration deadline) override;
     void watch(std::function<void(InstanceName)> changed) override { changed_ = std::move(changed); }
 
-    /// Becomes readable when an instance ended. Whoever polls it calls `drain`, which calls what `watch` was given, on the caller's thread.
+    /// Becomes readable when an instance ended. Whoever polls it calls `drain`, which calls what `watch` was given, on the
+    /// caller's thread.
     int watch_fd() const { return exits_.number(); }
     void drain();
 

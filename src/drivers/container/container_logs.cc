@@ -40,7 +40,7 @@ Result<std::unique_ptr<LogReader>> ContainerLogs::open(const std::string& instan
 
 void ContainerLogs::rotate_run(const std::string& name) {
     LogSeries series{paths_.log_folder(name), "current", limits_.files - 1};
-    struct stat found{};
+    struct stat found {};
     std::string control = paths_.bundle(name) + "/ctl";
     if (::stat(series.path(0).c_str(), &found) < 0) {
         if (::stat(series.path(1).c_str(), &found) == 0) ask_to_reopen(control);
@@ -60,7 +60,7 @@ void ContainerLogs::rotate() {
     for (auto& name : *names) {
         if (!check_name(name)) continue;
         rotate_run(name);
-        struct stat found{};
+        struct stat found {};
         bool kept = os::exists(paths_.instance(name)).value_or(true);
         if (!kept && ::stat(paths_.log_folder(name).c_str(), &found) == 0) gone.emplace_back(found.st_mtim.tv_sec, name);
     }
@@ -76,13 +76,16 @@ Result<void> keep_previous_log(const std::string& folder) {
     TRY_VOID(os::mkdirs(folder, 0700));
     constexpr std::string_view now = "current", before = "previous";
     auto names = TRY(os::list(folder));
-    auto named = [](const std::string& name, std::string_view stem) { return name == stem || name.starts_with(std::string(stem) + "."); };
+    auto named = [](const std::string& name, std::string_view stem) {
+        return name == stem || name.starts_with(std::string(stem) + ".");
+    };
     bool any = std::ranges::any_of(names, [&](auto& name) { return named(name, now); });
     if (!any) return {};
     for (auto& name : names)
         if (named(name, before)) TRY_VOID(os::unlink(folder + "/" + name));
     for (auto& name : names)
-        if (named(name, now)) TRY_VOID(os::rename(folder + "/" + name, folder + "/" + std::string(before) + name.substr(now.size())));
+        if (named(name, now))
+            TRY_VOID(os::rename(folder + "/" + name, folder + "/" + std::string(before) + name.substr(now.size())));
     return {};
 }
 

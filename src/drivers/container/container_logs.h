@@ -24,8 +24,9 @@ public:
     /// `not_found` for an instance that never printed here, or whose log was rotated away.
     Result<std::unique_ptr<LogReader>> open(const std::string& instance, LogWindow window) override;
 
-    /// Rotates what passed its size, telling conmon to reopen (through its `ctl` pipe), and removes the oldest logs of removed instances.
-    /// Interrupted between the rename and the telling, conmon writes on into the rotated file, and the next call tells it.
+    /// Rotates what passed its size, telling conmon to reopen (through its `ctl` pipe), and removes the oldest logs of removed
+    /// instances. Interrupted between the rename and the telling, conmon writes on into the rotated file, and the next call tells
+    /// it.
     void rotate() override;
 
 private:

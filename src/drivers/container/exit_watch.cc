@@ -11,7 +11,8 @@ Result<ExitWatch> ExitWatch::on(const std::string& folder) {
     os::Fd inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (!inotify) return fail_errno("inotify");
     // conmon writes a temporary file and renames it.
-    if (::inotify_add_watch(inotify.number(), folder.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) < 0) return fail_errno("watch " + folder);
+    if (::inotify_add_watch(inotify.number(), folder.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) < 0)
+        return fail_errno("watch " + folder);
     return ExitWatch(std::move(inotify));
 }
 
@@ -24,8 +25,10 @@ void ExitWatch::drain(const std::function<void(const std::string&)>& ended) {
             inotify_event event{};
             std::memcpy(&event, buffer + at, sizeof event);
             const char* name = buffer + at + sizeof event;
-            if (event.mask & IN_Q_OVERFLOW) ended("");
-            else if (event.len > 0) ended(std::string(name, ::strnlen(name, event.len)));
+            if (event.mask & IN_Q_OVERFLOW)
+                ended("");
+            else if (event.len > 0)
+                ended(std::string(name, ::strnlen(name, event.len)));
             at += static_cast<ssize_t>(sizeof event + event.len);
         }
     }

@@ -57,15 +57,18 @@ Result<PreparedImage> ImageCache::prepare(const std::string& digest, const std::
     TRY_VOID(oci::check_digest("image", digest));
     if (auto image = remembered(digest)) return image;
     std::string bytes = TRY(document(digest));
-    if (TRY(oci::document_kind(bytes)) == oci::Document::index) bytes = TRY(document(TRY(oci::choose(TRY(oci::parse_index(bytes)), host_)).digest));
+    if (TRY(oci::document_kind(bytes)) == oci::Document::index)
+        bytes = TRY(document(TRY(oci::choose(TRY(oci::parse_index(bytes)), host_)).digest));
     oci::Manifest manifest = TRY(oci::parse_manifest(bytes));
     std::string config = TRY(document(manifest.config.digest));
     PreparedImage image{digest, {}, TRY(oci::parse_image_config(config))};
     image.layers = image.config.diff_ids;
     if (oci::suits(image.config.platform, host_) == 0)
-        return fail(Code::unsupported, "the image is for " + oci::text(image.config.platform) + ", this machine is " + oci::text(host_));
+        return fail(Code::unsupported,
+                    "the image is for " + oci::text(image.config.platform) + ", this machine is " + oci::text(host_));
     if (image.layers.size() != manifest.layers.size())
-        return fail(Code::invalid, "the image's manifest has " + std::to_string(manifest.layers.size()) + " layers, its config " + std::to_string(image.layers.size()));
+        return fail(Code::invalid, "the image's manifest has " + std::to_string(manifest.layers.size()) + " layers, its config " +
+                                       std::to_string(image.layers.size()));
     Json json;
     json.set("config", config);
     TRY_VOID(os::write_file_atomically(paths_.images() + "/" + digits(digest), write_json(json), 0600));

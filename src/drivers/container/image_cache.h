@@ -28,7 +28,8 @@ public:
     /// `program` is ours, for the unpacking process.
     ImageCache(Paths paths, Blobs& blobs, std::string program, oci::Platform host);
 
-    /// From manifest to unpacked layers; quick when all is there. `not_found` when a blob is not on this machine, or nothing fits it.
+    /// From manifest to unpacked layers; quick when all is there. `not_found` when a blob is not on this machine, or nothing fits
+    /// it.
     Result<PreparedImage> prepare(const std::string& digest, const std::string& for_whom);
 
     /// Removes what a crash left half unpacked. Not while anyone prepares.

@@ -30,7 +30,8 @@ Result<void> FileLogReader::begin() {
     if (window_.tail >= 0) {
         // Counted first, so that the tail is found without keeping it in memory.
         counting_ = true;
-        while (TRY(fill())) {}
+        while (TRY(fill())) {
+        }
         flush_parts();
         counting_ = false;
         skip_ = std::max<std::int64_t>(0, counted_ - window_.tail);
@@ -44,11 +45,12 @@ Result<void> FileLogReader::begin() {
 Result<bool> FileLogReader::move_on() {
     int from = series_.rotated + 1;
     if (file_) {
-        struct stat own{};
+        struct stat own {};
         if (::fstat(file_.number(), &own) < 0) return fail_errno("look at the log");
         for (int age = 0; age <= series_.rotated; ++age) {
-            struct stat there{};
-            if (::stat(series_.path(age).c_str(), &there) == 0 && there.st_ino == own.st_ino && there.st_dev == own.st_dev) from = age;
+            struct stat there {};
+            if (::stat(series_.path(age).c_str(), &there) == 0 && there.st_ino == own.st_ino && there.st_dev == own.st_dev)
+                from = age;
         }
     }
     for (int age = from - 1; age >= 0; --age)
@@ -66,8 +68,10 @@ Result<bool> FileLogReader::fill() {
         if (got == 0) {
             // Between the two looks the writer may have added to the file that it has left by now.
             if (file_ && ++ends == 1) {
-                struct stat newest{}, own{};
-                bool is_newest = ::stat(series_.path(0).c_str(), &newest) == 0 && ::fstat(file_.number(), &own) == 0 && newest.st_ino == own.st_ino;
+                struct stat newest {
+                }, own{};
+                bool is_newest = ::stat(series_.path(0).c_str(), &newest) == 0 && ::fstat(file_.number(), &own) == 0 &&
+                                 newest.st_ino == own.st_ino;
                 if (is_newest) return false;
                 continue;
             }
@@ -99,18 +103,24 @@ void FileLogReader::take_line(std::string_view line) {
     if (part.stamp.empty()) part.stamp = line.substr(0, first);
     part.text += line.substr(third + 1);
     if (!whole && part.text.size() < longest_line) return;
-    if (counting_) ++counted_;
-    else if (skip_ > 0) --skip_;
-    else lines_.push_back((window_.timestamps ? part.stamp + " " : "") + part.text + "\n");
+    if (counting_)
+        ++counted_;
+    else if (skip_ > 0)
+        --skip_;
+    else
+        lines_.push_back((window_.timestamps ? part.stamp + " " : "") + part.text + "\n");
     part = {};
 }
 
 void FileLogReader::flush_parts() {
     for (auto& part : parts_) {
         if (part.stamp.empty()) continue;
-        if (counting_) ++counted_;
-        else if (skip_ > 0) --skip_;
-        else lines_.push_back((window_.timestamps ? part.stamp + " " : "") + part.text + "\n");
+        if (counting_)
+            ++counted_;
+        else if (skip_ > 0)
+            --skip_;
+        else
+            lines_.push_back((window_.timestamps ? part.stamp + " " : "") + part.text + "\n");
         part = {};
     }
 }

@@ -22,8 +22,8 @@ struct LogSeries {
 
 /// Reads conmon's `k8s-file` format: `time stream P|F text`, where P marks a part that the next line of its stream goes on with.
 ///
-/// Follows the files through rotation (by inode: what was `current` is `current.1` now) and through a restart of the instance. Parts are put
-/// together, up to 256 KiB; at the end of what there is, a last part without newline counts as a line.
+/// Follows the files through rotation (by inode: what was `current` is `current.1` now) and through a restart of the instance.
+/// Parts are put together, up to 256 KiB; at the end of what there is, a last part without newline counts as a line.
 class FileLogReader : public LogReader {
 public:
     FileLogReader(LogSeries series, LogWindow window);
@@ -46,11 +46,11 @@ private:
     LogSeries series_;
     LogWindow window_;
     os::Fd file_;
-    std::string pending_;       ///< the beginning of a line whose end was not read yet
-    Part parts_[2];             ///< of standard output and error
+    std::string pending_; ///< the beginning of a line whose end was not read yet
+    Part parts_[2];       ///< of standard output and error
     std::deque<std::string> lines_;
-    std::int64_t skip_ = 0;     ///< lines before the tail
-    std::int64_t left_ = -1;    ///< bytes of the limit, or -1
+    std::int64_t skip_ = 0;  ///< lines before the tail
+    std::int64_t left_ = -1; ///< bytes of the limit, or -1
     bool counting_ = false;
     std::int64_t counted_ = 0;
 };

@@ -21,7 +21,9 @@ protected:
         fs::create_directories(paths_.log_folder("x"));
     }
     void TearDown() override { fs::remove_all(base_); }
-    void write(const std::string& file, const std::string& text) { std::ofstream(paths_.log_folder("x") + "/" + file, std::ios::app) << text; }
+    void write(const std::string& file, const std::string& text) {
+        std::ofstream(paths_.log_folder("x") + "/" + file, std::ios::app) << text;
+    }
     static std::string line(const std::string& text, char kind = 'F', const std::string& stream = "stdout") {
         return "2026-01-02T03:04:05.000000006+00:00 " + stream + " " + kind + " " + text + "\n";
     }
@@ -46,14 +48,16 @@ protected:
 };
 
 TEST_F(LogReading, PutsPartsTogether) {
-    write("current", line("one") + line("tw", 'P') + line("err", 'F', "stderr") + line("o") + line("") + "rubbish\n\n" + line("open", 'P'));
+    write("current",
+          line("one") + line("tw", 'P') + line("err", 'F', "stderr") + line("o") + line("") + "rubbish\n\n" + line("open", 'P'));
     auto reader = open();
     EXPECT_EQ(all(*reader), "one\nerr\ntwo\n\nopen\n");
     EXPECT_EQ(all(*open({.timestamps = true})).substr(0, 40), "2026-01-02T03:04:05.000000006+00:00 one\n");
 }
 
 TEST_F(LogReading, TakesWindows) {
-    for (int i = 0; i < 1000; ++i) write(i < 300 ? "current.2" : i < 600 ? "current.1" : "current", line("line " + std::to_string(i)));
+    for (int i = 0; i < 1000; ++i)
+        write(i < 300 ? "current.2" : i < 600 ? "current.1" : "current", line("line " + std::to_string(i)));
     EXPECT_EQ(all(*open({.tail = 2})), "line 998\nline 999\n");
     EXPECT_EQ(all(*open({.tail = 0})), "");
     auto last = all(*open({.tail = 701}));

@@ -19,7 +19,8 @@ Json write_process(os::ProcessId process) {
 Result<std::int64_t> number(const Json& json, std::string_view name, std::int64_t low, std::int64_t high) {
     const Json* found = json.find(name);
     const std::int64_t* value = found ? found->integer() : nullptr;
-    if (!value || *value < low || *value > high) return fail(Code::corrupt, "container record: " + std::string(name) + " is missing or out of range");
+    if (!value || *value < low || *value > high)
+        return fail(Code::corrupt, "container record: " + std::string(name) + " is missing or out of range");
     return *value;
 }
 
@@ -46,7 +47,8 @@ Handle write_record(const Record& record) {
 Result<Record> parse_record(std::string_view handle) {
     Json json = TRY(parse_json(handle, {.bytes = 64 << 10, .depth = 8}) | during("container record"));
     if (TRY(number(json, "version", 0, INT32_MAX)) != version)
-        return fail(Code::unsupported, "container record: version is not " + std::to_string(version) + "; it was written by another version of skerry");
+        return fail(Code::unsupported, "container record: version is not " + std::to_string(version) +
+                                           "; it was written by another version of skerry");
     Record record;
     record.name = json.text("name");
     TRY_VOID(check_name(record.name) | during("container record"));

@@ -27,7 +27,8 @@ Result<os::Finished> run_checked(const os::Command& command, std::string_view do
     auto finished = TRY(os::run(command) | during(doing));
     if (finished.good()) return finished;
     auto why = last_line(finished.errors.empty() ? finished.output : finished.errors);
-    return fail(Code::internal, std::string(doing) + ": " + (why.empty() ? "exit code " + std::to_string(finished.exit_code) : why));
+    return fail(Code::internal,
+                std::string(doing) + ": " + (why.empty() ? "exit code " + std::to_string(finished.exit_code) : why));
 }
 
 Result<os::ProcessId> process_in(const std::string& file) {
@@ -71,9 +72,12 @@ Result<Runtime> Runtime::find(Options options) {
         auto tried = plain.try_out();
         if (tried) return plain;
         complaints += "; " + candidate + ": " + tried.error().message;
-        // A hybrid machine's empty unified tree is what crun stumbles over; a mount namespace without it costs one more exec per call.
+        // A hybrid machine's empty unified tree is what crun stumbles over; a mount namespace without it costs one more exec per
+        // call.
         std::string wrapper = options.paths.run + "/" + candidate.substr(candidate.rfind('/') + 1) + "-without-unified";
-        std::string script = "#!/bin/sh\nexec unshare --mount --propagation slave sh -c 'umount -l /sys/fs/cgroup/unified && exec \"$0\" \"$@\"' " + *program + " \"$@\"\n";
+        std::string script = "#!/bin/sh\nexec unshare --mount --propagation slave sh -c 'umount -l /sys/fs/cgroup/unified && "
+                             "exec \"$0\" \"$@\"' " +
+                             *program + " \"$@\"\n";
         if (!TRY(os::exists("/sys/fs/cgroup/unified"))) continue;
         TRY_VOID(os::write_file_atomically(wrapper, script, 0700));
         Runtime wrapped(options, wrapper);
@@ -100,23 +104,31 @@ Result<void> Runtime::try_out() const {
     auto tried = [&]() -> Result<void> {
         oci::ImageConfig image;
         image.platform = options_.host;
-        oci::RuntimeWish wish{.name = name, .command = {"/bin/sh", "-c", "exit " + std::to_string(secret)}, .hostname = "probe", .rootfs = root,
-                              .cgroup_path = options_.cgroup + "/" + name, .cpu_millis = 1000, .memory_bytes = 64 << 20, .cgroup2 = options_.cgroup2, .open_files = open_files_limit()};
+        oci::RuntimeWish wish{.name = name,
+                              .command = {"/bin/sh", "-c", "exit " + std::to_string(secret)},
+                              .hostname = "probe",
+                              .rootfs = root,
+                              .cgroup_path = options_.cgroup + "/" + name,
+                              .cpu_millis = 1000,
+                              .memory_bytes = 64 << 20,
+                              .cgroup2 = options_.cgroup2,
+                              .open_files = open_files_limit()};
         for (const char* folder : {"/bin", "/lib", "/lib32", "/lib64", "/usr"})
             if (TRY(os::exists(folder))) wish.mounts.push_back({folder, folder, true});
         Json config = TRY(oci::runtime_config(image, wish));
         TRY_VOID(os::write_file_atomically(folder + "/config.json", write_json(config), 0600));
         auto finished = TRY(os::run(command({"run", "--bundle", folder, name})));
         if (finished.exit_code == secret) return {};
-        return fail(Code::unsupported, last_line(finished.errors.empty() ? "ended with code " + std::to_string(finished.exit_code) : finished.errors));
+        return fail(Code::unsupported, last_line(finished.errors.empty() ? "ended with code " + std::to_string(finished.exit_code)
+                                                                         : finished.errors));
     }();
     (void)os::run(command({"delete", "--force", name}));
     TRY_VOID(os::remove_tree(folder));
     return tried;
 }
 
-/// conmon's first message: {"data": pid}, or {"data": -1, "message": what the runtime complained of}. conmon keeps its end open, so this
-/// reads a line, not to the end.
+/// conmon's first message: {"data": pid}, or {"data": -1, "message": what the runtime complained of}. conmon keeps its end open,
+/// so this reads a line, not to the end.
 Result<std::int64_t> Runtime::await_pid(int pipe) const {
     auto deadline = TRY(os::Deadline::after(patience));
     std::string text;
@@ -132,7 +144,8 @@ Result<std::int64_t> Runtime::await_pid(int pipe) const {
     Json message = TRY(parse_json(text.substr(0, text.find('\n'))) | during("conmon's answer"));
     auto* pid = message.at({"data"}).integer();
     if (pid && *pid > 0) return *pid;
-    return fail(Code::internal, last_line(message.text("message").empty() ? "the runtime gave no reason" : message.text("message")));
+    return fail(Code::internal,
+                last_line(message.text("message").empty() ? "the runtime gave no reason" : message.text("message")));
 }
 
 Result<Runtime::Launched> Runtime::create(const std::string& name, const std::string& log) const {
@@ -141,13 +154,40 @@ Result<Runtime::Launched> Runtime::create(const std::string& name, const std::st
     auto [ours, theirs] = TRY(os::pipe());
     constexpr int sync_descriptor = 3;
     os::Command command;
-    command.argv = {options_.conmon, "--api-version", "1", "--cid", name, "--cuuid", name, "--name", name, "--runtime", program_,
-                    "--runtime-arg", "--root", "--runtime-arg", paths.runtime_root(), "--bundle", bundle,
-                    "--container-pidfile", bundle + "/pid", "--conmon-pidfile", bundle + "/monitor.pid",
-                    "--exit-dir", paths.exits(), "--persist-dir", bundle + "/persist", "--log-path", "k8s-file:" + log,
-                    "--log-size-max", std::to_string(options_.log_backstop), "--full-attach", "--no-sync-log"};
+    command.argv = {options_.conmon,
+                    "--api-version",
+                    "1",
+                    "--cid",
+                    name,
+                    "--cuuid",
+                    name,
+                    "--name",
+                    name,
+                    "--runtime",
+                    program_,
+                    "--runtime-arg",
+                    "--root",
+                    "--runtime-arg",
+                    paths.runtime_root(),
+                    "--bundle",
+                    bundle,
+                    "--container-pidfile",
+                    bundle + "/pid",
+                    "--conmon-pidfile",
+                    bundle + "/monitor.pid",
+                    "--exit-dir",
+                    paths.exits(),
+                    "--persist-dir",
+                    bundle + "/persist",
+                    "--log-path",
+                    "k8s-file:" + log,
+                    "--log-size-max",
+                    std::to_string(options_.log_backstop),
+                    "--full-attach",
+                    "--no-sync-log"};
     const char* path = std::getenv("PATH");
-    command.environment = {{std::string("PATH=") + (path ? path : "/usr/sbin:/usr/bin:/sbin:/bin"), "_OCI_SYNCPIPE=" + std::to_string(sync_descriptor)}};
+    command.environment = {{std::string("PATH=") + (path ? path : "/usr/sbin:/usr/bin:/sbin:/bin"),
+                            "_OCI_SYNCPIPE=" + std::to_string(sync_descriptor)}};
     command.working_dir = bundle;
     command.inherit = {{theirs.number(), sync_descriptor}};
     command.deadline = patience;
@@ -174,7 +214,8 @@ Result<void> Runtime::remove(const std::string& name) const {
 
 Result<std::vector<std::string>> Runtime::list() const { return os::list(options_.paths.runtime_root()); }
 
-Result<os::Finished> Runtime::exec(const std::string& name, const std::string& process_file, const std::string& pid_file, Duration deadline) const {
+Result<os::Finished> Runtime::exec(const std::string& name, const std::string& process_file, const std::string& pid_file,
+                                   Duration deadline) const {
     os::Command exec = command({"exec", "--process", process_file, "--pid-file", pid_file, name});
     exec.output_limit = 4 << 10;
     exec.deadline = deadline;

@@ -14,8 +14,8 @@ namespace skerry::drivers::container {
 
 /// An OCI runtime that works on this machine, under conmon.
 ///
-/// conmon stays between a container and us: it holds its output, writes it to the log, waits for its end and writes the exit code to a file. It is a
-/// session of its own and a child of init, so it outlives us.
+/// conmon stays between a container and us: it holds its output, writes it to the log, waits for its end and writes the exit code
+/// to a file. It is a session of its own and a child of init, so it outlives us.
 class Runtime {
 public:
     struct Options {
@@ -28,8 +28,9 @@ public:
         bool cgroup2 = false;
     };
 
-    /// Finds the first candidate that really runs a container here: cgroup set-ups differ more than any rule could say (crun refuses some
-    /// hybrid ones, where it still works from a mount namespace without the unified tree: tried, too). The error tells each one's complaint.
+    /// Finds the first candidate that really runs a container here: cgroup set-ups differ more than any rule could say (crun
+    /// refuses some hybrid ones, where it still works from a mount namespace without the unified tree: tried, too). The error
+    /// tells each one's complaint.
     static Result<Runtime> find(Options options);
 
     const std::string& program() const { return program_; }
@@ -48,7 +49,8 @@ public:
     Result<std::vector<std::string>> list() const;
 
     /// Runs a command in the container; its pid, as we see it, goes to `pid_file`. `timeout` leaves the command running.
-    Result<os::Finished> exec(const std::string& name, const std::string& process_file, const std::string& pid_file, Duration deadline) const;
+    Result<os::Finished> exec(const std::string& name, const std::string& process_file, const std::string& pid_file,
+                              Duration deadline) const;
 
 private:
     Runtime(Options options, std::string program) : options_(std::move(options)), program_(std::move(program)) {}

@@ -70,7 +70,8 @@ Result<void> unpack_apart(const std::string& program, const os::Fd& layer, const
     if (finished.good()) return {};
     std::string why = finished.errors.substr(0, finished.errors.find('\n'));
     if (why.empty()) why = "ended with code " + std::to_string(finished.exit_code);
-    bool told = finished.signal == 0 && finished.exit_code >= first_error_code && finished.exit_code <= first_error_code + static_cast<int>(Code::internal);
+    bool told = finished.signal == 0 && finished.exit_code >= first_error_code &&
+                finished.exit_code <= first_error_code + static_cast<int>(Code::internal);
     return fail(told ? static_cast<Code>(finished.exit_code - first_error_code) : Code::internal, why);
 }
 

@@ -12,8 +12,9 @@ namespace skerry::drivers::container {
 /// The name of the verb that `main` gives to `unpack_main`: `skerry internal-unpack …`.
 inline constexpr std::string_view unpack_verb = "internal-unpack";
 
-/// Unpacks one layer, open at descriptor 3, in a process of its own: so libarchive's memory is not the daemon's, and a flaw in it or a hostile
-/// layer ends there. `args` follow the verb: --into FOLDER --diff-id DIGEST --blob DIGEST. What was unpacked is on the disk when it returns 0.
+/// Unpacks one layer, open at descriptor 3, in a process of its own: so libarchive's memory is not the daemon's, and a flaw in it
+/// or a hostile layer ends there. `args` follow the verb: --into FOLDER --diff-id DIGEST --blob DIGEST. What was unpacked is on
+/// the disk when it returns 0.
 int unpack_main(std::span<const std::string> args);
 
 /// Runs the above as `program internal-unpack`.

@@ -33,12 +33,13 @@ public:
     /// Whether this machine has what it takes; the error names the missing kernel feature or program and how to get it.
     virtual Result<void> probe() = 0;
 
-    /// Makes or repairs what all instances share (bridge, forwarding, tables of rules), and returns the instances that still have a
-    /// connection. After a reboot: none. Connections of instances not in `wanted` are taken down. Called first.
+    /// Makes or repairs what all instances share (bridge, forwarding, tables of rules), and returns the instances that still have
+    /// a connection. After a reboot: none. Connections of instances not in `wanted` are taken down. Called first.
     virtual Result<std::vector<InstanceName>> adopt(std::span<const InstanceName> wanted) = 0;
 
-    /// A namespace with an address of its own and the published ports in force; the same answer when repeated, also by a later process.
-    /// `exhausted` when no address is left, `exists` when something else on the machine listens on a wanted port (names port and owner).
+    /// A namespace with an address of its own and the published ports in force; the same answer when repeated, also by a later
+    /// process. `exhausted` when no address is left, `exists` when something else on the machine listens on a wanted port (names
+    /// port and owner).
     virtual Result<Attachment> connect(const Wish&) = 0;
     /// Takes ports, rules, link and namespace away. Nothing to take away is fine.
     virtual Result<void> disconnect(const InstanceName&) = 0;

@@ -21,8 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/// The driver against real runc or crun, conmon, overlayfs and cgroups, with an image made of busybox. Everything made here has this process's
-/// number in its name and is removed at the end.
+/// The driver against real runc or crun, conmon, overlayfs and cgroups, with an image made of busybox. Everything made here has
+/// this process's number in its name and is removed at the end.
 namespace skerry::drivers::container {
 namespace {
 
@@ -57,10 +57,12 @@ std::string make_image(MemoryBlobs& blobs, const std::vector<std::string>& tars,
     manifest.media_type = oci::media::manifest;
     std::string diffs;
     for (auto& tar : tars) {
-        manifest.layers.push_back({std::string(oci::media::layer), blobs.add(tar), static_cast<std::int64_t>(tar.size()), {}, {}});
+        manifest.layers.push_back(
+            {std::string(oci::media::layer), blobs.add(tar), static_cast<std::int64_t>(tar.size()), {}, {}});
         diffs += (diffs.empty() ? "\"" : ",\"") + oci::digest_of(tar) + "\"";
     }
-    std::string config = R"({"os":"linux","architecture":")" + host.architecture + R"(","config":{)" + extra + R"(},"rootfs":{"type":"layers","diff_ids":[)" + diffs + "]}}";
+    std::string config = R"({"os":"linux","architecture":")" + host.architecture + R"(","config":{)" + extra +
+                         R"(},"rootfs":{"type":"layers","diff_ids":[)" + diffs + "]}}";
     manifest.config = {std::string(oci::media::config), blobs.add(config), static_cast<std::int64_t>(config.size()), {}, {}};
     return blobs.add(oci::write_manifest(manifest));
 }
@@ -70,10 +72,19 @@ std::string base_layer() {
         Tar tar;
         auto busybox = os::read_file("/bin/busybox", 16 << 20);
         tar.folder("bin").file("bin/busybox", *busybox, 0755);
-        for (const char* name : {"sh", "sleep", "cat", "ls", "echo", "id", "head", "tail", "true", "hostname", "mkdir", "kill", "wc", "stat", "yes", "touch", "tr", "dd"})
+        for (const char* name : {"sh", "sleep", "cat", "ls", "echo", "id", "head", "tail", "true", "hostname", "mkdir", "kill",
+                                 "wc", "stat", "yes", "touch", "tr", "dd"})
             tar.symlink(std::string("bin/") + name, "busybox");
-        tar.folder("etc").file("etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n").file("etc/group", "root:x:0:\napp:x:1000:\nmore:x:1001:app\n");
-        tar.folder("tmp", 01777).folder("root", 0700).folder("data").file("data/old", "old").file("data/kept", "kept").folder("hidden").file("hidden/below", "x");
+        tar.folder("etc")
+            .file("etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n")
+            .file("etc/group", "root:x:0:\napp:x:1000:\nmore:x:1001:app\n");
+        tar.folder("tmp", 01777)
+            .folder("root", 0700)
+            .folder("data")
+            .file("data/old", "old")
+            .file("data/kept", "kept")
+            .folder("hidden")
+            .file("hidden/below", "x");
         return tar.bytes();
     }();
     return tar;
@@ -87,7 +98,10 @@ protected:
         auto made = os::mkdtemp("/tmp/skerry-container-");
         ASSERT_TRUE(made);
         base_ = *made;
-        options_ = {.state = base_ + "/state", .run = base_ + "/run", .program = fs::read_symlink("/proc/self/exe"), .cgroup = "/skerry-test-" + std::to_string(::getpid())};
+        options_ = {.state = base_ + "/state",
+                    .run = base_ + "/run",
+                    .program = fs::read_symlink("/proc/self/exe"),
+                    .cgroup = "/skerry-test-" + std::to_string(::getpid())};
         driver_ = open();
         auto probed = driver_->probe();
         if (!probed && probed.error().code == Code::not_found) GTEST_SKIP() << probed.error().message;
@@ -101,7 +115,8 @@ protected:
         auto reset = driver_->reset();
         EXPECT_TRUE(reset) << reset.error().message;
         EXPECT_TRUE(os::mounts_beneath(base_)->empty());
-        for (const char* hierarchy : {"", "/memory", "/systemd", "/unified"}) EXPECT_FALSE(fs::exists("/sys/fs/cgroup" + std::string(hierarchy) + options_.cgroup));
+        for (const char* hierarchy : {"", "/memory", "/systemd", "/unified"})
+            EXPECT_FALSE(fs::exists("/sys/fs/cgroup" + std::string(hierarchy) + options_.cgroup));
         driver_.reset();
         auto removed = os::remove_tree(base_);
         EXPECT_TRUE(removed) << removed.error().message;
@@ -119,8 +134,13 @@ protected:
     const std::string& image() {
         if (image_.empty()) {
             Tar top;
-            top.file("data/.wh.old", "").folder("hidden").file("hidden/.wh..wh..opq", "").file("hidden/above", "y").file("tmp/suid", "x", 04755);
-            image_ = make_image(blobs_, {base_layer(), top.bytes()}, R"("Cmd":["/bin/sleep","1000"],"Env":["COLOUR=blue"],"StopSignal":"SIGTERM")");
+            top.file("data/.wh.old", "")
+                .folder("hidden")
+                .file("hidden/.wh..wh..opq", "")
+                .file("hidden/above", "y")
+                .file("tmp/suid", "x", 04755);
+            image_ = make_image(blobs_, {base_layer(), top.bytes()},
+                                R"("Cmd":["/bin/sleep","1000"],"Env":["COLOUR=blue"],"StopSignal":"SIGTERM")");
         }
         return image_;
     }
@@ -184,7 +204,8 @@ protected:
 TEST_F(ContainerSystem, RunsLooksAndReads) {
     std::set<InstanceName> told;
     driver_->watch([&](InstanceName name) { told.insert(name); });
-    auto wish = spec("one", "echo $COLOUR $SIZE; hostname; id; ls /data /hidden; stat -c %a /tmp/suid; cat /etc/hosts /etc/resolv.conf; echo -n wait; sleep 1; echo bad >&2; exit 7");
+    auto wish = spec("one", "echo $COLOUR $SIZE; hostname; id; ls /data /hidden; stat -c %a /tmp/suid; cat /etc/hosts "
+                            "/etc/resolv.conf; echo -n wait; sleep 1; echo bad >&2; exit 7");
     wish.environment = {{"SIZE", "large"}};
     wish.hosts = {{"ledger", "10.1.2.3"}};
     wish.user = "app";
@@ -299,7 +320,8 @@ TEST_F(ContainerSystem, ExecsWithinADeadline) {
     EXPECT_EQ(left.find("500"), left.npos);
     EXPECT_EQ(left.find("600"), left.npos);
     EXPECT_EQ(look(handle).phase, Phase::running);
-    EXPECT_FALSE(driver_->exec(handle, std::vector<std::string>{"/no/such/program"}, 5s).value_or(ExecOutcome{0, ""}).exit_code == 0);
+    EXPECT_FALSE(driver_->exec(handle, std::vector<std::string>{"/no/such/program"}, 5s).value_or(ExecOutcome{0, ""}).exit_code ==
+                 0);
 }
 
 TEST_F(ContainerSystem, OutlivesItsDaemon) {
@@ -319,7 +341,8 @@ TEST_F(ContainerSystem, OutlivesItsDaemon) {
     ::close(pipe[1]);
     Handle handle(4096, '\0');
     std::size_t got = 0;
-    for (ssize_t piece; (piece = ::read(pipe[0], handle.data() + got, handle.size() - got)) > 0;) got += static_cast<std::size_t>(piece);
+    for (ssize_t piece; (piece = ::read(pipe[0], handle.data() + got, handle.size() - got)) > 0;)
+        got += static_cast<std::size_t>(piece);
     handle.resize(got); // the end came although the daemon lives on: nothing of the container holds its descriptors
     ::close(pipe[0]);
     ASSERT_FALSE(handle.empty());
@@ -498,7 +521,8 @@ TEST_F(ContainerSystem, RunsUnderEitherRuntime) {
 }
 
 TEST_F(ContainerSystem, LimitsHold) {
-    auto wish = spec("bounded", "cat /proc/self/status | head -100; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; touch /proc/sys/x /sys/x 2>&1; cat /proc/kcore | head -c 1 | wc -c; exit 0");
+    auto wish = spec("bounded", "cat /proc/self/status | head -100; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max "
+                                "2>/dev/null; touch /proc/sys/x /sys/x 2>&1; cat /proc/kcore | head -c 1 | wc -c; exit 0");
     wish.cpu = MilliCpu{500};
     wish.pids = 77;
     auto handle = start(wish);

@@ -1,0 +1,272 @@
+#include "cli/fake_api.h"
+#include "cli/three_way.h"
+
+#include <algorithm>
+#include <csignal>
+
+namespace skerry::cli {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+namespace {
+
+constexpr const char* till_path = "/apis/skerry/v1/namespaces/default/apps/till";
+constexpr const char* till = "apiVersion: skerry/v1\nkind: App\nmetadata: {name: till}\nspec: {components: [{name: pos, image: 'pos:1'}], state: running}\n";
+
+} // namespace
+
+TEST_F(VerbTest, ApplyCreatesConfiguresAndLeavesAlone) {
+    std::string file = write("till.yaml", till);
+    EXPECT_EQ(run({"apply", "-f", file}), 0) << err;
+    EXPECT_EQ(out, "app/till created\n");
+    EXPECT_EQ(run({"apply", "-f", file}), 0) << err;
+    EXPECT_EQ(out, "app/till unchanged\n");
+    write("till.yaml", "apiVersion: skerry/v1\nkind: App\nmetadata: {name: till, labels: {a: b}}\nspec: {components: [{name: pos, image: 'pos:2'}]}\n");
+    EXPECT_EQ(run({"apply", "-f", file, "--dry-run"}), 0) << err;
+    EXPECT_EQ(out, "app/till configured (dry run)\n");
+    EXPECT_EQ(api.objects[till_path].at({"spec"}).text("state"), "running");
+    EXPECT_EQ(run({"apply", "-f", file}), 0) << err;
+    EXPECT_EQ(out, "app/till configured\n");
+    EXPECT_EQ(api.objects[till_path].at({"metadata", "labels"}).text("a"), "b");
+    EXPECT_TRUE(api.objects[till_path].at({"spec", "state"}).is_null());
+    EXPECT_THAT(api.requests, Contains(StartsWith("PATCH " + std::string(till_path) + "?fieldValidation=Strict")));
+}
+
+TEST_F(VerbTest, ApplyTakesTurnsWithKubectl) {
+    Json theirs = Json::object({{"apiVersion", "skerry/v1"}, {"kind", "App"}, {"metadata", Json::object({{"name", "till"}, {"labels", Json::object({{"old", "1"}})}})}, {"spec", Json::object({{"x", "others"}})}});
+    Json applied = theirs;
+    applied.erase("spec");
+    theirs.find("metadata")->set("annotations", Json::object({{std::string(last_applied_annotation), write_last_applied(applied)}}));
+    api.objects[till_path] = theirs;
+    EXPECT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
+    EXPECT_EQ(api.objects[till_path].at({"spec"}).text("x"), "others");
+    EXPECT_TRUE(api.objects[till_path].at({"metadata", "labels", "old"}).is_null());
+}
+
+TEST_F(VerbTest, ApplyTriesAllAndFailsIfOneWasRefused) {
+    api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (request.method != "POST" || request.body.find("bad") == std::string::npos) return false;
+        responder->respond(FakeApi::refusal(422, "Invalid", "App \"bad\": spec.components: is missing"));
+        return true;
+    });
+    std::string file = write("two.yaml", "apiVersion: skerry/v1\nkind: App\nmetadata: {name: bad}\n---\nkind: Ap\napiVersion: skerry/v1\n---\n" + std::string(till));
+    EXPECT_EQ(run({"apply", "-f", file}), 1);
+    EXPECT_EQ(out, "app/till created\n");
+    EXPECT_THAT(err, HasSubstr("app/bad refused: App \"bad\": spec.components: is missing"));
+    EXPECT_THAT(err, HasSubstr("two.yaml: kind: \"Ap\" is not known (try App)"));
+}
+
+TEST_F(VerbTest, ApplyReadsFolders) {
+    std::filesystem::create_directories(folder + "/m/deep");
+    write("m/a.yaml", till);
+    write("m/deep/b.json", R"({"apiVersion":"skerry/v1","kind":"Site","metadata":{"name":"paris"}})");
+    write("m/notes.txt", "not: [yaml");
+    EXPECT_EQ(run({"apply", "-f", folder + "/m"}), 0) << err;
+    EXPECT_EQ(out, "app/till created\n");
+    EXPECT_EQ(run({"apply", "-R", "-f", folder + "/m"}), 0) << err;
+    EXPECT_EQ(out, "app/till unchanged\nsite/paris created\n");
+    EXPECT_EQ(run({"apply", "-f", folder + "/none.yaml"}), 1);
+    EXPECT_EQ(run({"apply", "-f", "https://example.com/a.yaml"}), 1);
+    EXPECT_THAT(err, HasSubstr("curl"));
+    EXPECT_EQ(run({"apply", "-f", write("broken.yaml", "a: [")}), 1);
+    EXPECT_EQ(run({"apply"}), 2);
+}
+
+TEST_F(VerbTest, GetPrintsTheServersTable) {
+    api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (request.headers.get("Accept").find("as=Table") == std::string_view::npos) return false;
+        responder->respond(http::Response::json(200, R"({"kind":"Table","metadata":{"resourceVersion":"7"},"columnDefinitions":[{"name":"Name","priority":0},{"name":"Status","priority":0},{"name":"Image","priority":1}],
+            "rows":[{"cells":["till","Running\u001b[31m","pos:1"],"object":{"metadata":{"name":"till","namespace":"retail","labels":{"a":"b"}}}}]})"));
+        return true;
+    });
+    EXPECT_EQ(run({"get", "apps"}), 0) << err;
+    EXPECT_EQ(out, "NAME   STATUS\ntill   Running?[31m\n");
+    EXPECT_EQ(run({"get", "apps", "-A", "-o", "wide", "--show-labels"}), 0) << err;
+    EXPECT_EQ(out, "PROJECT   NAME   STATUS         IMAGE   LABELS\nretail    till   Running?[31m   pos:1   a=b\n");
+    EXPECT_EQ(run({"get", "apps,sites", "--no-headers"}), 0) << err;
+    EXPECT_EQ(out, "app/till   Running?[31m\n\nsite/till   Running?[31m\n");
+}
+
+TEST_F(VerbTest, GetObjects) {
+    ASSERT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
+    EXPECT_EQ(run({"get", "apps", "-o", "name"}), 0) << err;
+    EXPECT_EQ(out, "app/till\n");
+    EXPECT_EQ(run({"get", "app/till", "-o", "yaml"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("name: till"));
+    EXPECT_EQ(run({"get", "app", "till", "nobody", "-o", "json"}), 1);
+    EXPECT_THAT(err, HasSubstr("nobody"));
+    EXPECT_TRUE(parse_json(out)) << out;
+    EXPECT_EQ(run({"get", "sites", "-o", "name"}), 0);
+    EXPECT_EQ(err, "No resources found.\n");
+    EXPECT_EQ(run({"get", "configs", "-o", "name"}), 0);
+    EXPECT_EQ(err, "No resources found in default project.\n");
+    EXPECT_EQ(run({"get", "aps"}), 2);
+    EXPECT_THAT(err, HasSubstr("did you mean"));
+}
+
+TEST_F(VerbTest, GetWatchEndsByInterrupt) {
+    api.instead([this](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (!request.query.has("watch")) return false;
+        auto stream = responder->stream(200, {{"Content-Type", "application/json"}});
+        stream->write(R"({"type":"ADDED","object":{"metadata":{"name":"new","resourceVersion":"12"}}})" "\n");
+        held = stream;
+        kill_timer = timers.after(300ms, [this] { ::kill(child, SIGINT); });
+        return true;
+    });
+    EXPECT_EQ(run({"get", "apps", "-w", "-o", "name"}), interrupted);
+    EXPECT_EQ(out, "app/new\n");
+    EXPECT_EQ(err, "");
+    held.reset();
+}
+
+TEST_F(VerbTest, LabelAddsChangesRemoves) {
+    ASSERT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
+    EXPECT_EQ(run({"label", "app", "till", "tier=store", "x=1"}), 0) << err;
+    EXPECT_EQ(out, "app/till labeled\n");
+    EXPECT_EQ(run({"label", "app/till", "tier=store"}), 0) << err;
+    EXPECT_EQ(out, "app/till unchanged\n");
+    EXPECT_EQ(run({"label", "app/till", "tier=hub"}), 1);
+    EXPECT_THAT(err, HasSubstr("--overwrite"));
+    EXPECT_EQ(run({"label", "app/till", "tier=hub", "x-", "--overwrite"}), 0) << err;
+    EXPECT_EQ(api.objects[till_path].at({"metadata", "labels"}), Json::object({{"tier", "hub"}}));
+    EXPECT_EQ(run({"label", "app/till"}), 2);
+    EXPECT_EQ(run({"label", "apps", "a=b"}), 2);
+}
+
+TEST_F(VerbTest, DeleteSaysWhich) {
+    ASSERT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
+    EXPECT_EQ(run({"delete", "apps"}), 2);
+    EXPECT_EQ(run({"delete", "app", "till", "--dry-run"}), 0) << err;
+    EXPECT_EQ(out, "app/till deleted (dry run)\n");
+    EXPECT_EQ(run({"delete", "app", "till"}), 0) << err;
+    EXPECT_EQ(out, "app/till deleted\n");
+    EXPECT_EQ(run({"delete", "app", "till"}), 1);
+    EXPECT_EQ(run({"delete", "app", "till", "--ignore-not-found"}), 0);
+    ASSERT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
+    EXPECT_EQ(run({"delete", "apps", "--all"}), 0) << err;
+    EXPECT_EQ(out, "app/till deleted\n");
+    EXPECT_TRUE(api.objects.empty());
+}
+
+TEST_F(VerbTest, DescribeShowsRemediesAndHidesSecrets) {
+    ASSERT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
+    api.objects[till_path].set("status", *parse_json(R"({"conditions":[{"type":"Available","status":"False","reason":"NoSite","message":"there is no site yet; make one: skerry token create --site NAME"}]})"));
+    EXPECT_EQ(run({"describe", "app", "till"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("Why, and what helps:\n  NoSite: there is no site yet; make one"));
+    EXPECT_THAT(out, HasSubstr("Events:       <none>"));
+    EXPECT_THAT(out, Not(HasSubstr("last-applied")));
+    api.objects["/apis/skerry/v1/namespaces/default/secrets/key"] = *parse_json(R"({"apiVersion":"skerry/v1","kind":"Secret","metadata":{"name":"key"},"data":{"token":"c2VjcmV0"}})");
+    EXPECT_EQ(run({"describe", "secret", "key"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("token: 6 bytes"));
+    EXPECT_THAT(out, Not(HasSubstr("c2VjcmV0")));
+}
+
+TEST_F(VerbTest, LogsOfAnAppArePrefixed) {
+    api.objects["/apis/skerry/v1/namespaces/default/instances/till-1"] = *parse_json(R"({"metadata":{"name":"till-1"}})");
+    api.objects["/apis/skerry/v1/namespaces/default/instances/till-2"] = *parse_json(R"({"metadata":{"name":"till-2"}})");
+    api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (!request.path.ends_with("/log")) return false;
+        if (request.path.find("till-2") != std::string::npos)
+            responder->respond(FakeApi::refusal(503, "ServiceUnavailable", "site b is out of touch"));
+        else
+            responder->respond(http::Response::text(200, "one\ntwo"));
+        return true;
+    });
+    EXPECT_EQ(run({"logs", "till-1", "--tail", "5"}), 0) << err;
+    EXPECT_EQ(out, "one\ntwo");
+    EXPECT_THAT(api.requests.back(), HasSubstr("tailLines=5"));
+    EXPECT_EQ(run({"logs", "app/till"}), 1);
+    EXPECT_EQ(out, "[till-1] one\n[till-1] two\n");
+    EXPECT_THAT(err, HasSubstr("instance/till-2: site b is out of touch"));
+    EXPECT_EQ(run({"logs", "till", "--tail", "many"}), 2);
+    EXPECT_EQ(run({"logs", "site/x"}), 1);
+}
+
+TEST_F(VerbTest, WaitForConditionDeletionAndTimeout) {
+    ASSERT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
+    api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (!request.query.has("watch")) return false;
+        auto stream = responder->stream(200, {{"Content-Type", "application/json"}});
+        stream->write(R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":1,"conditions":[{"type":"Available","status":"True"}]}}})" "\n");
+        stream->write(R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":2,"conditions":[{"type":"Available","status":"False","reason":"NoRoom","message":"full"}]}}})" "\n");
+        if (request.query.get("fieldSelector").find("soon") == std::string_view::npos)
+            stream->write(R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":2,"replicas":3,"conditions":[{"type":"Available","status":"True"}]}}})" "\n");
+        stream->write(R"({"type":"DELETED","object":{"metadata":{"name":"till"}}})" "\n");
+        stream->end();
+        return true;
+    });
+    EXPECT_EQ(run({"wait", "app/till", "--for=condition=available", "--timeout", "20s"}), 0) << err;
+    EXPECT_EQ(out, "app/till condition met\n");
+    EXPECT_EQ(run({"wait", "app", "till", "--for", "status.replicas=3", "--timeout=20s"}), 0) << err;
+    EXPECT_EQ(run({"wait", "app", "till", "--for", "delete", "--timeout=20s"}), 0) << err;
+    EXPECT_EQ(out, "app/till is gone\n");
+    api.instead([this](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (request.query.has("watch")) held = responder->stream(200, {});
+        return request.query.has("watch");
+    });
+    EXPECT_EQ(run({"wait", "app", "till", "--for", "condition=Available", "--timeout=200ms"}), 1);
+    EXPECT_THAT(err, HasSubstr("no condition Available yet"));
+    EXPECT_EQ(run({"wait", "app", "till"}), 2);
+    EXPECT_EQ(run({"wait", "app", "till", "--for", "luck"}), 2);
+}
+
+TEST_F(VerbTest, TokenCreate) {
+    api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (request.path != "/tokens/v1") return false;
+        responder->respond(http::Response::json(201, R"({"token":"skerry1.abc","name":"store-17","expires":"2026-01-01T00:00:00Z"})"));
+        return true;
+    });
+    EXPECT_EQ(run({"token", "create", "--site", "store-17", "--label", "tier=store", "--advertise", "h:1", "--ttl", "1h", "--profile", "dsl"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("skerry site --join skerry1.abc"));
+    EXPECT_EQ(api.bodies.back(), R"({"kind":"site","name":"store-17","labels":{"tier":"store"},"profile":"dsl","ttl":"1h","advertise":["h:1"]})");
+    EXPECT_EQ(run({"token", "create", "--node", "b", "-o", "token"}), 0) << err;
+    EXPECT_EQ(out, "skerry1.abc\n");
+    EXPECT_EQ(run({"token", "create"}), 2);
+    EXPECT_EQ(run({"token", "create", "--node", "b", "--profile", "dsl"}), 2);
+    EXPECT_EQ(run({"token", "create", "--site", "b", "--label", "x"}), 2);
+}
+
+TEST_F(VerbTest, LoginWritesOnlyWhatWorks) {
+    std::string target = folder + "/new/config";
+    auto login = [&](std::string server, std::vector<std::string> more) {
+        std::vector<std::string> words{"login", server, "--kubeconfig", target};
+        words.insert(words.end(), more.begin(), more.end());
+        return run(words, "secret-token\n");
+    };
+    EXPECT_EQ(login("http://127.0.0.1:1", {}), 1);
+    EXPECT_FALSE(std::filesystem::exists(target));
+    api.objects["/version"] = Json::object({{"skerryVersion", "9"}});
+    EXPECT_EQ(login(api.url(), {"--token", "-", "--name", "here"}), 0) << err;
+    EXPECT_THAT(read(target), HasSubstr("token: secret-token"));
+    EXPECT_EQ(std::filesystem::status(target).permissions() & std::filesystem::perms::group_all, std::filesystem::perms::none);
+    EXPECT_EQ(run({"version", "--kubeconfig", target}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("Server: 9"));
+}
+
+TEST_F(VerbTest, UnreachableServerIsOneClearLine) {
+    EXPECT_EQ(run({"get", "apps", "--server", "http://127.0.0.1:1"}), 1);
+    EXPECT_THAT(err, HasSubstr("cannot reach http://127.0.0.1:1"));
+    EXPECT_EQ(std::ranges::count(err, '\n'), 1) << err;
+    EXPECT_EQ(run({"get", "apps", "--context", "none"}), 1);
+    EXPECT_EQ(run({"get", "apps", "--kubeconfig", "/nowhere/config"}), 1);
+    api.instead([](const http::Request&, const std::shared_ptr<http::Responder>& responder) {
+        responder->respond(http::Response::text(200, "<html>"));
+        return true;
+    });
+    EXPECT_EQ(run({"get", "apps"}), 1);
+    EXPECT_THAT(err, HasSubstr("is it a Skerry server?"));
+}
+
+TEST_F(VerbTest, ExplainNeedsNoServer) {
+    EXPECT_EQ(run({"explain", "app.spec.components.placement.mode"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("one of each, spread"));
+    EXPECT_EQ(run({"explain", "app.spec.componets"}), 1);
+    EXPECT_THAT(err, HasSubstr("did you mean components?"));
+    EXPECT_EQ(run({"explain", "site", "--recursive"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("latitude"));
+}
+
+} // namespace skerry::cli

@@ -60,7 +60,8 @@ Result<std::vector<Kubeconfig>> read_kubeconfigs(const Invocation& call) {
 } // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // Not /dev/stdin, which needs a /proc of the right namespace.
+    int fd = path == "-" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return fail_errno("open " + path);
     std::string bytes;
     char buffer[16384];

@@ -35,7 +35,7 @@ Result<std::vector<std::string>> manifests_under(const std::string& folder) {
 Result<void> read_one(const std::string& path, std::vector<Manifest>& into) {
     bool input = path == "-";
     std::string source = input ? "standard input" : path;
-    auto objects = model::parse_manifest(TRY(read_file(input ? "/dev/stdin" : path)));
+    auto objects = model::parse_manifest(TRY(read_file(input ? "-" : path)));
     if (!objects) return fail(objects.error().code, source + ": " + objects.error().message);
     for (Json& object : *objects) into.push_back({source, std::move(object)});
     return {};

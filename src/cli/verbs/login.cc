@@ -47,7 +47,7 @@ Result<Login> parse_login(const Invocation& call) {
         user.set("client-key-data", base64(connection.tls.credentials.key_pem));
     }
     std::string token = call.get("token");
-    if (token == "-") token = TRY(read_file("/dev/stdin", 64 << 10));
+    if (token == "-") token = TRY(read_file("-", 64 << 10));
     while (token.ends_with('\n') || token.ends_with('\r')) token.pop_back();
     if (token.find_first_of("\r\n") != std::string::npos) return fail(Code::invalid, "--token: has several lines");
     if (!token.empty()) user.set("token", token), connection.authorization = "Bearer " + token;

@@ -34,7 +34,10 @@ Result<Goal> Goal::parse(std::string_view text) {
     Goal goal;
     if (text == "delete") return goal;
     std::string_view rest = text;
-    auto wrong = [text] { return fail(Code::invalid, "--for: " + model::quoted(text) + " is not known (try condition=Available, delete, or status.readyReplicas=3)"); };
+    auto wrong = [text] {
+        return fail(Code::invalid, "--for: " + model::quoted(text) +
+                                       " is not known (try condition=Available, delete, or status.readyReplicas=3)");
+    };
     if (rest.starts_with("condition=")) {
         rest.remove_prefix(10);
         std::size_t equals = rest.find('=');
@@ -49,7 +52,8 @@ Result<Goal> Goal::parse(std::string_view text) {
     std::size_t equals = rest.find('=', bracket);
     if (equals == std::string_view::npos || equals == 0) return wrong();
     auto path = rest.substr(0, equals);
-    if (path.size() > 1 && (path.front() == '\'' || path.front() == '"') && path.back() == path.front()) path = path.substr(1, path.size() - 2);
+    if (path.size() > 1 && (path.front() == '\'' || path.front() == '"') && path.back() == path.front())
+        path = path.substr(1, path.size() - 2);
     goal.kind_ = Kind::field;
     goal.name_ = path;
     goal.path_ = TRY(FieldPath::parse(path) | during("--for"));
@@ -90,12 +94,15 @@ Result<void> await(Session& session, const Target& target, const Goal& goal, std
         missing = true;
         return Next::stop;
     };
-    Watching watching{.kind = *target.kind, .choice = {.project = target.project, .label_selector = {}, .field_selector = "metadata.name=" + target.name}};
+    Watching watching{
+        .kind = *target.kind,
+        .choice = {.project = target.project, .label_selector = {}, .field_selector = "metadata.name=" + target.name}};
     watching.until = until;
     watching.listed = [&](const Json& list) { return look(items_of(list).empty() ? nullptr : &items_of(list)[0]); };
     watching.changed = [&](const WatchEvent& event) { return look(event.type == "DELETED" ? nullptr : &event.object); };
     auto watched = watch(session, std::move(watching));
-    if (!watched && watched.error().code == Code::timeout) return fail(Code::timeout, target.title() + ": the time is over: " + last);
+    if (!watched && watched.error().code == Code::timeout)
+        return fail(Code::timeout, target.title() + ": the time is over: " + last);
     TRY_VOID(std::move(watched));
     if (missing) return fail(Code::not_found, target.title() + ": not found");
     return {};

@@ -32,8 +32,8 @@ private:
     std::optional<FieldPath> path_;
 };
 
-/// Waits until the object is as it should be. `timeout` says how it was last; `not_found` at once where the object is missing and is not
-/// waited to be; `cancelled` by Ctrl-C.
+/// Waits until the object is as it should be. `timeout` says how it was last; `not_found` at once where the object is missing and
+/// is not waited to be; `cancelled` by Ctrl-C.
 Result<void> await(Session&, const Target&, const Goal&, std::optional<Instant> until);
 
 } // namespace skerry::cli

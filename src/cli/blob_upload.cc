@@ -33,7 +33,8 @@ struct BlobUpload::Sending {
     std::unique_ptr<http::Call> call;
 };
 
-BlobUpload::BlobUpload(Session& session, std::function<void(const Progress&)> progress) : session_(session), progress_(std::move(progress)) {}
+BlobUpload::BlobUpload(Session& session, std::function<void(const Progress&)> progress)
+    : session_(session), progress_(std::move(progress)) {}
 BlobUpload::~BlobUpload() = default;
 
 void BlobUpload::tell(Progress::Stage stage) {

@@ -10,8 +10,8 @@
 
 namespace skerry::cli {
 
-/// Sends an image's blobs to `/blobs/v1` (api/blobs.h) while they are read: what is there is not sent, what was broken off goes on at the
-/// byte behind.
+/// Sends an image's blobs to `/blobs/v1` (api/blobs.h) while they are read: what is there is not sent, what was broken off goes
+/// on at the byte behind.
 class BlobUpload final : public oci::BlobSink {
 public:
     /// `total` 0: not known yet; `sent` counts bytes that are there, resumed ones included.

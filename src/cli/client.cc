@@ -87,7 +87,9 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 std::vector<Option> connection_options() {
     std::vector<Option> options{
         {.names = "-n,--namespace,--project", .value = "NAME", .help = "the project (default: the context's, or \"default\")"},
-        {.names = "--kubeconfig", .value = "FILE", .help = "default: $KUBECONFIG, /var/lib/skerry/admin.kubeconfig, ~/.kube/config"},
+        {.names = "--kubeconfig",
+         .value = "FILE",
+         .help = "default: $KUBECONFIG, /var/lib/skerry/admin.kubeconfig, ~/.kube/config"},
         {.names = "--context", .value = "NAME", .help = "of the kubeconfig (default: its current-context)"},
         {.names = "--server", .value = "URL", .help = "instead of the context's server"},
         {.names = "--insecure", .value = "", .help = "do not check the server's certificate"},
@@ -104,7 +106,8 @@ std::vector<Option> with_connection(std::vector<Option> own) {
 
 Result<Connection> find_connection(const Invocation& call) {
     auto files = TRY(read_kubeconfigs(call));
-    Connection connection = TRY(choose_context(files, call.get("context"), [](const std::string& path) { return read_file(path, 1 << 20); }));
+    Connection connection =
+        TRY(choose_context(files, call.get("context"), [](const std::string& path) { return read_file(path, 1 << 20); }));
     if (call.has("project")) connection.project = call.get("project");
     if (call.has("server")) {
         connection.server = call.get("server");

@@ -14,8 +14,8 @@ std::vector<Option> connection_options();
 /// A verb's own options, and those.
 std::vector<Option> with_connection(std::vector<Option> own);
 
-/// The server that the options and the environment name: --kubeconfig, $KUBECONFIG (a list with ':'), /var/lib/skerry/admin.kubeconfig if
-/// it can be read, ~/.kube/config.
+/// The server that the options and the environment name: --kubeconfig, $KUBECONFIG (a list with ':'),
+/// /var/lib/skerry/admin.kubeconfig if it can be read, ~/.kube/config.
 Result<Connection> find_connection(const Invocation&);
 Result<std::unique_ptr<Session>> connect(const Invocation&);
 

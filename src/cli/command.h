@@ -11,12 +11,13 @@ namespace skerry::cli {
 
 class Invocation;
 
-/// Words that may stand at this place, for completion: asked with what was typed before it. Must be quick, and silent when it cannot tell.
+/// Words that may stand at this place, for completion: asked with what was typed before it. Must be quick, and silent when it
+/// cannot tell.
 using Suggest = std::function<std::vector<std::string>(const Invocation& so_far)>;
 
 struct Option {
-    std::string names;                ///< "-o,--output"; the last long name is the key in Invocation
-    std::string value;                ///< name of its value in the help, "FORMAT"; empty: a flag
+    std::string names; ///< "-o,--output"; the last long name is the key in Invocation
+    std::string value; ///< name of its value in the help, "FORMAT"; empty: a flag
     std::string help;
     std::vector<std::string> choices; ///< none: anything; of a flag: words allowed in "--flag=WORD" besides true and false
     bool repeatable = false;
@@ -35,8 +36,8 @@ struct Argument {
 /// What the user typed, already held against the command's options.
 class Invocation {
 public:
-    /// By long name without dashes. A flag has one value: "" or the word behind its "="; a flag given as "--flag=false" is absent unless
-    /// its choices name "false".
+    /// By long name without dashes. A flag has one value: "" or the word behind its "="; a flag given as "--flag=false" is absent
+    /// unless its choices name "false".
     std::map<std::string, std::vector<std::string>, std::less<>> options;
     std::vector<std::string> arguments;
 
@@ -67,8 +68,8 @@ int run_commands(int argc, const char* const* argv, std::span<const Command> com
 inline constexpr int wrong_usage = 2;
 inline constexpr int interrupted = 130;
 
-/// apply, get, describe, delete, logs, wait, label, explain, image push, image list, token create, login, version: everything that
-/// talks to an API.
+/// apply, get, describe, delete, logs, wait, label, explain, image push, image list, token create, login, version: everything
+/// that talks to an API.
 std::vector<Command> client_commands(std::string version);
 
 } // namespace skerry::cli

@@ -65,12 +65,14 @@ private:
                     into.options.erase(key_of(option));
                     continue;
                 }
-                if (value != "true" && !value.empty()) return fail(Code::invalid, "--" + key_of(option) + ": takes no value \"" + value + "\"");
+                if (value != "true" && !value.empty())
+                    return fail(Code::invalid, "--" + key_of(option) + ": takes no value \"" + value + "\"");
                 value.clear();
             } else if (!option.choices.empty() && !listed) {
                 std::string known;
                 for (auto& choice : option.choices) known += (known.empty() ? "" : ", ") + choice;
-                return fail(Code::invalid, "--" + key_of(option) + ": \"" + value + "\" is not one of " + known + hint(value, option.choices));
+                return fail(Code::invalid,
+                            "--" + key_of(option) + ": \"" + value + "\" is not one of " + known + hint(value, option.choices));
             }
             into.options[key_of(option)].push_back(value);
         }
@@ -86,7 +88,8 @@ private:
 
 int wrong(std::string_view where, std::string_view why) {
     std::string title(where);
-    std::fprintf(stderr, "skerry%s: %.*s\nTry: skerry%s --help\n", title.c_str(), static_cast<int>(why.size()), why.data(), title.c_str());
+    std::fprintf(stderr, "skerry%s: %.*s\nTry: skerry%s --help\n", title.c_str(), static_cast<int>(why.size()), why.data(),
+                 title.c_str());
     return wrong_usage;
 }
 
@@ -136,7 +139,8 @@ Result<std::vector<std::string>> take_arguments(const Command& command, const st
         }
     }
     std::size_t required = static_cast<std::size_t>(std::ranges::count_if(command.arguments, &Argument::required));
-    if (arguments.size() < required) return fail(Code::invalid, command.arguments[arguments.size()].name + " is missing: " + usage_of(command));
+    if (arguments.size() < required)
+        return fail(Code::invalid, command.arguments[arguments.size()].name + " is missing: " + usage_of(command));
     bool open = !command.arguments.empty() && command.arguments.back().repeatable;
     if (!open && arguments.size() > command.arguments.size())
         return fail(Code::invalid, "\"" + arguments[command.arguments.size()] + "\" is one word too many: " + usage_of(command));

@@ -27,9 +27,16 @@ struct CommandLine : testing::Test {
         add({.name = "get",
              .summary = "Show things",
              .examples = {"skerry get apps -A"},
-             .arguments = {{.name = "KIND", .suggest = [](const Invocation&) { return std::vector<std::string>{"apps", "sites"}; }},
-                           {.name = "NAME", .required = false, .repeatable = true,
-                            .suggest = [](const Invocation& call) { return std::vector<std::string>{call.arguments[0] + "-1"}; }}},
+             .arguments = {{.name = "KIND",
+                            .suggest =
+                                [](const Invocation&) {
+                                    return std::vector<std::string>{"apps", "sites"};
+                                }},
+                           {.name = "NAME",
+                            .required = false,
+                            .repeatable = true,
+                            .suggest =
+                                [](const Invocation& call) { return std::vector<std::string>{call.arguments[0] + "-1"}; }}},
              .options = {{.names = "-o,--output", .value = "FORMAT", .help = "how", .choices = {"json", "yaml"}},
                          {.names = "-A,--all", .value = "", .help = "all"},
                          {.names = "-f,--filename", .value = "FILE", .help = "file", .repeatable = true},
@@ -194,7 +201,15 @@ TEST(Targets, KindsAndNames) {
     ASSERT_TRUE(mixed);
     EXPECT_EQ(mixed->named[1].path(), "/apis/skerry/v1/sites/paris");
     EXPECT_THAT(parse({"aps"}).error().message, HasSubstr("did you mean"));
-    for (auto bad : {std::vector<std::string>{}, {""}, {","}, {"app/"}, {"app/till", "x"}, {"app", "a/b"}, {"app/.."}, {"app/a/../../sites"}}) EXPECT_FALSE(parse(bad));
+    for (auto bad : {std::vector<std::string>{},
+                     {""},
+                     {","},
+                     {"app/"},
+                     {"app/till", "x"},
+                     {"app", "a/b"},
+                     {"app/.."},
+                     {"app/a/../../sites"}})
+        EXPECT_FALSE(parse(bad));
 }
 
 TEST(FieldPath, FindsAndRefuses) {

@@ -154,14 +154,21 @@ Command completion_command() {
     return {.name = "completion",
             .summary = "Print a script that completes command lines in a shell",
             .details = "Names of objects are asked of the server that the command line names.",
-            .examples = {"source <(skerry completion bash)", "skerry completion zsh > ~/.zfunc/_skerry", "skerry completion fish | source"},
-            .arguments = {{.name = "SHELL", .help = "bash, zsh or fish", .suggest = [](const Invocation&) { return std::vector<std::string>{"bash", "zsh", "fish"}; }}},
+            .examples = {"source <(skerry completion bash)", "skerry completion zsh > ~/.zfunc/_skerry",
+                         "skerry completion fish | source"},
+            .arguments = {{.name = "SHELL",
+                           .help = "bash, zsh or fish",
+                           .suggest =
+                               [](const Invocation&) {
+                                   return std::vector<std::string>{"bash", "zsh", "fish"};
+                               }}},
             .options = {},
             .run =
                 [](const Invocation& call) {
                     std::string script = completion_script(call.arguments[0]);
                     if (script.empty()) {
-                        std::fprintf(stderr, "skerry completion: \"%s\" is not one of bash, zsh, fish\n", call.arguments[0].c_str());
+                        std::fprintf(stderr, "skerry completion: \"%s\" is not one of bash, zsh, fish\n",
+                                     call.arguments[0].c_str());
                         return wrong_usage;
                     }
                     std::fputs(script.c_str(), stdout);

@@ -9,8 +9,8 @@
 
 namespace skerry::cli {
 
-/// What may stand in place of the last of `words` (those behind "skerry"; the last may be empty or begun), each as "word" or "word\twhat it is".
-/// Nothing: the shell completes names of files.
+/// What may stand in place of the last of `words` (those behind "skerry"; the last may be empty or begun), each as "word" or
+/// "word\twhat it is". Nothing: the shell completes names of files.
 std::vector<std::string> complete(std::span<const Command>, const std::vector<std::string>& words);
 
 /// `skerry completion bash|zsh|fish`: a short script for the shell that asks `skerry __complete`.

@@ -6,6 +6,7 @@
 #include "env/real/loop.h"
 #include "env/real/real_timers.h"
 #include "http/server.h"
+#include "model/kind.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,14 +21,17 @@
 
 namespace skerry::cli {
 
-/// A server for tests that keeps objects by path, as little of the API as the client can tell apart from the real one. Runs on a given loop.
+/// A server for tests that keeps objects by path, as little of the API as the client can tell apart from the real one. Runs on a
+/// given loop.
 class FakeApi {
 public:
     explicit FakeApi(env::Loop& loop) {
         auto opened = http::Server::open(loop.context(), {.listen = {"127.0.0.1:0"}});
         EXPECT_TRUE(opened) << opened.error().message;
         server_ = std::move(*opened);
-        server_->on_head([](const http::Request& request) { return http::Reception{.streamed = request.method == "PUT" && request.path.starts_with("/blobs/")}; });
+        server_->on_head([](const http::Request& request) {
+            return http::Reception{.streamed = request.method == "PUT" && request.path.starts_with("/blobs/")};
+        });
         server_->on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
             requests.push_back(request.method + " " + request.path + (request.query.empty() ? "" : "?" + request.query.text()));
             bodies.push_back(request.body);
@@ -38,11 +42,15 @@ public:
 
     std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
     /// Answers instead, where it returns true.
-    void instead(std::function<bool(const http::Request&, const std::shared_ptr<http::Responder>&)> f) { override_ = std::move(f); }
+    void instead(std::function<bool(const http::Request&, const std::shared_ptr<http::Responder>&)> f) {
+        override_ = std::move(f);
+    }
 
     static http::Response json(int status, const Json& value) { return http::Response::json(status, write_json(value)); }
     static http::Response refusal(int status, const char* reason, const std::string& message) {
-        return json(status, Json::object({{"kind", "Status"}, {"status", "Failure"}, {"reason", reason}, {"message", message}, {"code", status}}));
+        return json(status,
+                    Json::object(
+                        {{"kind", "Status"}, {"status", "Failure"}, {"reason", reason}, {"message", message}, {"code", status}}));
     }
 
     std::map<std::string, Json> objects; ///< by path
@@ -62,6 +70,8 @@ private:
             std::string path = request.path + "/" + std::string(body->at({"metadata"}).text("name"));
             if (objects.contains(path)) return responder.respond(refusal(409, "AlreadyExists", "is there already"));
             Json made = numbered(*body);
+            if (auto at = request.path.find("namespaces/"); at != std::string::npos)
+                made.find("metadata")->set("namespace", request.path.substr(at + 11, request.path.rfind('/') - at - 11));
             if (!dry) objects[path] = made;
             return responder.respond(json(201, made));
         }
@@ -70,8 +80,12 @@ private:
             bool any = false;
             for (auto& [path, object] : objects)
                 if (path.starts_with(request.path + "/")) items.push(object), any = true;
-            if (any || request.path.ends_with("s"))
-                return responder.respond(json(200, Json::object({{"kind", "List"}, {"metadata", Json::object({{"resourceVersion", std::to_string(version_)}})}, {"items", items}})));
+            auto* kind = model::find_kind(std::string_view(request.path).substr(request.path.rfind('/') + 1));
+            if (any || (kind && request.path.ends_with("/" + std::string(kind->plural))))
+                return responder.respond(
+                    json(200, Json::object({{"kind", "List"},
+                                            {"metadata", Json::object({{"resourceVersion", std::to_string(version_)}})},
+                                            {"items", items}})));
         }
         if (found == objects.end()) return responder.respond(refusal(404, "NotFound", "\"" + request.path + "\" not found"));
         if (request.method == "GET") return responder.respond(json(200, found->second));
@@ -107,7 +121,9 @@ struct VerbTest : testing::Test {
     void SetUp() override {
         char pattern[] = "/tmp/skerry-cli-XXXXXX";
         folder = ::mkdtemp(pattern);
-        write("kubeconfig", "{current-context: t, contexts: [{name: t, context: {cluster: t}}], clusters: [{name: t, cluster: {server: '" + api.url() + "'}}]}");
+        write("kubeconfig",
+              "{current-context: t, contexts: [{name: t, context: {cluster: t}}], clusters: [{name: t, cluster: {server: '" +
+                  api.url() + "'}}]}");
     }
     void TearDown() override { std::filesystem::remove_all(folder); }
 

@@ -13,7 +13,10 @@ constexpr std::size_t most_steps = 32;
 } // namespace
 
 Result<FieldPath> FieldPath::parse(std::string_view text) {
-    auto wrong = [whole = text] { return fail(Code::invalid, model::quoted(whole) + " is no path to a field (try status.phase or spec.components[name=pos].image)"); };
+    auto wrong = [whole = text] {
+        return fail(Code::invalid,
+                    model::quoted(whole) + " is no path to a field (try status.phase or spec.components[name=pos].image)");
+    };
     if (text.starts_with('{') && text.ends_with('}')) text = text.substr(1, text.size() - 2);
     if (text.starts_with('$')) text.remove_prefix(1);
     if (text.starts_with('.')) text.remove_prefix(1);
@@ -27,7 +30,9 @@ Result<FieldPath> FieldPath::parse(std::string_view text) {
             std::string_view inner = text.substr(1, end - 1);
             Step step;
             if (std::size_t equals = inner.find('='); equals != std::string_view::npos) {
-                step = {.name = std::string(inner.substr(0, equals)), .value = std::string(inner.substr(equals + 1)), .kind = Step::Kind::key};
+                step = {.name = std::string(inner.substr(0, equals)),
+                        .value = std::string(inner.substr(equals + 1)),
+                        .kind = Step::Kind::key};
             } else {
                 auto [last, error] = std::from_chars(inner.data(), inner.data() + inner.size(), step.index);
                 bool whole = error == std::errc() && last == inner.data() + inner.size();

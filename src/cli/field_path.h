@@ -9,8 +9,8 @@
 
 namespace skerry::cli {
 
-/// A way to one field of an object: `status.readyReplicas`, `spec.components[0].image`, `spec.components[name=pos].image`. Also as
-/// kubectl writes it: `{.status.phase}`. At most 32 steps.
+/// A way to one field of an object: `status.readyReplicas`, `spec.components[0].image`, `spec.components[name=pos].image`. Also
+/// as kubectl writes it: `{.status.phase}`. At most 32 steps.
 class FieldPath {
 public:
     static Result<FieldPath> parse(std::string_view text);

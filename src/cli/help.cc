@@ -59,8 +59,10 @@ std::string two_columns(const Rows& rows) {
 std::string shown_names(const Option& option) {
     std::string out;
     for (const std::string& name : split_names(option.names)) {
-        if (out.empty() && name.starts_with("--")) out = "    ";
-        else if (!out.empty()) out += ", ";
+        if (out.empty() && name.starts_with("--"))
+            out = "    ";
+        else if (!out.empty())
+            out += ", ";
         out += name;
     }
     if (!option.value.empty()) out += " " + option.value;
@@ -72,7 +74,8 @@ Rows rows_of(const Command& command, bool shared) {
     for (const Option& option : command.options) {
         if (option.shared != shared) continue;
         std::string help = option.help;
-        if (!option.choices.empty() && !option.value.empty() && option.choices.size() <= 8) {
+        if (!option.choices.empty() && !option.value.empty() && option.choices.size() <= 8 &&
+            help.find(option.choices[0]) == std::string::npos) {
             std::string list;
             for (auto& choice : option.choices) list += (list.empty() ? "" : "|") + choice;
             if (list != option.value) help += " (" + list + ")";
@@ -115,8 +118,8 @@ std::string help_of_noun(std::string_view noun, std::span<const Command> command
     Rows rows;
     for (const Command& command : commands)
         if (noun_of(command) == noun && !command.hidden) rows.emplace_back(command.name, command.summary);
-    return "Usage: skerry " + std::string(noun) + " COMMAND [options]\n\nCommands:\n" + two_columns(rows) + "\nskerry " + std::string(noun) +
-           " COMMAND --help tells more.\n";
+    return "Usage: skerry " + std::string(noun) + " COMMAND [options]\n\nCommands:\n" + two_columns(rows) + "\nskerry " +
+           std::string(noun) + " COMMAND --help tells more.\n";
 }
 
 std::string help_of_all(std::span<const Command> commands, std::string_view version) {

@@ -26,7 +26,9 @@ Result<std::string> tag_once(Session& session, const Target& target, const model
     write.method = current ? "PUT" : "POST";
     write.path = current ? target.path() : target.collection();
     Json image = current ? std::move(*current)
-                         : Json::object({{"apiVersion", "skerry/v1"}, {"kind", "Image"}, {"metadata", Json::object({{"name", target.name}, {"namespace", target.project}})}});
+                         : Json::object({{"apiVersion", "skerry/v1"},
+                                         {"kind", "Image"},
+                                         {"metadata", Json::object({{"name", target.name}, {"namespace", target.project}})}});
     std::string before = put_tag(image, reference.tag, facts);
     write.headers.set("Content-Type", "application/json");
     write.body = write_json(image);
@@ -81,18 +83,21 @@ std::vector<std::string> apps_behind(Session& session, const model::ImageRef& re
         std::map<std::string, bool, std::less<>> concerned;
         for (const Json& component : items_at(app, {"spec", "components"})) {
             auto image = model::parse_image(component.text("image"), metadata_text(app, "namespace"));
-            if (image && image->digest.empty() && image->project == reference.project && image->name == reference.name && image->tag == reference.tag)
+            if (image && image->digest.empty() && image->project == reference.project && image->name == reference.name &&
+                image->tag == reference.tag)
                 concerned[std::string(component.text("name"))] = true;
         }
         std::string revision(app.at({"status"}).text("revision"));
         if (concerned.empty() || revision.empty()) continue;
         http::Request request;
-        request.path = Target{&model::facts(model::Kind::revision), std::string(metadata_text(app, "namespace")), revision}.path();
+        request.path =
+            Target{&model::facts(model::Kind::revision), std::string(metadata_text(app, "namespace")), revision}.path();
         auto closed = session.ask(std::move(request));
         if (!closed) continue;
         for (const Json& component : items_at(*closed, {"spec", "components"})) {
             auto name = component.at({"component"}).text("name");
-            if (concerned.contains(name) && component.text("imageDigest") != now) behind.push_back(qualified_name(app) + " (component " + std::string(name) + ")");
+            if (concerned.contains(name) && component.text("imageDigest") != now)
+                behind.push_back(qualified_name(app) + " (component " + std::string(name) + ")");
         }
     }
     return behind;

@@ -17,22 +17,27 @@ struct Found {
 };
 
 /// `list` is "clusters", `inner` "cluster".
-Result<Found> find_entry(const std::vector<Kubeconfig>& files, std::string_view list, std::string_view inner, std::string_view name) {
+Result<Found> find_entry(const std::vector<Kubeconfig>& files, std::string_view list, std::string_view inner,
+                         std::string_view name) {
     std::vector<std::string_view> known;
     for (const Kubeconfig& file : files) {
         const Json* entries = file.content.find(list);
         if (!entries || entries->is_null()) continue;
-        if (!entries->array_items()) return fail(Code::invalid, file.path + ": " + std::string(list) + ": wanted a list, not " + std::string(entries->shape()));
+        if (!entries->array_items())
+            return fail(Code::invalid,
+                        file.path + ": " + std::string(list) + ": wanted a list, not " + std::string(entries->shape()));
         for (const Json& entry : *entries->array_items()) {
             known.push_back(entry.text("name"));
             if (entry.text("name") != name) continue;
             const Json* value = entry.find(inner);
             if (!value || !value->members())
-                return fail(Code::invalid, file.path + ": " + std::string(list) + "[" + std::string(name) + "]." + std::string(inner) + ": wanted an object");
+                return fail(Code::invalid, file.path + ": " + std::string(list) + "[" + std::string(name) + "]." +
+                                               std::string(inner) + ": wanted an object");
             return Found{&file, *value};
         }
     }
-    std::string message = "there is no " + std::string(inner) + " " + model::quoted(name) + " in " + (files.empty() ? "any kubeconfig" : files[0].path);
+    std::string message = "there is no " + std::string(inner) + " " + model::quoted(name) + " in " +
+                          (files.empty() ? "any kubeconfig" : files[0].path);
     std::string choices;
     for (auto word : known) choices += (choices.empty() ? "" : ", ") + std::string(word.substr(0, 80));
     return fail(Code::invalid, message + (choices.empty() ? "" : "; it has " + choices));
@@ -92,7 +97,8 @@ Result<void> take_cluster(const Fields& fields, Connection& into) {
     into.tls.ca_pem = TRY(fields.bytes("certificate-authority"));
     into.tls.insecure = TRY(fields.flag("insecure-skip-tls-verify"));
     into.tls.server_name = TRY(fields.text("tls-server-name"));
-    if (!TRY(fields.text("proxy-url")).empty()) return fields.wrong("proxy-url", "proxies are not supported; remove it, or reach the server directly");
+    if (!TRY(fields.text("proxy-url")).empty())
+        return fields.wrong("proxy-url", "proxies are not supported; remove it, or reach the server directly");
     return {};
 }
 
@@ -100,7 +106,8 @@ Result<void> take_user(const Fields& fields, Connection& into) {
     into.tls.credentials.chain_pem = TRY(fields.bytes("client-certificate"));
     into.tls.credentials.key_pem = TRY(fields.bytes("client-key"));
     if (into.tls.credentials.chain_pem.empty() != into.tls.credentials.key_pem.empty())
-        return fields.wrong(into.tls.credentials.key_pem.empty() ? "client-key" : "client-certificate", "is missing: certificate and key belong together");
+        return fields.wrong(into.tls.credentials.key_pem.empty() ? "client-key" : "client-certificate",
+                            "is missing: certificate and key belong together");
     std::string token = TRY(fields.text("token"));
     if (token.empty()) token = TRY(fields.file("tokenFile"));
     while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
@@ -111,7 +118,8 @@ Result<void> take_user(const Fields& fields, Connection& into) {
     else if (!user.empty())
         into.authorization = "Basic " + base64(user + ":" + TRY(fields.text("password")));
     for (const char* other : {"exec", "auth-provider"})
-        if (fields.has(other)) return fields.wrong(other, "programs that log in are not supported; use a certificate or a token (skerry login)");
+        if (fields.has(other))
+            return fields.wrong(other, "programs that log in are not supported; use a certificate or a token (skerry login)");
     return {};
 }
 
@@ -132,7 +140,8 @@ Result<Connection> choose_context(const std::vector<Kubeconfig>& files, std::str
     for (const Kubeconfig& file : files)
         if (name.empty()) name = file.content.text("current-context");
     if (name.empty())
-        return fail(Code::invalid, (files.empty() ? "no kubeconfig" : files[0].path) + ": current-context: is not set; give --context NAME");
+        return fail(Code::invalid,
+                    (files.empty() ? "no kubeconfig" : files[0].path) + ": current-context: is not set; give --context NAME");
     Found context = TRY(find_entry(files, "contexts", "context", name));
     Fields fields(context, "contexts[" + name + "].context", read);
     Connection connection;
@@ -148,21 +157,24 @@ Result<Connection> choose_context(const std::vector<Kubeconfig>& files, std::str
 }
 
 Result<void> put_context(Json& content, const Entry& entry) {
-    if (content.is_null() || (content.members() && content.members()->empty())) content = Json::object({{"apiVersion", "v1"}, {"kind", "Config"}});
+    if (content.is_null() || (content.members() && content.members()->empty()))
+        content = Json::object({{"apiVersion", "v1"}, {"kind", "Config"}});
     auto put = [&](std::string_view list, std::string_view inner, Json value) -> Result<void> {
         Json* entries = content.find(list);
         if (!entries || entries->is_null()) {
             content.set(list, Json::array());
             entries = content.find(list);
         }
-        if (!entries->array_items()) return fail(Code::invalid, std::string(list) + ": wanted a list, not " + std::string(entries->shape()));
+        if (!entries->array_items())
+            return fail(Code::invalid, std::string(list) + ": wanted a list, not " + std::string(entries->shape()));
         std::erase_if(*entries->array_items(), [&](const Json& each) { return each.text("name") == entry.name; });
         entries->push(Json::object({{"name", entry.name}, {std::string(inner), std::move(value)}}));
         return {};
     };
     TRY_VOID(put("clusters", "cluster", entry.cluster));
     TRY_VOID(put("users", "user", entry.user));
-    TRY_VOID(put("contexts", "context", Json::object({{"cluster", entry.name}, {"user", entry.name}, {"namespace", entry.project}})));
+    TRY_VOID(
+        put("contexts", "context", Json::object({{"cluster", entry.name}, {"user", entry.name}, {"namespace", entry.project}})));
     content.set("current-context", entry.name);
     return {};
 }

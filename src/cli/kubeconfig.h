@@ -13,11 +13,11 @@ namespace skerry::cli {
 
 /// One server as a kubeconfig tells of it, and who asks.
 struct Connection {
-    std::string server;             ///< "https://core:7443"
+    std::string server; ///< "https://core:7443"
     std::string project = "default";
     http::ClientTlsOptions tls;
-    std::string authorization;      ///< "Bearer …"
-    std::string origin;             ///< for messages: which file and context
+    std::string authorization; ///< "Bearer …"
+    std::string origin;        ///< for messages: which file and context
 };
 
 /// A kubeconfig file as read: its objects by name.
@@ -32,8 +32,8 @@ Result<Kubeconfig> parse_kubeconfig(std::string path, std::string_view text);
 /// Reads a file that a kubeconfig names.
 using ReadFile = std::function<Result<std::string>(const std::string& path)>;
 
-/// The context of that name, or the current one where it is empty. As kubectl does, the first file that has a name wins. Errors name the
-/// file, the entry and the field: `…/config: users[admin].client-key-data: not base64`.
+/// The context of that name, or the current one where it is empty. As kubectl does, the first file that has a name wins. Errors
+/// name the file, the entry and the field: `…/config: users[admin].client-key-data: not base64`.
 Result<Connection> choose_context(const std::vector<Kubeconfig>&, std::string_view context, const ReadFile&);
 
 /// What `skerry login` puts into a kubeconfig: replaces cluster, user and context of the same names, keeps all else.

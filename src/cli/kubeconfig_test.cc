@@ -12,7 +12,9 @@ using testing::HasSubstr;
 
 namespace {
 
-Result<std::string> no_files(const std::string& path) { return fail(Code::not_found, "open " + path + ": No such file or directory"); }
+Result<std::string> no_files(const std::string& path) {
+    return fail(Code::not_found, "open " + path + ": No such file or directory");
+}
 
 Result<Connection> connection_of(std::string_view text, std::string_view context = {}, const ReadFile& read = no_files) {
     std::vector<Kubeconfig> files;
@@ -87,7 +89,9 @@ TEST(Kubeconfig, FilesAreRelativeToItsFolder) {
 TEST(Kubeconfig, FirstFileThatHasANameWins) {
     std::vector<Kubeconfig> files;
     files.push_back(*parse_kubeconfig("/a", R"({contexts: [{name: x, context: {cluster: c}}]})"));
-    files.push_back(*parse_kubeconfig("/b", R"({current-context: x, contexts: [{name: x, context: {cluster: other}}], clusters: [{name: c, cluster: {server: "http://b"}}]})"));
+    files.push_back(*parse_kubeconfig(
+        "/b",
+        R"({current-context: x, contexts: [{name: x, context: {cluster: other}}], clusters: [{name: c, cluster: {server: "http://b"}}]})"));
     auto found = choose_context(files, {}, no_files);
     ASSERT_TRUE(found) << found.error().message;
     EXPECT_EQ(found->server, "http://b");
@@ -107,24 +111,31 @@ TEST_P(HostileKubeconfig, IsRefusedWithItsPlace) {
     EXPECT_THAT(found.error().message, HasSubstr(GetParam().says));
 }
 
-#define ONE(cluster, user) "{current-context: a, contexts: [{name: a, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: " cluster "}], users: [{name: u, user: " user "}]}"
+#define ONE(cluster, user)                                                                                                       \
+    "{current-context: a, contexts: [{name: a, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: " cluster         \
+    "}], users: [{name: u, user: " user "}]}"
 
-INSTANTIATE_TEST_SUITE_P(All, HostileKubeconfig,
-                         testing::Values(Hostile{"", "current-context"}, Hostile{"just a text", "mapping"}, Hostile{"[1, 2]", "mapping"}, Hostile{"a: [", "/home/a/config"},
-                                         Hostile{"kind: App", "kind"}, Hostile{"{current-context: a, contexts: 7}", "contexts: wanted a list"},
-                                         Hostile{"{current-context: a, contexts: [{name: a, context: nothing}]}", "contexts[a].context"},
-                                         Hostile{"{current-context: a, contexts: [{name: a, context: {cluster: [1]}}]}", "cluster: wanted a text"}, Hostile{ONE("{}", "{}"), "server"},
-                                         Hostile{ONE("{server: 'ftp://x'}", "{}"), "not a URL"}, Hostile{ONE("{server: 'https://x', certificate-authority-data: '%%'}", "{}"), "certificate-authority-data"},
-                                         Hostile{ONE("{server: 'https://x', insecure-skip-tls-verify: 'yes'}", "{}"), "true or false"},
-                                         Hostile{ONE("{server: 'https://x', proxy-url: 'http://p'}", "{}"), "proxies"},
-                                         Hostile{ONE("{server: 'https://x'}", "{client-key-data: S0VZ}"), "belong together"},
-                                         Hostile{ONE("{server: 'https://x'}", "{client-certificate: /nowhere}"), "No such file"},
-                                         Hostile{ONE("{server: 'https://x'}", "{token: \"a\\r\\nX-Evil: 1\"}"), "several lines"},
-                                         Hostile{ONE("{server: 'https://x'}", "{exec: {command: rm}}"), "not supported"}));
+INSTANTIATE_TEST_SUITE_P(
+    All, HostileKubeconfig,
+    testing::Values(Hostile{"", "current-context"}, Hostile{"just a text", "mapping"}, Hostile{"[1, 2]", "mapping"},
+                    Hostile{"a: [", "/home/a/config"}, Hostile{"kind: App", "kind"},
+                    Hostile{"{current-context: a, contexts: 7}", "contexts: wanted a list"},
+                    Hostile{"{current-context: a, contexts: [{name: a, context: nothing}]}", "contexts[a].context"},
+                    Hostile{"{current-context: a, contexts: [{name: a, context: {cluster: [1]}}]}", "cluster: wanted a text"},
+                    Hostile{ONE("{}", "{}"), "server"}, Hostile{ONE("{server: 'ftp://x'}", "{}"), "not a URL"},
+                    Hostile{ONE("{server: 'https://x', certificate-authority-data: '%%'}", "{}"), "certificate-authority-data"},
+                    Hostile{ONE("{server: 'https://x', insecure-skip-tls-verify: 'yes'}", "{}"), "true or false"},
+                    Hostile{ONE("{server: 'https://x', proxy-url: 'http://p'}", "{}"), "proxies"},
+                    Hostile{ONE("{server: 'https://x'}", "{client-key-data: S0VZ}"), "belong together"},
+                    Hostile{ONE("{server: 'https://x'}", "{client-certificate: /nowhere}"), "No such file"},
+                    Hostile{ONE("{server: 'https://x'}", "{token: \"a\\r\\nX-Evil: 1\"}"), "several lines"},
+                    Hostile{ONE("{server: 'https://x'}", "{exec: {command: rm}}"), "not supported"}));
 
 TEST(Kubeconfig, BoundsAliasesAndDepth) {
     std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
-    for (char c = 'b'; c < 'k'; ++c) bomb += std::string(1, c) + ": &" + c + " [*" + char(c - 1) + ",*" + char(c - 1) + ",*" + char(c - 1) + ",*" + char(c - 1) + ",*" + char(c - 1) + "]\n";
+    for (char c = 'b'; c < 'k'; ++c)
+        bomb += std::string(1, c) + ": &" + c + " [*" + char(c - 1) + ",*" + char(c - 1) + ",*" + char(c - 1) + ",*" +
+                char(c - 1) + ",*" + char(c - 1) + "]\n";
     EXPECT_FALSE(connection_of(bomb));
     EXPECT_FALSE(connection_of(std::string(5000, '[')));
     EXPECT_FALSE(connection_of(std::string(3 << 20, 'x')));
@@ -132,7 +143,10 @@ TEST(Kubeconfig, BoundsAliasesAndDepth) {
 
 TEST(Kubeconfig, LoginKeepsWhatOthersPut) {
     Json content = (*parse_kubeconfig("/a", two_contexts)).content;
-    Entry entry{.name = "core", .cluster = Json::object({{"server", "https://new"}}), .user = Json::object({{"token", "t"}}), .project = "p"};
+    Entry entry{.name = "core",
+                .cluster = Json::object({{"server", "https://new"}}),
+                .user = Json::object({{"token", "t"}}),
+                .project = "p"};
     ASSERT_TRUE(put_context(content, entry));
     ASSERT_TRUE(put_context(content, entry)); // once more changes nothing
     std::vector<Kubeconfig> files;
@@ -148,7 +162,9 @@ TEST(Kubeconfig, LoginKeepsWhatOthersPut) {
 
 TEST(Kubeconfig, LoginMakesOneWhereNoneIs) {
     Json content;
-    ASSERT_TRUE(put_context(content, {.name = "h:1", .cluster = Json::object({{"server", "https://h:1"}}), .user = Json::object(), .project = "default"}));
+    ASSERT_TRUE(put_context(
+        content,
+        {.name = "h:1", .cluster = Json::object({{"server", "https://h:1"}}), .user = Json::object(), .project = "default"}));
     std::vector<Kubeconfig> files;
     files.push_back(*parse_kubeconfig("/a", model::write_yaml(content)));
     auto now = choose_context(files, {}, no_files);

@@ -30,7 +30,9 @@ Result<Json> list_all(Session& session, const model::KindFacts& kind, const Choi
         if (as_table) request.headers.set("Accept", accept_table);
         Json page = TRY(session.ask(std::move(request)));
         Json* found = page.find(member);
-        if (!found || !found->array_items()) return fail(Code::corrupt, session.connection().server + " answered without " + member + " for " + std::string(kind.plural));
+        if (!found || !found->array_items())
+            return fail(Code::corrupt,
+                        session.connection().server + " answered without " + member + " for " + std::string(kind.plural));
         std::string after(page.at({"metadata"}).text("continue"));
         if (whole.is_null()) {
             whole = std::move(page);
@@ -39,7 +41,9 @@ Result<Json> list_all(Session& session, const model::KindFacts& kind, const Choi
             for (Json& item : *found->array_items()) whole.find(member)->push(std::move(item));
         }
         if (after.empty()) return whole;
-        if (after == next) return fail(Code::corrupt, session.connection().server + " does not get on with its list of " + std::string(kind.plural));
+        if (after == next)
+            return fail(Code::corrupt,
+                        session.connection().server + " does not get on with its list of " + std::string(kind.plural));
         next = std::move(after);
     }
 }

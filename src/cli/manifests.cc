@@ -14,7 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t most_files = 10'000;
 
-bool is_manifest(const fs::path& path) { return path.extension() == ".yaml" || path.extension() == ".yml" || path.extension() == ".json"; }
+bool is_manifest(const fs::path& path) {
+    return path.extension() == ".yaml" || path.extension() == ".yml" || path.extension() == ".json";
+}
 
 template<class Iterator>
 Result<std::vector<std::string>> manifests_under(const std::string& folder) {
@@ -24,11 +26,14 @@ Result<std::vector<std::string>> manifests_under(const std::string& folder) {
     for (; !error && it != end; it.increment(error)) {
         std::error_code ignored;
         if (is_manifest(it->path()) && it->is_regular_file(ignored)) files.push_back(it->path().string());
-        if (files.size() > most_files) return fail(Code::exhausted, folder + ": holds more than " + std::to_string(most_files) + " manifests");
+        if (files.size() > most_files)
+            return fail(Code::exhausted, folder + ": holds more than " + std::to_string(most_files) + " manifests");
     }
     if (error) return fail_errno("read folder " + folder, error.value());
     std::ranges::sort(files);
-    if (files.empty()) return fail(Code::not_found, folder + ": holds no *.yaml, *.yml or *.json" + (std::is_same_v<Iterator, fs::directory_iterator> ? " (folders in it: -R)" : ""));
+    if (files.empty())
+        return fail(Code::not_found, folder + ": holds no *.yaml, *.yml or *.json" +
+                                         (std::is_same_v<Iterator, fs::directory_iterator> ? " (folders in it: -R)" : ""));
     return files;
 }
 
@@ -44,7 +49,10 @@ Result<void> read_one(const std::string& path, std::vector<Manifest>& into) {
 } // namespace
 
 std::vector<Option> manifest_options() {
-    return {{.names = "-f,--filename", .value = "FILE|DIR|-", .help = "manifests in YAML or JSON; may be repeated", .repeatable = true},
+    return {{.names = "-f,--filename",
+             .value = "FILE|DIR|-",
+             .help = "manifests in YAML or JSON; may be repeated",
+             .repeatable = true},
             {.names = "-R,--recursive", .value = "", .help = "also the folders in the folder"}};
 }
 
@@ -58,7 +66,8 @@ Result<std::vector<Manifest>> read_manifests(const Invocation& call) {
             TRY_VOID(read_one(path, manifests));
             continue;
         }
-        auto files = call.has("recursive") ? TRY(manifests_under<fs::recursive_directory_iterator>(path)) : TRY(manifests_under<fs::directory_iterator>(path));
+        auto files = call.has("recursive") ? TRY(manifests_under<fs::recursive_directory_iterator>(path))
+                                           : TRY(manifests_under<fs::directory_iterator>(path));
         for (auto& file : files) TRY_VOID(read_one(file, manifests));
     }
     if (manifests.empty()) return fail(Code::invalid, "no objects to work on: the manifests are empty");

@@ -24,7 +24,8 @@ Error refusal_in(int status, std::string_view body) {
     }
     std::string shown(body.substr(0, 200));
     while (!shown.empty() && shown.back() == '\n') shown.pop_back();
-    return {code, "the server answered " + std::to_string(status) + " " + std::string(http::reason_of(status)) + (shown.empty() ? "" : ": " + shown)};
+    return {code, "the server answered " + std::to_string(status) + " " + std::string(http::reason_of(status)) +
+                      (shown.empty() ? "" : ": " + shown)};
 }
 
 Session::Session(Connection connection) : connection_(std::move(connection)), timers_(loop_) {}
@@ -34,7 +35,9 @@ Result<std::unique_ptr<Session>> Session::open(Connection connection, SessionOpt
     // A server that hangs up while we write is an answer, not the end of the process.
     std::signal(SIGPIPE, SIG_IGN);
     std::unique_ptr<Session> session(new Session(std::move(connection)));
-    http::ClientOptions client{.base = session->connection_.server, .tls = session->connection_.tls, .authorization = session->connection_.authorization};
+    http::ClientOptions client{.base = session->connection_.server,
+                               .tls = session->connection_.tls,
+                               .authorization = session->connection_.authorization};
     client.head_timeout = options.request_timeout;
     client.connect_timeout = std::min(client.connect_timeout, options.request_timeout);
     auto opened = http::Client::create(session->loop_.context(), std::move(client));
@@ -80,7 +83,8 @@ Result<http::Response> Session::send(http::Request request) {
 }
 
 Result<Json> Session::ask(http::Request request) {
-    request.headers.set("Accept", request.headers.has("Accept") ? std::string(request.headers.get("Accept")) : "application/json");
+    request.headers.set("Accept",
+                        request.headers.has("Accept") ? std::string(request.headers.get("Accept")) : "application/json");
     http::Response response = TRY(send(std::move(request)));
     for (auto& [name, value] : response.headers) {
         if (name != "Warning" && name != "warning") continue;
@@ -91,7 +95,9 @@ Result<Json> Session::ask(http::Request request) {
     if (response.status >= 300) return std::unexpected(located(refusal_in(response.status, response.body)));
     if (response.body.empty()) return Json();
     auto json = parse_json(response.body, answer_limits);
-    if (!json) return fail(Code::corrupt, connection_.server + " answered something else than JSON (" + json.error().message + "); is it a Skerry server?");
+    if (!json)
+        return fail(Code::corrupt, connection_.server + " answered something else than JSON (" + json.error().message +
+                                       "); is it a Skerry server?");
     return json;
 }
 

@@ -32,8 +32,8 @@ public:
 
     /// Any status. Errors say which server, and out of which kubeconfig.
     Result<http::Response> send(http::Request);
-    /// The JSON of an answer below 300; any other is an Error with the message of its Status and the code of its status. Warnings go to
-    /// stderr.
+    /// The JSON of an answer below 300; any other is an Error with the message of its Status and the code of its status. Warnings
+    /// go to stderr.
     Result<Json> ask(http::Request);
 
     /// An answer without end, piece by piece; an answer of 300 and above is an Error as with `ask`. `cancelled` by Ctrl-C.

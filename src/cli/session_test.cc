@@ -54,7 +54,8 @@ struct ForkedServer {
 const model::KindFacts& apps() { return model::facts(model::Kind::app); }
 
 std::string event(const char* type, const std::string& name, int version) {
-    return R"({"type":")" + std::string(type) + R"(","object":{"metadata":{"name":")" + name + R"(","resourceVersion":")" + std::to_string(version) + "\"}}}\n";
+    return R"({"type":")" + std::string(type) + R"(","object":{"metadata":{"name":")" + name + R"(","resourceVersion":")" +
+           std::to_string(version) + "\"}}}\n";
 }
 
 } // namespace
@@ -66,7 +67,13 @@ TEST(Session, ListsInPieces) {
             bool last = next == "2";
             Json metadata = Json::object({{"resourceVersion", "5"}});
             if (!last) metadata.set("continue", next.empty() ? "1" : "2");
-            responder->respond(FakeApi::json(200, Json::object({{"metadata", metadata}, {"items", Json::array({Json::object({{"metadata", Json::object({{"name", "a" + std::string(next) + std::string(request.query.get("limit"))}})}})})}})));
+            responder->respond(FakeApi::json(
+                200,
+                Json::object(
+                    {{"metadata", metadata},
+                     {"items", Json::array({Json::object(
+                                   {{"metadata", Json::object({{"name", "a" + std::string(next) +
+                                                                            std::string(request.query.get("limit"))}})}})})}})));
             return true;
         });
     });
@@ -177,7 +184,8 @@ void serve_blobs(FakeApi& api, std::size_t cut) {
             responder->respond(std::move(response));
             return true;
         }
-        std::size_t size = std::stoul(std::string(request.query.get("size"))), at = std::stoul(std::string(request.query.get("at")));
+        std::size_t size = std::stoul(std::string(request.query.get("size"))),
+                    at = std::stoul(std::string(request.query.get("at")));
         if (at != blob.bytes.size()) {
             responder->respond(FakeApi::refusal(409, "Conflict", "leaves a gap"));
             return true;
@@ -250,17 +258,23 @@ TEST(ImageTags, TagsAndOldDigests) {
     EXPECT_EQ(put_tag(image, "1", {.digest = "sha256:a"}), "");
     EXPECT_EQ(put_tag(image, "2", {.digest = "sha256:b", .size = "5", .platforms = {"linux/amd64"}}), "");
     EXPECT_EQ(put_tag(image, "1", {.digest = "sha256:c"}), "sha256:a");
-    EXPECT_EQ(write_json(image.at({"spec", "tags"})), R"([{"name":"1","digest":"sha256:c"},{"name":"2","digest":"sha256:b","size":"5","platforms":["linux/amd64"]}])");
+    EXPECT_EQ(write_json(image.at({"spec", "tags"})),
+              R"([{"name":"1","digest":"sha256:c"},{"name":"2","digest":"sha256:b","size":"5","platforms":["linux/amd64"]}])");
 }
 
 TEST(ImageTags, NamesAppsThatRunOldBytes) {
     ForkedServer server([](FakeApi& api) {
         auto put = [&](const char* path, const char* text) { api.objects[path] = *parse_json(text); };
-        put("/apis/skerry/v1/apps/1", R"({"metadata":{"name":"till","namespace":"retail"},"spec":{"components":[{"name":"pos","image":"pos:1"},{"name":"db","image":"db:1"}]},"status":{"revision":"till.1"}})");
-        put("/apis/skerry/v1/apps/2", R"({"metadata":{"name":"new","namespace":"other"},"spec":{"components":[{"name":"x","image":"retail/pos:1"}]},"status":{"revision":"new.1"}})");
-        put("/apis/skerry/v1/apps/3", R"({"metadata":{"name":"pinned","namespace":"retail"},"spec":{"components":[{"name":"x","image":"pos:1@sha256:0000000000000000000000000000000000000000000000000000000000000000"}]},"status":{"revision":"pinned.1"}})");
-        put("/apis/skerry/v1/namespaces/retail/revisions/till.1", R"({"spec":{"components":[{"component":{"name":"pos"},"imageDigest":"sha256:old"},{"component":{"name":"db"},"imageDigest":"sha256:db"}]}})");
-        put("/apis/skerry/v1/namespaces/other/revisions/new.1", R"({"spec":{"components":[{"component":{"name":"x"},"imageDigest":"sha256:new"}]}})");
+        put("/apis/skerry/v1/apps/1",
+            R"({"metadata":{"name":"till","namespace":"retail"},"spec":{"components":[{"name":"pos","image":"pos:1"},{"name":"db","image":"db:1"}]},"status":{"revision":"till.1"}})");
+        put("/apis/skerry/v1/apps/2",
+            R"({"metadata":{"name":"new","namespace":"other"},"spec":{"components":[{"name":"x","image":"retail/pos:1"}]},"status":{"revision":"new.1"}})");
+        put("/apis/skerry/v1/apps/3",
+            R"({"metadata":{"name":"pinned","namespace":"retail"},"spec":{"components":[{"name":"x","image":"pos:1@sha256:0000000000000000000000000000000000000000000000000000000000000000"}]},"status":{"revision":"pinned.1"}})");
+        put("/apis/skerry/v1/namespaces/retail/revisions/till.1",
+            R"({"spec":{"components":[{"component":{"name":"pos"},"imageDigest":"sha256:old"},{"component":{"name":"db"},"imageDigest":"sha256:db"}]}})");
+        put("/apis/skerry/v1/namespaces/other/revisions/new.1",
+            R"({"spec":{"components":[{"component":{"name":"x"},"imageDigest":"sha256:new"}]}})");
     });
     auto session = server.session();
     model::ImageRef reference{.project = "retail", .name = "pos", .tag = "1", .digest = {}};

@@ -62,7 +62,8 @@ Result<const model::KindFacts*> find_kind(std::string_view word) {
         list += (list.empty() ? "" : ", ") + std::string(kind.plural);
     }
     auto best = model::closest(word, known);
-    return fail(Code::invalid, "there is no kind " + model::quoted(word) + (best.empty() ? "; there are " + list : "; did you mean " + std::string(best) + "?"));
+    return fail(Code::invalid, "there is no kind " + model::quoted(word) +
+                                   (best.empty() ? "; there are " + list : "; did you mean " + std::string(best) + "?"));
 }
 
 Result<Targets> parse_targets(std::span<const std::string> words, std::string_view project) {
@@ -76,7 +77,8 @@ Result<Targets> parse_targets(std::span<const std::string> words, std::string_vi
     if (words[0].find('/') != std::string::npos) {
         for (const std::string& word : words) {
             std::size_t slash = word.find('/');
-            if (slash == std::string::npos) return fail(Code::invalid, model::quoted(word) + ": wanted KIND/NAME, as the words before it");
+            if (slash == std::string::npos)
+                return fail(Code::invalid, model::quoted(word) + ": wanted KIND/NAME, as the words before it");
             TRY_VOID(add(TRY(find_kind(word.substr(0, slash))), word.substr(slash + 1)));
         }
         return targets;
@@ -95,7 +97,8 @@ Result<Targets> parse_targets(std::span<const std::string> words, std::string_vi
     for (const model::KindFacts* kind : targets.kinds)
         for (const std::string& name : words.subspan(1)) {
             if (name.find('/') != std::string::npos)
-                return fail(Code::invalid, model::quoted(name) + ": wanted a name; KIND NAME and KIND/NAME do not mix in one call");
+                return fail(Code::invalid,
+                            model::quoted(name) + ": wanted a name; KIND NAME and KIND/NAME do not mix in one call");
             TRY_VOID(add(kind, name));
         }
     targets.kinds.clear();
@@ -107,20 +110,26 @@ Result<Target> target_of(const Json& manifest, std::string_view project) {
     auto version = manifest.text("apiVersion");
     auto word = manifest.text("kind");
     if (version != model::api_version)
-        return fail(Code::invalid, "apiVersion: " + model::quoted(version) + " is not known (try " + std::string(model::api_version) + ")");
+        return fail(Code::invalid,
+                    "apiVersion: " + model::quoted(version) + " is not known (try " + std::string(model::api_version) + ")");
     const model::KindFacts* kind = nullptr;
-    for (auto& each : model::all_kinds())
+    std::vector<std::string_view> known;
+    for (auto& each : model::all_kinds()) {
+        known.push_back(each.name);
         if (each.name == word) kind = &each;
+    }
     if (!kind) {
-        auto close = word.empty() ? Result<const model::KindFacts*>(nullptr) : find_kind(word);
-        return fail(Code::invalid, "kind: " + model::quoted(word) + " is not known" + (close && *close ? " (try " + std::string((*close)->name) + ")" : ""));
+        auto best = model::closest(word, known);
+        return fail(Code::invalid,
+                    "kind: " + model::quoted(word) + " is not known" + (best.empty() ? "" : " (try " + std::string(best) + ")"));
     }
     const Json* metadata = manifest.find("metadata");
     Target target{kind, {}, std::string(metadata ? metadata->text("name") : "")};
     if (target.name.empty()) return fail(Code::invalid, std::string(kind->name) + ": metadata.name: is missing");
     TRY_VOID(check_name(*kind, target.name) | during("metadata.name"));
     if (!kind->fleet_wide) target.project = metadata->text("namespace").empty() ? project : metadata->text("namespace");
-    if (target.project.find('/') != std::string::npos) return fail(Code::invalid, "metadata.namespace: " + model::quoted(target.project) + " is no project's name");
+    if (target.project.find('/') != std::string::npos)
+        return fail(Code::invalid, "metadata.namespace: " + model::quoted(target.project) + " is no project's name");
     return target;
 }
 

@@ -37,8 +37,8 @@ struct Targets {
     std::vector<Target> named;
 };
 
-/// `apps`, `apps,sites`, `all`, `app till shop`, `app/till site/harbour`. Names are the caller's to check against rules; here only
-/// what would change the meaning of a path is refused.
+/// `apps`, `apps,sites`, `all`, `app till shop`, `app/till site/harbour`. Names are the caller's to check against rules; here
+/// only what would change the meaning of a path is refused.
 Result<Targets> parse_targets(std::span<const std::string> words, std::string_view project);
 
 /// The object that a manifest is about; `project` where it names none.

@@ -28,7 +28,8 @@ std::string painted(Paint paint, std::string_view text) {
 }
 
 std::size_t width_of(std::string_view utf8) {
-    return static_cast<std::size_t>(std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string printable(std::string_view text, bool keep_lines) {

@@ -21,8 +21,8 @@ Json annotated(const Json& manifest);
 /// A merge patch (RFC 7386) that turns `target` into `wanted`; empty object: nothing to do. Lists are replaced whole.
 Json merge_patch_between(const Json& target, const Json& wanted);
 
-/// What `apply` sends: adds and changes what `manifest` says other than `current`, removes what `last_applied` said and `manifest` no
-/// longer says, leaves alone what others added. kubectl's jsonmergepatch.CreateThreeWayJSONMergePatch.
+/// What `apply` sends: adds and changes what `manifest` says other than `current`, removes what `last_applied` said and
+/// `manifest` no longer says, leaves alone what others added. kubectl's jsonmergepatch.CreateThreeWayJSONMergePatch.
 Json three_way_patch(const Json& last_applied, const Json& manifest, const Json& current);
 
 } // namespace skerry::cli

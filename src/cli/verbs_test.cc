@@ -14,7 +14,8 @@ using testing::StartsWith;
 namespace {
 
 constexpr const char* till_path = "/apis/skerry/v1/namespaces/default/apps/till";
-constexpr const char* till = "apiVersion: skerry/v1\nkind: App\nmetadata: {name: till}\nspec: {components: [{name: pos, image: 'pos:1'}], state: running}\n";
+constexpr const char* till = "apiVersion: skerry/v1\nkind: App\nmetadata: {name: till}\nspec: {components: [{name: pos, image: "
+                             "'pos:1'}], state: running}\n";
 
 } // namespace
 
@@ -24,7 +25,8 @@ TEST_F(VerbTest, ApplyCreatesConfiguresAndLeavesAlone) {
     EXPECT_EQ(out, "app/till created\n");
     EXPECT_EQ(run({"apply", "-f", file}), 0) << err;
     EXPECT_EQ(out, "app/till unchanged\n");
-    write("till.yaml", "apiVersion: skerry/v1\nkind: App\nmetadata: {name: till, labels: {a: b}}\nspec: {components: [{name: pos, image: 'pos:2'}]}\n");
+    write("till.yaml", "apiVersion: skerry/v1\nkind: App\nmetadata: {name: till, labels: {a: b}}\nspec: {components: [{name: "
+                       "pos, image: 'pos:2'}]}\n");
     EXPECT_EQ(run({"apply", "-f", file, "--dry-run"}), 0) << err;
     EXPECT_EQ(out, "app/till configured (dry run)\n");
     EXPECT_EQ(api.objects[till_path].at({"spec"}).text("state"), "running");
@@ -36,10 +38,14 @@ TEST_F(VerbTest, ApplyCreatesConfiguresAndLeavesAlone) {
 }
 
 TEST_F(VerbTest, ApplyTakesTurnsWithKubectl) {
-    Json theirs = Json::object({{"apiVersion", "skerry/v1"}, {"kind", "App"}, {"metadata", Json::object({{"name", "till"}, {"labels", Json::object({{"old", "1"}})}})}, {"spec", Json::object({{"x", "others"}})}});
+    Json theirs = Json::object({{"apiVersion", "skerry/v1"},
+                                {"kind", "App"},
+                                {"metadata", Json::object({{"name", "till"}, {"labels", Json::object({{"old", "1"}})}})},
+                                {"spec", Json::object({{"x", "others"}})}});
     Json applied = theirs;
     applied.erase("spec");
-    theirs.find("metadata")->set("annotations", Json::object({{std::string(last_applied_annotation), write_last_applied(applied)}}));
+    theirs.find("metadata")
+        ->set("annotations", Json::object({{std::string(last_applied_annotation), write_last_applied(applied)}}));
     api.objects[till_path] = theirs;
     EXPECT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
     EXPECT_EQ(api.objects[till_path].at({"spec"}).text("x"), "others");
@@ -52,11 +58,13 @@ TEST_F(VerbTest, ApplyTriesAllAndFailsIfOneWasRefused) {
         responder->respond(FakeApi::refusal(422, "Invalid", "App \"bad\": spec.components: is missing"));
         return true;
     });
-    std::string file = write("two.yaml", "apiVersion: skerry/v1\nkind: App\nmetadata: {name: bad}\n---\nkind: Ap\napiVersion: skerry/v1\n---\n" + std::string(till));
+    std::string file = write(
+        "two.yaml", "apiVersion: skerry/v1\nkind: App\nmetadata: {name: bad}\n---\nkind: Appp\napiVersion: skerry/v1\n---\n" +
+                        std::string(till));
     EXPECT_EQ(run({"apply", "-f", file}), 1);
     EXPECT_EQ(out, "app/till created\n");
     EXPECT_THAT(err, HasSubstr("app/bad refused: App \"bad\": spec.components: is missing"));
-    EXPECT_THAT(err, HasSubstr("two.yaml: kind: \"Ap\" is not known (try App)"));
+    EXPECT_THAT(err, HasSubstr("two.yaml: kind: \"Appp\" is not known (try App)"));
 }
 
 TEST_F(VerbTest, ApplyReadsFolders) {
@@ -78,7 +86,9 @@ TEST_F(VerbTest, ApplyReadsFolders) {
 TEST_F(VerbTest, GetPrintsTheServersTable) {
     api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
         if (request.headers.get("Accept").find("as=Table") == std::string_view::npos) return false;
-        responder->respond(http::Response::json(200, R"({"kind":"Table","metadata":{"resourceVersion":"7"},"columnDefinitions":[{"name":"Name","priority":0},{"name":"Status","priority":0},{"name":"Image","priority":1}],
+        responder->respond(http::Response::json(
+            200,
+            R"({"kind":"Table","metadata":{"resourceVersion":"7"},"columnDefinitions":[{"name":"Name","priority":0},{"name":"Status","priority":0},{"name":"Image","priority":1}],
             "rows":[{"cells":["till","Running\u001b[31m","pos:1"],"object":{"metadata":{"name":"till","namespace":"retail","labels":{"a":"b"}}}}]})"));
         return true;
     });
@@ -111,7 +121,8 @@ TEST_F(VerbTest, GetWatchEndsByInterrupt) {
     api.instead([this](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
         if (!request.query.has("watch")) return false;
         auto stream = responder->stream(200, {{"Content-Type", "application/json"}});
-        stream->write(R"({"type":"ADDED","object":{"metadata":{"name":"new","resourceVersion":"12"}}})" "\n");
+        stream->write(R"({"type":"ADDED","object":{"metadata":{"name":"new","resourceVersion":"12"}}})"
+                      "\n");
         held = stream;
         kill_timer = timers.after(300ms, [this] { ::kill(child, SIGINT); });
         return true;
@@ -153,12 +164,17 @@ TEST_F(VerbTest, DeleteSaysWhich) {
 
 TEST_F(VerbTest, DescribeShowsRemediesAndHidesSecrets) {
     ASSERT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
-    api.objects[till_path].set("status", *parse_json(R"({"conditions":[{"type":"Available","status":"False","reason":"NoSite","message":"there is no site yet; make one: skerry token create --site NAME"}]})"));
+    api.objects[till_path].set(
+        "status",
+        *parse_json(
+            R"({"conditions":[{"type":"Available","status":"False","reason":"NoSite","message":"there is no site yet; make one: skerry token create --site NAME"}]})"));
     EXPECT_EQ(run({"describe", "app", "till"}), 0) << err;
     EXPECT_THAT(out, HasSubstr("Why, and what helps:\n  NoSite: there is no site yet; make one"));
+    EXPECT_THAT(out, HasSubstr("  TYPE        STATUS   SINCE   REASON\n  Available   False    -       NoSite\n"));
     EXPECT_THAT(out, HasSubstr("Events:       <none>"));
     EXPECT_THAT(out, Not(HasSubstr("last-applied")));
-    api.objects["/apis/skerry/v1/namespaces/default/secrets/key"] = *parse_json(R"({"apiVersion":"skerry/v1","kind":"Secret","metadata":{"name":"key"},"data":{"token":"c2VjcmV0"}})");
+    api.objects["/apis/skerry/v1/namespaces/default/secrets/key"] =
+        *parse_json(R"({"apiVersion":"skerry/v1","kind":"Secret","metadata":{"name":"key"},"data":{"token":"c2VjcmV0"}})");
     EXPECT_EQ(run({"describe", "secret", "key"}), 0) << err;
     EXPECT_THAT(out, HasSubstr("token: 6 bytes"));
     EXPECT_THAT(out, Not(HasSubstr("c2VjcmV0")));
@@ -190,11 +206,18 @@ TEST_F(VerbTest, WaitForConditionDeletionAndTimeout) {
     api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
         if (!request.query.has("watch")) return false;
         auto stream = responder->stream(200, {{"Content-Type", "application/json"}});
-        stream->write(R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":1,"conditions":[{"type":"Available","status":"True"}]}}})" "\n");
-        stream->write(R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":2,"conditions":[{"type":"Available","status":"False","reason":"NoRoom","message":"full"}]}}})" "\n");
+        stream->write(
+            R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":1,"conditions":[{"type":"Available","status":"True"}]}}})"
+            "\n");
+        stream->write(
+            R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":2,"conditions":[{"type":"Available","status":"False","reason":"NoRoom","message":"full"}]}}})"
+            "\n");
         if (request.query.get("fieldSelector").find("soon") == std::string_view::npos)
-            stream->write(R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":2,"replicas":3,"conditions":[{"type":"Available","status":"True"}]}}})" "\n");
-        stream->write(R"({"type":"DELETED","object":{"metadata":{"name":"till"}}})" "\n");
+            stream->write(
+                R"({"type":"MODIFIED","object":{"metadata":{"name":"till","generation":2},"status":{"observedGeneration":2,"replicas":3,"conditions":[{"type":"Available","status":"True"}]}}})"
+                "\n");
+        stream->write(R"({"type":"DELETED","object":{"metadata":{"name":"till"}}})"
+                      "\n");
         stream->end();
         return true;
     });
@@ -216,12 +239,17 @@ TEST_F(VerbTest, WaitForConditionDeletionAndTimeout) {
 TEST_F(VerbTest, TokenCreate) {
     api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
         if (request.path != "/tokens/v1") return false;
-        responder->respond(http::Response::json(201, R"({"token":"skerry1.abc","name":"store-17","expires":"2026-01-01T00:00:00Z"})"));
+        responder->respond(
+            http::Response::json(201, R"({"token":"skerry1.abc","name":"store-17","expires":"2026-01-01T00:00:00Z"})"));
         return true;
     });
-    EXPECT_EQ(run({"token", "create", "--site", "store-17", "--label", "tier=store", "--advertise", "h:1", "--ttl", "1h", "--profile", "dsl"}), 0) << err;
+    EXPECT_EQ(run({"token", "create", "--site", "store-17", "--label", "tier=store", "--advertise", "h:1", "--ttl", "1h",
+                   "--profile", "dsl"}),
+              0)
+        << err;
     EXPECT_THAT(out, HasSubstr("skerry site --join skerry1.abc"));
-    EXPECT_EQ(api.bodies.back(), R"({"kind":"site","name":"store-17","labels":{"tier":"store"},"profile":"dsl","ttl":"1h","advertise":["h:1"]})");
+    EXPECT_EQ(api.bodies.back(),
+              R"({"kind":"site","name":"store-17","labels":{"tier":"store"},"profile":"dsl","ttl":"1h","advertise":["h:1"]})");
     EXPECT_EQ(run({"token", "create", "--node", "b", "-o", "token"}), 0) << err;
     EXPECT_EQ(out, "skerry1.abc\n");
     EXPECT_EQ(run({"token", "create"}), 2);

@@ -104,15 +104,19 @@ private:
         if (heard) pause_ = 100ms, told_ = false;
         if (!ended) {
             switch (ended.error().code) {
-            case Code::gone: version_.clear(); break;
+            case Code::gone:
+                version_.clear();
+                break;
             case Code::unavailable:
             case Code::timeout:
             case Code::corrupt:
             case Code::internal:
-                if (!told_) std::fprintf(stderr, "skerry: the watch broke off: %s; trying again\n", ended.error().message.c_str());
+                if (!told_)
+                    std::fprintf(stderr, "skerry: the watch broke off: %s; trying again\n", ended.error().message.c_str());
                 told_ = true;
                 break;
-            default: return ended;
+            default:
+                return ended;
             }
         }
         if (watching_.until && session_.clock().now() >= *watching_.until) return fail(Code::timeout, "the time is over");

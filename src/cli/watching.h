@@ -31,8 +31,8 @@ struct Watching {
     std::optional<Instant> until;
 };
 
-/// Lists, then watches from there on until told to stop: `cancelled` by Ctrl-C, `timeout` past `until`. A watch that ends is taken up at the
-/// last version seen; while the server is away it is tried again, with one line to stderr.
+/// Lists, then watches from there on until told to stop: `cancelled` by Ctrl-C, `timeout` past `until`. A watch that ends is
+/// taken up at the last version seen; while the server is away it is tried again, with one line to stderr.
 Result<void> watch(Session&, Watching);
 
 /// Cuts a stream into lines. Longer ones than 64 MiB are `corrupt`.

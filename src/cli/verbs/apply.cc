@@ -62,7 +62,8 @@ Result<int> apply_all(Session& session, const Invocation& call) {
     for (const Manifest& manifest : manifests) {
         auto target = target_of(manifest.content, session.project());
         if (target && call.has("project") && !target->kind->fleet_wide && target->project != session.project())
-            target = fail(Code::invalid, target->title() + ": metadata.namespace: \"" + target->project + "\" is not the project of --project, \"" + session.project() + "\"");
+            target = fail(Code::invalid, target->title() + ": metadata.namespace: \"" + target->project +
+                                             "\" is not the project of --project, \"" + session.project() + "\"");
         if (!target) {
             status = report({target.error().code, manifest.source + ": " + target.error().message});
             continue;
@@ -70,7 +71,8 @@ Result<int> apply_all(Session& session, const Invocation& call) {
         auto outcome = apply_one(session, *target, manifest.content, mode);
         if (!outcome) {
             // No answer to this one is none to the others either.
-            if (outcome.error().code == Code::unauthenticated || outcome.error().message.starts_with("cannot reach")) return std::unexpected(outcome.error());
+            if (outcome.error().code == Code::unauthenticated || outcome.error().message.starts_with("cannot reach"))
+                return std::unexpected(outcome.error());
             status = report({outcome.error().code, target->title() + " refused: " + outcome.error().message});
             continue;
         }
@@ -83,11 +85,18 @@ Result<int> apply_all(Session& session, const Invocation& call) {
 
 Command apply_command() {
     std::vector<Option> options = manifest_options();
-    options.push_back({.names = "--dry-run", .value = "", .help = "let the server check everything, and change nothing", .choices = {"server"}});
-    options.push_back({.names = "--validate", .value = "MODE", .help = "what becomes of unknown fields: Strict refuses, Warn tells, Ignore drops", .choices = {"Strict", "Warn", "Ignore"}});
+    options.push_back({.names = "--dry-run",
+                       .value = "",
+                       .help = "let the server check everything, and change nothing",
+                       .choices = {"server"}});
+    options.push_back({.names = "--validate",
+                       .value = "MODE",
+                       .help = "what becomes of unknown fields: Strict refuses, Warn tells, Ignore drops",
+                       .choices = {"Strict", "Warn", "Ignore"}});
     return {.name = "apply",
             .summary = "Create objects, or bring them to what manifests say",
-            .details = "What an earlier apply set and the manifest no longer says is removed; what others set stays. The same object may be applied with kubectl in "
+            .details = "What an earlier apply set and the manifest no longer says is removed; what others set stays. The same "
+                       "object may be applied with kubectl in "
                        "turns. Every object is tried; the exit status is 1 if any was refused.",
             .examples = {"skerry apply -f till.yaml", "skerry apply -R -f fleet/", "cat till.yaml | skerry apply -f - --dry-run"},
             .arguments = {},

@@ -18,7 +18,8 @@ constexpr Duration look_again = 500ms;
 Result<std::vector<Target>> chosen(Session& session, const Invocation& call) {
     std::vector<Target> objects;
     if (call.has("filename")) {
-        for (const Manifest& manifest : TRY(read_manifests(call))) objects.push_back(TRY(target_of(manifest.content, session.project()) | during(manifest.source)));
+        for (const Manifest& manifest : TRY(read_manifests(call)))
+            objects.push_back(TRY(target_of(manifest.content, session.project()) | during(manifest.source)));
         // What refers goes before what it refers to.
         std::ranges::reverse(objects);
         return objects;
@@ -27,7 +28,9 @@ Result<std::vector<Target>> chosen(Session& session, const Invocation& call) {
     objects = targets.named;
     for (auto* kind : targets.kinds) {
         Json list = TRY(list_all(session, *kind, choice_of(call, session.project())));
-        for (const Json& object : items_of(list)) objects.push_back({kind, std::string(metadata_text(object, "namespace")), std::string(metadata_text(object, "name"))});
+        for (const Json& object : items_of(list))
+            objects.push_back(
+                {kind, std::string(metadata_text(object, "namespace")), std::string(metadata_text(object, "name"))});
     }
     return objects;
 }
@@ -36,7 +39,8 @@ Result<std::vector<Target>> chosen(Session& session, const Invocation& call) {
 Result<void> await_instances(Session& session, const Target& app, Instant until) {
     std::size_t told = 0;
     for (;;) {
-        Json list = TRY(list_all(session, model::facts(model::Kind::instance), {.project = app.project, .label_selector = {}, .field_selector = "spec.app=" + app.name}));
+        Json list = TRY(list_all(session, model::facts(model::Kind::instance),
+                                 {.project = app.project, .label_selector = {}, .field_selector = "spec.app=" + app.name}));
         auto& left = items_of(list);
         if (left.empty()) return {};
         if (session.clock().now() >= until) {
@@ -44,8 +48,10 @@ Result<void> await_instances(Session& session, const Target& app, Instant until)
             for (const Json& each : left) sites.emplace(each.at({"spec"}).text("site"));
             std::string names;
             for (auto& site : sites) names += (names.empty() ? "" : ", ") + site;
-            std::fprintf(stderr, "%s: %zu instances are not gone yet, at %s; a site out of touch stops them when it is back (skerry get instances)\n", app.title().c_str(), left.size(),
-                         printable(names).c_str());
+            std::fprintf(stderr,
+                         "%s: %zu instances are not gone yet, at %s; a site out of touch stops them when it is back (skerry get "
+                         "instances)\n",
+                         app.title().c_str(), left.size(), printable(names).c_str());
             return {};
         }
         if (left.size() != told) std::fprintf(stderr, "%s: %zu instances stop\n", app.title().c_str(), left.size());
@@ -69,7 +75,8 @@ Result<int> delete_all(Session& session, const Invocation& call, Duration patien
         auto answer = session.ask(std::move(request));
         if (!answer && answer.error().code == Code::not_found && call.has("ignore-not-found")) continue;
         if (!answer) {
-            if (answer.error().code == Code::unauthenticated || answer.error().message.starts_with("cannot reach")) return std::unexpected(answer.error());
+            if (answer.error().code == Code::unauthenticated || answer.error().message.starts_with("cannot reach"))
+                return std::unexpected(answer.error());
             status = report({answer.error().code, target.title() + ": " + answer.error().message});
             continue;
         }
@@ -90,36 +97,44 @@ Command delete_command() {
     std::vector<Option> options = manifest_options();
     options.push_back({.names = "--all", .value = "", .help = "all objects of the kind"});
     options.push_back({.names = "--ignore-not-found", .value = "", .help = "a missing object is no failure"});
-    options.push_back({.names = "--wait", .value = "", .help = "wait until an app's instances have stopped (default; --wait=false)", .choices = {"true", "false"}});
+    options.push_back({.names = "--wait",
+                       .value = "",
+                       .help = "wait until an app's instances have stopped (default; --wait=false)",
+                       .choices = {"true", "false"}});
     options.push_back({.names = "--timeout", .value = "DURATION", .help = "how long to wait for instances (default 60s)"});
-    options.push_back({.names = "--dry-run", .value = "", .help = "let the server check, and change nothing", .choices = {"server"}});
+    options.push_back(
+        {.names = "--dry-run", .value = "", .help = "let the server check, and change nothing", .choices = {"server"}});
     for (Option& option : choice_options()) options.push_back(std::move(option));
-    return {.name = "delete",
-            .summary = "Delete objects",
-            .details = "A delete is done when the server has it on its disk; it waits for no link.",
-            .examples = {"skerry delete app till", "skerry delete -f till.yaml", "skerry delete apps -l season=winter", "skerry delete configs --all -n retail"},
-            .arguments = {{.name = "KIND", .help = "or KIND/NAME", .required = false, .suggest = suggest_kinds_and_names},
-                          {.name = "NAME", .help = {}, .required = false, .repeatable = true, .suggest = suggest_kinds_and_names}},
-            .options = with_connection(std::move(options)),
-            .run =
-                [](const Invocation& call) {
-                    Duration patience = 60s;
-                    if (call.has("timeout")) {
-                        auto given = parse_duration(call.get("timeout"));
-                        if (!given) return misused("delete", "--timeout: " + given.error().message);
-                        patience = *given;
-                    }
-                    bool choosing = call.has("all") || call.has("selector") || call.has("field-selector");
-                    if (call.has("filename") && (!call.arguments.empty() || choosing)) return misused("delete", "-f does not go with kinds and names");
-                    if (!call.has("filename")) {
-                        auto targets = parse_targets(call.arguments, "default");
-                        if (!targets) return misused("delete", targets.error().message);
-                        if (targets->named.empty() && !choosing) return misused("delete", "say which: names, -l SELECTOR or --all");
-                        if (!targets->named.empty() && choosing) return misused("delete", "names do not go with --all, -l or --field-selector");
-                    }
-                    return with_session(call, [&](Session& session) { return delete_all(session, call, patience); });
-                },
-            .group = objects_group};
+    return {
+        .name = "delete",
+        .summary = "Delete objects",
+        .details = "A delete is done when the server has it on its disk; it waits for no link.",
+        .examples = {"skerry delete app till", "skerry delete -f till.yaml", "skerry delete apps -l season=winter",
+                     "skerry delete configs --all -n retail"},
+        .arguments = {{.name = "KIND", .help = "or KIND/NAME", .required = false, .suggest = suggest_kinds_and_names},
+                      {.name = "NAME", .help = {}, .required = false, .repeatable = true, .suggest = suggest_kinds_and_names}},
+        .options = with_connection(std::move(options)),
+        .run =
+            [](const Invocation& call) {
+                Duration patience = 60s;
+                if (call.has("timeout")) {
+                    auto given = parse_duration(call.get("timeout"));
+                    if (!given) return misused("delete", "--timeout: " + given.error().message);
+                    patience = *given;
+                }
+                bool choosing = call.has("all") || call.has("selector") || call.has("field-selector");
+                if (call.has("filename") && (!call.arguments.empty() || choosing))
+                    return misused("delete", "-f does not go with kinds and names");
+                if (!call.has("filename")) {
+                    auto targets = parse_targets(call.arguments, "default");
+                    if (!targets) return misused("delete", targets.error().message);
+                    if (targets->named.empty() && !choosing) return misused("delete", "say which: names, -l SELECTOR or --all");
+                    if (!targets->named.empty() && choosing)
+                        return misused("delete", "names do not go with --all, -l or --field-selector");
+                }
+                return with_session(call, [&](Session& session) { return delete_all(session, call, patience); });
+            },
+        .group = objects_group};
 }
 
 } // namespace skerry::cli

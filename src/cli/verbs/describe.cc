@@ -53,7 +53,7 @@ private:
     std::string out_;
 };
 
-/// What a condition that does not hold tells a person: the reason, and behind the first "; " or ": skerry " what would help.
+/// What a condition that does not hold tells a person; the message ends with what would help.
 std::string why(const Json& condition) {
     std::string message = printable(condition.text("message"));
     std::string out = painted(Paint::yellow, printable(condition.text("reason")));
@@ -63,13 +63,18 @@ std::string why(const Json& condition) {
 
 std::string describe_conditions(const Json& conditions, WallTime now) {
     TextTable table;
-    table.heading({"TYPE", "STATUS", "SINCE", "REASON"});
+    table.heading({"  TYPE", "STATUS", "SINCE", "REASON"});
     std::string reasons;
     for (const Json& condition : *conditions.array_items()) {
-        table.row({"  " + printable(condition.text("type")), printable(condition.text("status")), since(condition.text("lastTransitionTime"), now), printable(condition.text("reason"))});
-        if (condition.text("status") != "True" && !condition.text("message").empty()) reasons += "  " + why(condition) + "\n";
+        table.row({"  " + printable(condition.text("type")), printable(condition.text("status")),
+                   since(condition.text("lastTransitionTime"), now), printable(condition.text("reason"))});
+        if (condition.text("status") != "True" && !condition.text("message").empty()) {
+            // Several conditions often fail for one reason.
+            std::string line = "  " + why(condition) + "\n";
+            if (reasons.find(line) == std::string::npos) reasons += line;
+        }
     }
-    std::string out = "Conditions:\n  " + table.take(true);
+    std::string out = "Conditions:\n" + table.take(true);
     return reasons.empty() ? out : out + painted(Paint::bold, "Why, and what helps:") + "\n" + reasons;
 }
 
@@ -79,14 +84,16 @@ std::string describe_events(const Json::Array& events, WallTime now) {
     for (const Json& event : events) sorted.push_back(&event);
     std::ranges::stable_sort(sorted, {}, [](const Json* event) { return std::string(event->at({"spec"}).text("lastSeen")); });
     TextTable table;
-    table.heading({"LAST SEEN", "TYPE", "REASON", "FROM", "MESSAGE"});
+    table.heading({"  LAST SEEN", "TYPE", "REASON", "FROM", "MESSAGE"});
     for (const Json* event : sorted) {
         const Json& spec = event->at({"spec"});
         std::string message = printable(spec.text("message"));
-        if (auto* count = spec.find("count"); count && count->integer() && *count->integer() > 1) message += " (" + std::to_string(*count->integer()) + " times)";
-        table.row({"  " + since(spec.text("lastSeen"), now), printable(spec.text("type")), printable(spec.text("reason")), printable(spec.text("source")), message});
+        if (auto* count = spec.find("count"); count && count->integer() && *count->integer() > 1)
+            message += " (" + std::to_string(*count->integer()) + " times)";
+        table.row({"  " + since(spec.text("lastSeen"), now), printable(spec.text("type")), printable(spec.text("reason")),
+                   printable(spec.text("source")), message});
     }
-    return "Events:\n  " + table.take(true);
+    return "Events:\n" + table.take(true);
 }
 
 std::string describe_object(const Target& target, Json object, const Json::Array& events, WallTime now) {
@@ -97,17 +104,21 @@ std::string describe_object(const Target& target, Json object, const Json::Array
     if (!target.kind->fleet_wide) facts.add("Project", metadata.text("namespace"));
     facts.add_map("Labels", metadata.at({"labels"}));
     facts.add_map("Annotations", metadata.at({"annotations"}));
-    facts.add("Created", std::string(metadata.text("creationTimestamp")) + " (" + since(metadata.text("creationTimestamp"), now) + " ago)");
+    facts.add("Created",
+              std::string(metadata.text("creationTimestamp")) + " (" + since(metadata.text("creationTimestamp"), now) + " ago)");
     std::string out = facts.text();
     for (const char* name : {"apiVersion", "kind", "metadata"}) object.erase(name);
     std::string conditions;
     if (Json* status = object.find("status"); status && status->members()) {
-        if (const Json* found = status->find("conditions"); found && found->array_items() && !found->array_items()->empty()) conditions = describe_conditions(*found, now);
+        if (const Json* found = status->find("conditions"); found && found->array_items() && !found->array_items()->empty())
+            conditions = describe_conditions(*found, now);
         status->erase("conditions");
         status->erase("observedGeneration");
         // An instance says why in its status itself.
         if (conditions.empty() && !status->text("message").empty() && status->text("phase") != "Running")
-            conditions = painted(Paint::bold, "Why, and what helps:") + "\n  " + painted(Paint::yellow, printable(status->text("reason"))) + ": " + printable(status->text("message")) + "\n";
+            conditions = painted(Paint::bold, "Why, and what helps:") + "\n  " +
+                         painted(Paint::yellow, printable(status->text("reason"))) + ": " + printable(status->text("message")) +
+                         "\n";
         if (status->members()->empty()) object.erase("status");
     }
     for (auto& [name, value] : *object.members()) {
@@ -116,11 +127,14 @@ std::string describe_object(const Target& target, Json object, const Json::Array
         // Values of Secrets are not for screens.
         if (target.kind->kind == model::Kind::secret && value.members()) {
             out += title + ":\n";
-            for (auto& [key, bytes] : *value.members()) out += "  " + printable(key) + ": " + std::to_string(bytes.string() ? bytes.string()->size() * 3 / 4 : 0) + " bytes\n";
+            for (auto& [key, bytes] : *value.members())
+                out += "  " + printable(key) + ": " + std::to_string(bytes.string() ? bytes.string()->size() * 3 / 4 : 0) +
+                       " bytes\n";
             continue;
         }
         bool nested = (value.members() && !value.members()->empty()) || (value.array_items() && !value.array_items()->empty());
-        out += nested ? title + ":\n" + indented(model::write_yaml(value), 2) : title + ": " + printable(value.string() ? *value.string() : write_json(value)) + "\n";
+        out += nested ? title + ":\n" + indented(model::write_yaml(value), 2)
+                      : title + ": " + printable(value.string() ? *value.string() : write_json(value)) + "\n";
     }
     return out + conditions + describe_events(events, now);
 }
@@ -130,7 +144,9 @@ Result<int> describe_all(Session& session, const Invocation& call) {
     std::vector<Target> objects = targets.named;
     for (auto* kind : targets.kinds) {
         Json list = TRY(list_all(session, *kind, choice_of(call, session.project())));
-        for (const Json& object : items_of(list)) objects.push_back({kind, std::string(metadata_text(object, "namespace")), std::string(metadata_text(object, "name"))});
+        for (const Json& object : items_of(list))
+            objects.push_back(
+                {kind, std::string(metadata_text(object, "namespace")), std::string(metadata_text(object, "name"))});
     }
     if (objects.empty()) std::fprintf(stderr, "No resources found.\n");
     int status = 0;
@@ -144,9 +160,14 @@ Result<int> describe_all(Session& session, const Invocation& call) {
             status = report(object.error());
             continue;
         }
-        auto events = list_all(session, model::facts(model::Kind::event), {.project = {}, .label_selector = {}, .field_selector = "spec.regarding.uid=" + std::string(metadata_text(*object, "uid"))});
+        auto events = list_all(session, model::facts(model::Kind::event),
+                               {.project = {},
+                                .label_selector = {},
+                                .field_selector = "spec.regarding.uid=" + std::string(metadata_text(*object, "uid"))});
         if (!std::exchange(first, false)) std::puts("\n");
-        std::fputs(describe_object(target, std::move(*object), events ? items_of(*events) : Json::Array(), session.clock().wall()).c_str(), stdout);
+        std::fputs(describe_object(target, std::move(*object), events ? items_of(*events) : Json::Array(), session.clock().wall())
+                       .c_str(),
+                   stdout);
     }
     return status;
 }
@@ -154,19 +175,21 @@ Result<int> describe_all(Session& session, const Invocation& call) {
 } // namespace
 
 Command describe_command() {
-    return {.name = "describe",
-            .summary = "Tell all about objects: fields, conditions with their remedies, events",
-            .details = {},
-            .examples = {"skerry describe app till", "skerry describe site/store-17", "skerry describe instances -n retail"},
-            .arguments = {{.name = "KIND", .help = "or KIND/NAME", .suggest = suggest_kinds_and_names},
-                          {.name = "NAME", .help = {}, .required = false, .repeatable = true, .suggest = suggest_kinds_and_names}},
-            .options = with_connection(choice_options()),
-            .run =
-                [](const Invocation& call) {
-                    if (auto targets = parse_targets(call.arguments, "default"); !targets) return misused("describe", targets.error().message);
-                    return with_session(call, [&](Session& session) { return describe_all(session, call); });
-                },
-            .group = objects_group};
+    return {
+        .name = "describe",
+        .summary = "Tell all about objects: fields, conditions with their remedies, events",
+        .details = {},
+        .examples = {"skerry describe app till", "skerry describe site/store-17", "skerry describe instances -n retail"},
+        .arguments = {{.name = "KIND", .help = "or KIND/NAME", .suggest = suggest_kinds_and_names},
+                      {.name = "NAME", .help = {}, .required = false, .repeatable = true, .suggest = suggest_kinds_and_names}},
+        .options = with_connection(choice_options()),
+        .run =
+            [](const Invocation& call) {
+                if (auto targets = parse_targets(call.arguments, "default"); !targets)
+                    return misused("describe", targets.error().message);
+                return with_session(call, [&](Session& session) { return describe_all(session, call); });
+            },
+        .group = objects_group};
 }
 
 } // namespace skerry::cli

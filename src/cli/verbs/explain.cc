@@ -26,7 +26,8 @@ public:
         if (field.find("properties")) return &field;
         const Json* place = &field;
         if (auto* items = field.find("items")) place = items;
-        if (auto* all = field.find("allOf"); all && all->array_items() && !all->array_items()->empty()) place = &(*all->array_items())[0];
+        if (auto* all = field.find("allOf"); all && all->array_items() && !all->array_items()->empty())
+            place = &(*all->array_items())[0];
         if (auto* values = field.find("additionalProperties"); values && values->members()) place = values;
         auto name = place->text("$ref");
         return name.empty() ? nullptr : definitions_.find(name);
@@ -51,9 +52,11 @@ std::string remarks(const Json& field) {
     const Json* single = field.find("items") ? field.find("items") : &field;
     if (auto* list = single->find("enum"); list && list->array_items()) {
         out += "one of ";
-        for (std::size_t i = 0; i < list->array_items()->size(); ++i) out += (i ? ", " : "") + (*list->array_items())[i].string()[0];
+        for (std::size_t i = 0; i < list->array_items()->size(); ++i)
+            out += (i ? ", " : "") + (*list->array_items())[i].string()[0];
     }
-    if (auto* preset = field.find("default")) out += std::string(out.empty() ? "" : "; ") + "default " + (preset->string() ? *preset->string() : write_json(*preset));
+    if (auto* preset = field.find("default"))
+        out += std::string(out.empty() ? "" : "; ") + "default " + (preset->string() ? *preset->string() : write_json(*preset));
     return out;
 }
 
@@ -70,7 +73,8 @@ void print_fields(const Schema& schema, const Json& definition, int depth, bool 
     if (!properties || !properties->members() || depth > deepest) return;
     std::string indent(static_cast<std::size_t>(depth) * 2, ' ');
     for (auto& [name, field] : *properties->members()) {
-        std::printf("%s%s  %s%s\n", indent.c_str(), painted(Paint::bold, name).c_str(), ("<" + schema.type_of(field) + ">").c_str(), is_required(definition, name) ? "  required" : "");
+        std::printf("%s%s  %s%s\n", indent.c_str(), painted(Paint::bold, name).c_str(),
+                    ("<" + schema.type_of(field) + ">").c_str(), is_required(definition, name) ? "  required" : "");
         const Json* inner = schema.members_of(field);
         if (!recursive) {
             std::string text(field.text("description"));
@@ -104,7 +108,8 @@ Result<void> explain(const std::string& path, bool recursive) {
             }
         if (!next) {
             auto best = model::closest(name, known);
-            return fail(Code::not_found, way + " has no field " + model::quoted(name) + (best.empty() ? "" : "; did you mean " + std::string(best) + "?"));
+            return fail(Code::not_found, way + " has no field " + model::quoted(name) +
+                                             (best.empty() ? "" : "; did you mean " + std::string(best) + "?"));
         }
         way += "." + std::string(name);
         field = next;
@@ -130,7 +135,7 @@ Command explain_command() {
             .details = "From the schema that this program was built with; asks no server.",
             .examples = {"skerry explain app", "skerry explain app.spec.components.placement", "skerry explain site --recursive"},
             .arguments = {{.name = "KIND[.FIELD...]", .help = "such as app.spec.components", .suggest = suggest_kinds_and_names}},
-            .options = {{.names = "--recursive", .value = "", .help = "all fields below, names and types only"}},
+            .options = with_connection({{.names = "--recursive", .value = "", .help = "all fields below, names and types only"}}),
             .run =
                 [](const Invocation& call) {
                     auto done = explain(call.arguments[0], call.has("recursive"));

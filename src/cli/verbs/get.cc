@@ -22,14 +22,16 @@ public:
         bool wide = false;
         bool projects = false; ///< a first column with the project
         bool headings = true;
-        std::string prefix;    ///< of names: "app/"
+        std::string prefix; ///< of names: "app/"
         bool labels = false;
     };
     explicit Printer(Options options) : options_(options) {}
 
     /// Takes rows in; columns come with the first Table that has them.
     Result<void> add(const Json& table) {
-        if (auto* columns = table.find("columnDefinitions"); columns && columns->array_items() && !columns->array_items()->empty()) TRY_VOID(take_columns(*columns->array_items()));
+        if (auto* columns = table.find("columnDefinitions");
+            columns && columns->array_items() && !columns->array_items()->empty())
+            TRY_VOID(take_columns(*columns->array_items()));
         const Json* rows = table.find("rows");
         if (!rows || !rows->array_items()) return fail(Code::corrupt, "the server's table has no rows");
         for (const Json& row : *rows->array_items()) TRY_VOID(add_row(row));
@@ -81,7 +83,8 @@ private:
     static std::string labels_of(const Json& metadata) {
         std::string out;
         if (auto* labels = metadata.find("labels"); labels && labels->members())
-            for (auto& [name, value] : *labels->members()) out += (out.empty() ? "" : ",") + name + "=" + (value.string() ? *value.string() : "");
+            for (auto& [name, value] : *labels->members())
+                out += (out.empty() ? "" : ",") + name + "=" + (value.string() ? *value.string() : "");
         return out.empty() ? "<none>" : printable(out);
     }
 
@@ -104,8 +107,11 @@ struct Wish {
 
     bool as_table() const { return format == "table" || format == "wide"; }
     Printer printer(const model::KindFacts& kind, bool prefixed) const {
-        return Printer({.wide = format == "wide", .projects = all_projects && !kind.fleet_wide, .headings = headings,
-                        .prefix = prefixed ? std::string(kind.singular) + "/" : "", .labels = labels});
+        return Printer({.wide = format == "wide",
+                        .projects = all_projects && !kind.fleet_wide,
+                        .headings = headings,
+                        .prefix = prefixed ? std::string(kind.singular) + "/" : "",
+                        .labels = labels});
     }
 };
 
@@ -117,10 +123,16 @@ void print_whole(const Json& object, const std::string& format) {
 /// An object alone as it is; several as a List.
 void print_objects(Json::Array objects, const Wish& wish, bool alone) {
     if (alone && objects.size() == 1) return print_whole(objects[0], wish.format);
-    print_whole(Json::object({{"apiVersion", "v1"}, {"kind", "List"}, {"metadata", Json::object({{"resourceVersion", ""}})}, {"items", Json::array(std::move(objects))}}), wish.format);
+    print_whole(Json::object({{"apiVersion", "v1"},
+                              {"kind", "List"},
+                              {"metadata", Json::object({{"resourceVersion", ""}})},
+                              {"items", Json::array(std::move(objects))}}),
+                wish.format);
 }
 
-void print_name(const model::KindFacts& kind, const Json& object) { std::printf("%s/%s\n", std::string(kind.singular).c_str(), std::string(metadata_text(object, "name")).c_str()); }
+void print_name(const model::KindFacts& kind, const Json& object) {
+    std::printf("%s/%s\n", std::string(kind.singular).c_str(), std::string(metadata_text(object, "name")).c_str());
+}
 
 /// Named objects; those that are missing are reported, the others shown.
 Result<int> get_named(Session& session, const Wish& wish) {
@@ -235,7 +247,8 @@ Result<Wish> parse_wish(const Invocation& call, const std::string& project) {
     if (call.has("chunk-size")) {
         std::string text = call.get("chunk-size");
         auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), wish.chunk);
-        if (error != std::errc() || end != text.data() + text.size() || wish.chunk < 0) return fail(Code::invalid, "--chunk-size: \"" + text + "\" is not a count (try 500)");
+        if (error != std::errc() || end != text.data() + text.size() || wish.chunk < 0)
+            return fail(Code::invalid, "--chunk-size: \"" + text + "\" is not a count (try 500)");
     }
     if (!wish.targets.named.empty()) {
         if (wish.all_projects && std::ranges::any_of(wish.targets.named, [](auto& target) { return !target.kind->fleet_wide; }))
@@ -249,7 +262,10 @@ Result<Wish> parse_wish(const Invocation& call, const std::string& project) {
 
 Command get_command() {
     std::vector<Option> options{
-        {.names = "-o,--output", .value = "FORMAT", .help = "table, wide, json, yaml or name", .choices = {"table", "wide", "json", "yaml", "name"}},
+        {.names = "-o,--output",
+         .value = "FORMAT",
+         .help = "table, wide, json, yaml or name",
+         .choices = {"table", "wide", "json", "yaml", "name"}},
         {.names = "-w,--watch", .value = "", .help = "go on printing what changes"},
         {.names = "--show-labels", .value = "", .help = "a last column with the labels"},
         {.names = "--no-headers", .value = "", .help = "no line of headings"},
@@ -260,14 +276,22 @@ Command get_command() {
     return {.name = "get",
             .summary = "Show objects",
             .details = "Where something that is wanted does not run, its status is the reason; `skerry describe` tells more.",
-            .examples = {"skerry get apps", "skerry get sites,nodes -o wide", "skerry get app till -o yaml", "skerry get instances -A -w", "skerry get all -n retail"},
-            .arguments = {{.name = "KIND", .help = "app, site, node, instance … ; several with commas; KIND/NAME; all", .suggest = suggest_kinds_and_names},
-                          {.name = "NAME", .help = "of objects; all where none is given", .required = false, .repeatable = true, .suggest = suggest_kinds_and_names}},
+            .examples = {"skerry get apps", "skerry get sites,nodes -o wide", "skerry get app till -o yaml",
+                         "skerry get instances -A -w", "skerry get all -n retail"},
+            .arguments = {{.name = "KIND",
+                           .help = "app, site, node, instance … ; several with commas; KIND/NAME; all",
+                           .suggest = suggest_kinds_and_names},
+                          {.name = "NAME",
+                           .help = "of objects; all where none is given",
+                           .required = false,
+                           .repeatable = true,
+                           .suggest = suggest_kinds_and_names}},
             .options = with_connection(std::move(options)),
             .run =
                 [](const Invocation& call) {
                     // What cannot be meant is told before any server is asked.
-                    if (auto targets = parse_targets(call.arguments, "default"); !targets) return misused("get", targets.error().message);
+                    if (auto targets = parse_targets(call.arguments, "default"); !targets)
+                        return misused("get", targets.error().message);
                     return with_session(call, [&](Session& session) -> Result<int> {
                         auto wish = parse_wish(call, session.project());
                         if (!wish) return misused("get", wish.error().message);

@@ -20,7 +20,8 @@ std::string size_of(const Json& tag) {
 std::string platforms_of(const Json& tag) {
     std::string out;
     if (auto* list = tag.find("platforms"); list && list->array_items())
-        for (auto& platform : *list->array_items()) out += (out.empty() ? "" : ",") + (platform.string() ? *platform.string() : "");
+        for (auto& platform : *list->array_items())
+            out += (out.empty() ? "" : ",") + (platform.string() ? *platform.string() : "");
     return out.empty() ? "-" : printable(out);
 }
 
@@ -38,11 +39,13 @@ Result<int> list(Session& session, const Invocation& call) {
         const Json& tags = image.at({"spec", "tags"});
         if (!tags.array_items()) continue;
         for (const Json& tag : *tags.array_items())
-            table.row({printable(qualified_name(image) + ":" + std::string(tag.text("name"))), printable(call.has("no-trunc") ? std::string(tag.text("digest")) : short_digest(tag.text("digest"))),
+            table.row({printable(qualified_name(image) + ":" + std::string(tag.text("name"))),
+                       printable(call.has("no-trunc") ? std::string(tag.text("digest")) : short_digest(tag.text("digest"))),
                        size_of(tag), platforms_of(tag), age_of(tag, now)});
     }
     if (table.empty())
-        std::fprintf(stderr, "No images found%s. Push one: skerry image push DIR|TAR|- NAME\n", call.has("all-projects") ? "" : (" in " + session.project() + " project").c_str());
+        std::fprintf(stderr, "No images found%s. Push one: skerry image push DIR|TAR|- NAME\n",
+                     call.has("all-projects") ? "" : (" in " + session.project() + " project").c_str());
     else
         std::fputs(table.take(true).c_str(), stdout);
     return 0;
@@ -53,14 +56,15 @@ Result<int> list(Session& session, const Invocation& call) {
 Command image_list_command() {
     std::vector<Option> options = choice_options();
     options.push_back({.names = "--no-trunc", .value = "", .help = "digests in full"});
-    return {.name = "image list",
-            .summary = "Show images and their tags",
-            .details = {},
-            .examples = {"skerry image list -A"},
-            .arguments = {},
-            .options = with_connection(std::move(options)),
-            .run = [](const Invocation& call) { return with_session(call, [&](Session& session) { return list(session, call); }); },
-            .group = apps_group};
+    return {
+        .name = "image list",
+        .summary = "Show images and their tags",
+        .details = {},
+        .examples = {"skerry image list -A"},
+        .arguments = {},
+        .options = with_connection(std::move(options)),
+        .run = [](const Invocation& call) { return with_session(call, [&](Session& session) { return list(session, call); }); },
+        .group = apps_group};
 }
 
 } // namespace skerry::cli

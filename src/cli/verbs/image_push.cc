@@ -48,32 +48,41 @@ Result<int> push(Session& session, const Invocation& call) {
         if (!quiet) lines.tell(progress);
     });
     oci::ReadImage image = TRY(send(session, upload, call.arguments[0], {.reference = call.get("reference")}));
-    TagFacts facts{.digest = image.digest, .size = std::to_string(image.total_size), .platforms = platforms_of(image), .pushed = rfc3339(session.clock().wall())};
+    TagFacts facts{.digest = image.digest,
+                   .size = std::to_string(image.total_size),
+                   .platforms = platforms_of(image),
+                   .pushed = rfc3339(session.clock().wall())};
     std::string before = TRY(tag_image(session, *reference, facts));
-    std::printf("%s %s: %s, %s sent\n", reference->text().c_str(), image.digest.c_str(), rounded(Bytes{image.total_size}).c_str(), rounded(Bytes{upload.sent()}).c_str());
+    std::printf("%s %s: %s, %s sent\n", reference->text().c_str(), image.digest.c_str(), rounded(Bytes{image.total_size}).c_str(),
+                rounded(Bytes{upload.sent()}).c_str());
     if (before.empty() || before == image.digest) return 0;
     auto behind = apps_behind(session, *reference, image.digest);
     if (behind.empty()) return 0;
     std::printf("These still run other bytes of %s (it was %s):\n", reference->text().c_str(), short_digest(before).c_str());
     for (auto& app : behind) std::printf("  %s\n", printable(app).c_str());
-    std::printf("A running app keeps its bytes until its App changes: apply it with a new tag, or with %s/%s@%s\n", reference->project.c_str(), reference->name.c_str(),
-                image.digest.c_str());
+    std::printf("A running app keeps its bytes until its App changes: apply it with a new tag, or with %s/%s@%s\n",
+                reference->project.c_str(), reference->name.c_str(), image.digest.c_str());
     return 0;
 }
 
 } // namespace
 
 Command image_push_command() {
-    return {.name = "image push",
-            .summary = "Send an image, and give it a name and a tag",
-            .details = "Takes an OCI image layout (a folder), an OCI archive or what `docker save` and `podman save` write, plain or compressed; - is standard input. "
-                       "Blobs that are there are not sent again; a push that was broken off goes on where it stopped. NAME is [project/]name[:tag].",
-            .examples = {"skerry image push ./build/pos retail/pos:4.2", "docker save pos:4.2 | skerry image push - retail/pos:4.2"},
-            .arguments = {{.name = "DIR|TAR|-", .help = "where the image is"}, {.name = "NAME", .help = "[project/]name[:tag]; latest where no tag is given", .suggest = {}}},
-            .options = with_connection({{.names = "--reference", .value = "NAME", .help = "which image of an archive that holds several"},
-                                        {.names = "-q,--quiet", .value = "", .help = "no progress"}}),
-            .run = [](const Invocation& call) { return with_session(call, [&](Session& session) { return push(session, call); }); },
-            .group = apps_group};
+    return {
+        .name = "image push",
+        .summary = "Send an image, and give it a name and a tag",
+        .details = "Takes an OCI image layout (a folder), an OCI archive or what `docker save` and `podman save` write, plain or "
+                   "compressed; - is standard input. "
+                   "Blobs that are there are not sent again; a push that was broken off goes on where it stopped. NAME is "
+                   "[project/]name[:tag].",
+        .examples = {"skerry image push ./build/pos retail/pos:4.2", "docker save pos:4.2 | skerry image push - retail/pos:4.2"},
+        .arguments = {{.name = "DIR|TAR|-", .help = "where the image is"},
+                      {.name = "NAME", .help = "[project/]name[:tag]; latest where no tag is given", .suggest = {}}},
+        .options =
+            with_connection({{.names = "--reference", .value = "NAME", .help = "which image of an archive that holds several"},
+                             {.names = "-q,--quiet", .value = "", .help = "no progress"}}),
+        .run = [](const Invocation& call) { return with_session(call, [&](Session& session) { return push(session, call); }); },
+        .group = apps_group};
 }
 
 } // namespace skerry::cli

@@ -35,13 +35,17 @@ Result<std::vector<Target>> instances_of(Session& session, const Invocation& cal
     std::string fields = "spec.app=" + name;
     if (call.has("component")) fields += ",spec.component=" + call.get("component");
     if (call.has("site")) fields += ",spec.site=" + call.get("site");
-    Json list = TRY(list_all(session, instance_kind, {.project = session.project(), .label_selector = {}, .field_selector = fields}));
+    Json list =
+        TRY(list_all(session, instance_kind, {.project = session.project(), .label_selector = {}, .field_selector = fields}));
     std::vector<Target> targets;
-    for (const Json& each : items_of(list)) targets.push_back({&instance_kind, session.project(), std::string(metadata_text(each, "name"))});
+    for (const Json& each : items_of(list))
+        targets.push_back({&instance_kind, session.project(), std::string(metadata_text(each, "name"))});
     if (targets.empty())
-        return fail(Code::not_found, "there is no instance, and no app with instances, called " + model::quoted(name) + " in project " + session.project() + " (see skerry get apps,instances)");
+        return fail(Code::not_found, "there is no instance, and no app with instances, called " + model::quoted(name) +
+                                         " in project " + session.project() + " (see skerry get apps,instances)");
     if (targets.size() > most_at_once)
-        return fail(Code::exhausted, "app/" + name + " has " + std::to_string(targets.size()) + " instances; narrow it down with --site or --component, or name an instance");
+        return fail(Code::exhausted, "app/" + name + " has " + std::to_string(targets.size()) +
+                                         " instances; narrow it down with --site or --component, or name an instance");
     return targets;
 }
 
@@ -52,7 +56,8 @@ public:
     void add(std::string_view piece) {
         begun_ += piece;
         std::size_t at = 0;
-        for (std::size_t end; (end = begun_.find('\n', at)) != std::string::npos; at = end + 1) print(std::string_view(begun_).substr(at, end - at));
+        for (std::size_t end; (end = begun_.find('\n', at)) != std::string::npos; at = end + 1)
+            print(std::string_view(begun_).substr(at, end - at));
         begun_.erase(0, at);
         if (begun_.size() > (1 << 20)) flush();
         std::fflush(stdout);
@@ -63,7 +68,9 @@ public:
     }
 
 private:
-    void print(std::string_view line) const { std::printf("%s%.*s\n", prefix_.c_str(), static_cast<int>(line.size()), line.data()); }
+    void print(std::string_view line) const {
+        std::printf("%s%.*s\n", prefix_.c_str(), static_cast<int>(line.size()), line.data());
+    }
     std::string prefix_, begun_;
 };
 
@@ -108,23 +115,32 @@ Result<int> print_logs(Session& session, const Invocation& call) {
 Command logs_command() {
     return {.name = "logs",
             .summary = "Print what instances wrote",
-            .details = "NAME is an instance, or an app, whose instances are shown together, each line behind its instance's name. Works for any site below the server.",
-            .examples = {"skerry logs till -f", "skerry logs app/till --site store-17 --tail 20", "skerry logs instance/till-pos-store-17-0 --previous"},
-            .arguments = {{.name = "NAME", .help = "instance or app; instance/NAME or app/NAME says which", .suggest = suggest_names(model::Kind::instance)}},
-            .options = with_connection({{.names = "-f,--follow", .value = "", .help = "go on with what comes"},
-                                        {.names = "--tail", .value = "N", .help = "only the last N lines"},
-                                        {.names = "--timestamps", .value = "", .help = "each line behind its time"},
-                                        {.names = "-p,--previous", .value = "", .help = "of the run before the last restart"},
-                                        {.names = "--prefix", .value = "", .help = "the instance's name before each line, also of a single one"},
-                                        {.names = "--site", .value = "NAME", .help = "of an app: only at this site", .suggest = suggest_names(model::Kind::site)},
-                                        {.names = "-c,--component", .value = "NAME", .help = "of an app: only this component"}}),
+            .details = "NAME is an instance, or an app, whose instances are shown together, each line behind its instance's "
+                       "name. Works for any site below the server.",
+            .examples = {"skerry logs till -f", "skerry logs app/till --site store-17 --tail 20",
+                         "skerry logs instance/till-pos-store-17-0 --previous"},
+            .arguments = {{.name = "NAME",
+                           .help = "instance or app; instance/NAME or app/NAME says which",
+                           .suggest = suggest_names(model::Kind::instance)}},
+            .options = with_connection(
+                {{.names = "-f,--follow", .value = "", .help = "go on with what comes"},
+                 {.names = "--tail", .value = "N", .help = "only the last N lines"},
+                 {.names = "--timestamps", .value = "", .help = "each line behind its time"},
+                 {.names = "-p,--previous", .value = "", .help = "of the run before the last restart"},
+                 {.names = "--prefix", .value = "", .help = "the instance's name before each line, also of a single one"},
+                 {.names = "--site",
+                  .value = "NAME",
+                  .help = "of an app: only at this site",
+                  .suggest = suggest_names(model::Kind::site)},
+                 {.names = "-c,--component", .value = "NAME", .help = "of an app: only this component"}}),
             .run =
                 [](const Invocation& call) {
                     if (call.has("tail")) {
                         std::string text = call.get("tail");
                         std::int64_t count = 0;
                         auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-                        if (error != std::errc() || end != text.data() + text.size() || count < -1) return misused("logs", "--tail: \"" + text + "\" is not a count (try 100)");
+                        if (error != std::errc() || end != text.data() + text.size() || count < -1)
+                            return misused("logs", "--tail: \"" + text + "\" is not a count (try 100)");
                     }
                     return with_session(call, [&](Session& session) { return print_logs(session, call); });
                 },

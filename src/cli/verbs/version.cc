@@ -22,7 +22,8 @@ Command version_command(std::string version) {
                         request.path = "/version";
                         Json answer = TRY(session.ask(std::move(request)));
                         auto own = answer.text("skerryVersion");
-                        std::printf("Server: %s (%s)\n", printable(own.empty() ? answer.text("gitVersion") : own).c_str(), session.connection().server.c_str());
+                        std::printf("Server: %s (%s)\n", printable(own.empty() ? answer.text("gitVersion") : own).c_str(),
+                                    session.connection().server.c_str());
                         return 0;
                     });
                 },

@@ -22,6 +22,7 @@
 #include "main/tunnel.h"
 #include "main/version.h"
 #include "main/world.h"
+#include "model/instance.pb.h"
 #include "os/files.h"
 #include "site/site.h"
 #include "store/sqlite/sqlite_backend.h"
@@ -75,6 +76,7 @@ private:
     std::vector<std::string> reached_at() const;
     void commit_and_wait(store::Transaction);
     void announce();
+    void interrupted(int signal);
 
     bool is_core() const { return known_.identity.role == trust::Role::core; }
     bool is_site() const { return known_.identity.role == trust::Role::site; }
@@ -91,6 +93,7 @@ private:
     World world_;
     SessionDialer session_;
     env::Env env_;
+    std::unique_ptr<env::Loop::Token> signals_;
     std::optional<os::FileLock> lock_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<Membership> membership_;
@@ -109,6 +112,7 @@ private:
     std::unique_ptr<api::Blobs> blobs_;
     std::unique_ptr<api::Api> api_;
     std::vector<std::string> advertised_;
+    std::unique_ptr<env::Loop::Token> signals_;
 };
 
 Result<void> Daemon::open_store() {
@@ -393,8 +397,33 @@ void Daemon::announce() {
     std::fflush(stdout);
 }
 
+/// Ends the loop. What runs in instances runs on under its monitors.
+void Daemon::interrupted(int) {
+    world_.stopping = true;
+    std::size_t running = 0;
+    if (cell_)
+        for (auto& object : store_->list(model::Kind::instance)) {
+            auto& instance = store::as<model::Instance>(*object);
+            running += instance.spec().node() == node_name() && instance.status().phase() == "Running";
+        }
+    if (running)
+        std::printf(
+            "skerry ends; %zu instance%s run%s on. Start it again to take %s back, or `skerry reset` to remove everything.\n",
+            running, running == 1 ? "" : "s", running == 1 ? "s" : "", running == 1 ? "it" : "them");
+    else
+        std::printf("skerry ends.\n");
+    std::fflush(stdout);
+    world_.loop.stop();
+}
+
 Result<void> Daemon::begin() {
+    signals_ = world_.loop.on_signal({SIGINT, SIGTERM}, [this](int signal) { interrupted(signal); });
     if (options_.listen.empty()) options_.listen = {default_listen(options_.role)};
+    // The first one ends the loop; by then the second one's default action is back, for whoever is impatient.
+    signals_ = world_.loop.on_signal({SIGINT, SIGTERM}, [this](int) {
+        world_.stopping = true;
+        world_.loop.stop();
+    });
     TRY_VOID(open_store());
     TRY_VOID(become());
     TRY_VOID(open_doors());
@@ -413,7 +442,12 @@ Result<void> Daemon::begin() {
 }
 
 void Daemon::run() {
-    world_.loop.run();
+    while (!world_.stopping) world_.loop.run();
+    signals_.reset();
+    if (has_node()) {
+        std::printf("skerry ends; its containers run on, and the next start takes them back (skerry reset removes them)\n");
+        std::fflush(stdout);
+    }
     // What is soft goes to disk, so that the next start shows what this one knew.
     if (auto flushed = store_->flush(); !flushed) log(Level::warning, "main", "{}", flushed.error().message);
 }
@@ -427,6 +461,7 @@ int run_daemon(const DaemonOptions& options) {
     std::signal(SIGPIPE, SIG_IGN);
     Daemon daemon(options);
     if (auto begun = daemon.begin(); !begun) {
+        if (begun.error().code == Code::cancelled) return 130;
         std::fprintf(stderr, "skerry: %s\n", begun.error().message.c_str());
         return 1;
     }

@@ -112,9 +112,7 @@ def serves_quietly(machine, version):
 
 
 def settled(core):
-    apps = [core.get("app", name, "retail") for name in ("till", "steady")]
-    return all(condition(app, "Ready").get("status") == "True" and app["status"].get("readyReplicas") == 2 and
-               app["status"].get("observedGeneration") == app["metadata"]["generation"] and app["status"].get("updatedSites") == 2 for app in apps)
+    return all(app_ready(core, name) and core.get("app", name, "retail")["status"].get("readyReplicas") == 2 for name in ("till", "steady"))
 
 
 scenario(body)

@@ -16,7 +16,7 @@ def body(world):
     core.apply(till("4.2"))
     push(core, world, "4.2")
     wait_until("the till answers at the site", lambda: till_serves(site, "4.2"), 60)
-    wait_until("the core knows", lambda: ready_at_core(core), 30)
+    wait_until("the core knows", lambda: app_ready(core), 30)
     say(f"applied at the core, answers at the site; {site.links[0].total()} bytes so far")
     name = instances(core)[0]["metadata"]["name"]
     wait_until("logs through the link", lambda: "serving on" in core.skerry("logs", name, "-n", "retail").stdout, 20)
@@ -57,7 +57,7 @@ def body(world):
     before = site.links[0].total()
     site.heal()
     wait_until("the site converges to the new revision", lambda: till_serves(site, "4.3"), 60)
-    wait_until("the core knows", lambda: ready_at_core(core), 30)
+    wait_until("the core knows", lambda: app_ready(core), 30)
     third = only(site)
     say(f"healed and converged; {site.links[0].total() - before} bytes, image and all")
     events = core.skerry("get", "events", "-A").stdout
@@ -83,11 +83,6 @@ def only(site):
 def another(site, first):
     found = only(site)
     return found if found != first else None
-
-
-def ready_at_core(core):
-    app = core.get("app", "till", "retail")
-    return condition(app, "Ready").get("status") == "True" and app["status"].get("observedGeneration") == app["metadata"]["generation"]
 
 
 scenario(body)

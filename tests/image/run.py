@@ -20,7 +20,7 @@ def body(world):
     core = world.core(wan)
     site = world.site(core, wan, "store-1", ("tier=store",), lan)
     node = world.node(site, lan, "back-room")
-    wait_until("two nodes are ready", lambda: sum(condition(each, "Ready").get("status") == "True" for each in core.get("nodes")) == 2, 30)
+    wait_until("two nodes are ready", lambda: ready_nodes(core) == 2, 30)
     core.apply(two("9.9"))
 
     # All shapes of the same image.

@@ -98,7 +98,7 @@ def try_one(kubectl, box):
     if done.returncode == 0 or "NotFound" not in done.stderr and "not found" not in done.stderr:
         raise Failure(f"kubectl {kubectl.version}: what was deleted is there: {done.stdout}{done.stderr}")
 
-    kubectl.wants("condition met", "wait", "--for=condition=Ready", "app/till", "-n", "retail", "--timeout=30s")
+    kubectl.wants("condition met", "wait", "--for=condition=Available", "app/till", "-n", "retail", "--timeout=30s")
     described = kubectl("describe", "app", "till", "-n", "retail").stdout
     if "Events:" not in described or "Image:" not in described and "image:" not in described.lower():
         raise Failure(f"kubectl {kubectl.version} describe: no Events in\n{described}")
@@ -130,7 +130,7 @@ def body(world):
     first.apply(till())
     push(box, world, "4.2")
     wait_until("the till answers", lambda: till_serves(box, "4.2"), 60)
-    wait_until("and is ready", lambda: condition(box.get("app", "till", "retail"), "Ready").get("status") == "True", 30)
+    wait_until("and is ready", lambda: app_ready(box), 30)
     failed = []
     for version, path in found:
         try:

@@ -65,10 +65,6 @@ def body(world):
     third.daemon.kill()
 
 
-def ready_nodes(site):
-    return sum(condition(node, "Ready").get("status") == "True" for node in site.get("nodes"))
-
-
 def ready(site):
     return sum(bool(each["status"].get("ready")) for each in instances(site))
 

@@ -53,7 +53,7 @@ def body(world):
 
     name = instances(box)[0]["metadata"]["name"]
     wait_until("the log of the instance comes", lambda: "serving on 8080" in box.skerry("logs", name, "-n", "retail").stdout, 20)
-    box.skerry("wait", "app/till", "-n", "retail", "--for=condition=Ready", "--timeout=30s")
+    box.skerry("wait", "app/till", "-n", "retail", "--for=condition=Available", "--timeout=30s")
     table = box.skerry("get", "apps,allocations,instances,sites,nodes", "-A", "-o", "wide").stdout
     if "till" not in table:
         raise Failure("get shows no till:\n" + table)

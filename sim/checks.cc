@@ -1,0 +1,215 @@
+#include "sim/checks.h"
+
+#include "sim/fleet.h"
+#include "model/allocation.pb.h"
+#include "model/app.pb.h"
+#include "model/instance.pb.h"
+#include "model/revision.pb.h"
+
+#include <algorithm>
+
+namespace skerry::sim {
+
+using model::Kind;
+
+namespace {
+
+/// What weather did needs this long to be mended: the longest back-off, a stalled call, and some looks.
+constexpr Duration mending = 240s;
+constexpr Duration boot_limit = 120s;
+
+bool is_well(const Computer& computer, Duration now) {
+    return computer.powered && computer.process && !computer.machine.behaviour.chance && now - computer.disturbed > mending;
+}
+
+bool runs(const Computer& computer, const drivers::InstanceName& name) {
+    auto processes = computer.machine.processes();
+    auto found = processes.find(name);
+    return found != processes.end() && found->second.phase == drivers::Phase::running;
+}
+
+} // namespace
+
+const std::vector<std::string_view>& Checks::names() {
+    static const std::vector<std::string_view> list = {"acked-never-lost",        "generations-never-back", "restart-only-for-cause",
+                                                       "no-restart-on-heal",      "no-needless-replacement", "cut-site-keeps-running",
+                                                       "boots-without-parent",    "capacity-kept",          "converged",
+                                                       "queues-bounded"};
+    return list;
+}
+
+void Checks::generation(Computer& computer, const store::Object& object) {
+    auto& highest = generations_[{computer.cell, object.uid}];
+    if (object.generation < highest)
+        fleet_.violate("generations-never-back", computer.name + " holds generation " + std::to_string(object.generation) + " of " + object.key.text() +
+                                                     ", and held " + std::to_string(highest) + " before");
+    highest = object.generation;
+}
+
+void Checks::opened(Computer& computer) {
+    const auto& store = computer.process->store();
+    for (const auto& facts : model::all_kinds())
+        for (const auto& object : store.list(facts.kind)) generation(computer, *object);
+    if (computer.role == env::Peer::Role::core) acknowledged_is_there();
+    if (auto boot = boots_.find(computer.cell); boot != boots_.end()) boot->second.started = fleet_.now();
+}
+
+void Checks::changed(Computer& computer, const store::Change& change) {
+    if (change.after) return generation(computer, *change.after);
+    if (change.before && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site) replaced(computer, *change.before);
+}
+
+/// A site takes an instance away: only if the wish is gone, or enough others are there.
+void Checks::replaced(Computer& site, const store::Object& object) {
+    const auto& store = site.process->store();
+    const auto& instance = store::as<model::Instance>(object).spec();
+    auto allocation = store.get({Kind::allocation, object.key.project, instance.allocation()});
+    if (!allocation || allocation->uid.text() != instance.allocation_uid()) return;
+    if (!store.get({Kind::node, "", instance.node()})) return;
+    std::uint32_t others = 0;
+    for (const auto& other : store.list(Kind::instance))
+        others += store::as<model::Instance>(*other).spec().allocation_uid() == instance.allocation_uid();
+    if (others < store::as<model::Allocation>(*allocation).spec().replicas())
+        fleet_.violate("no-needless-replacement", site.name + " took " + object.key.text() + " away, and has " + std::to_string(others) + " others where " +
+                                                      std::to_string(store::as<model::Allocation>(*allocation).spec().replicas()) + " are wanted");
+}
+
+void Checks::acknowledged_is_there() {
+    auto& core = fleet_.core();
+    if (!core.process || !core.process->works()) return;
+    for (const auto& [name, written] : fleet_.operators().acknowledged()) {
+        auto object = core.process->store().get({Kind::app, Operators::project, name});
+        std::string what = "App " + name + ", acknowledged in generation " + std::to_string(written.generation) + ", ";
+        if (!object) return fleet_.violate("acked-never-lost", what + "is not in the core's store");
+        if (object->uid.text() != written.uid) return fleet_.violate("acked-never-lost", what + "has another uid now");
+        if (object->generation < written.generation || store::as<model::App>(*object).spec().SerializeAsString() != written.spec)
+            return fleet_.violate("acked-never-lost", what + "stands in generation " + std::to_string(object->generation) + " with another spec");
+    }
+}
+
+void Checks::cut(Cell site) {
+    auto& list = kept_[site];
+    list.clear();
+    auto cells = fleet_.children(site);
+    cells.push_back(site);
+    for (Cell cell : cells)
+        for (const auto& name : fleet_.computer(cell).machine.running()) list.push_back({cell, name, {}});
+}
+
+void Checks::cut_sites_run() {
+    for (auto& [site, list] : kept_) {
+        Computer& computer = fleet_.computer(site);
+        if (!is_well(computer, fleet_.now())) continue;
+        const auto& store = computer.process->store();
+        for (auto& kept : list) {
+            Computer& where = fleet_.computer(kept.cell);
+            auto object = instance_of(store, kept.name);
+            // Taken away by the site for a reason that other checks look at, or hit by weather of its own.
+            bool excused = !object || store::as<model::Instance>(*object).spec().state() != "running" || !is_well(where, fleet_.now()) ||
+                           where.sick.contains(kept.name);
+            if (excused || runs(where, kept.name)) {
+                kept.missing.reset();
+                continue;
+            }
+            if (!kept.missing) kept.missing = fleet_.now();
+            if (fleet_.now() - *kept.missing > 60s)
+                fleet_.violate("cut-site-keeps-running", object->key.text() + " ran on " + where.name + " when " + computer.name +
+                                                             " was cut off, is still wanted, and has not run for a minute");
+        }
+    }
+}
+
+void Checks::before_reboot(Computer& computer) {
+    Cell site = computer.role == env::Peer::Role::node ? computer.parent : computer.cell;
+    boots_.erase(computer.cell);
+    if (!computer.has_node || !fleet_.network().is_cut(site) || !computer.process || computer.machine.behaviour.chance) return;
+    if (fleet_.now() - computer.disturbed < mending) return;
+    auto running = computer.machine.running();
+    boots_[computer.cell].ran = {running.begin(), running.end()};
+}
+
+void Checks::boots_alone() {
+    for (auto at = boots_.begin(); at != boots_.end();) {
+        Computer& computer = fleet_.computer(at->first);
+        Cell site = computer.role == env::Peer::Role::node ? computer.parent : computer.cell;
+        Boot& boot = at->second;
+        bool disturbed = !fleet_.network().is_cut(site) || !fleet_.computer(site).process || computer.machine.behaviour.chance ||
+                         (boot.started && (computer.disturbed > *boot.started || fleet_.computer(site).disturbed > *boot.started));
+        if (disturbed) {
+            at = boots_.erase(at);
+            continue;
+        }
+        if (!boot.started || fleet_.now() - *boot.started < boot_limit) {
+            ++at;
+            continue;
+        }
+        const auto& store = fleet_.computer(site).process->store();
+        for (const auto& name : boot.ran) {
+            auto object = instance_of(store, name);
+            if (!object || store::as<model::Instance>(*object).spec().state() != "running" || computer.sick.contains(name)) continue;
+            if (!runs(computer, name))
+                fleet_.violate("boots-without-parent", object->key.text() + " ran on " + computer.name + " before it restarted while cut off, and does not run " +
+                                                           text(boot_limit) + " after: " + store::as<model::Instance>(*object).status().message());
+        }
+        at = boots_.erase(at);
+    }
+}
+
+/// By the site's objects: what is placed on a node fits, and each port is published once.
+void Checks::capacity(Computer& site) {
+    struct Use {
+        std::int64_t cpu = 0, memory = 0;
+        std::set<std::uint32_t> ports;
+    };
+    std::map<std::string, Use> uses;
+    const auto& store = site.process->store();
+    for (const auto& object : store.list(Kind::instance)) {
+        const auto& spec = store::as<model::Instance>(*object).spec();
+        auto revision = store.get({Kind::revision, object->key.project, spec.revision()});
+        if (!revision) continue;
+        for (const auto& closed : store::as<model::Revision>(*revision).spec().components()) {
+            if (closed.component().name() != spec.component()) continue;
+            Use& use = uses[spec.node()];
+            use.cpu += parse_cpu(closed.component().resources().cpu()).value_or(MilliCpu{}).count;
+            use.memory += parse_bytes(closed.component().resources().memory()).value_or(Bytes{}).count;
+            for (const auto& port : closed.component().ports())
+                if (port.has_publish() && !use.ports.insert(port.publish()).second)
+                    fleet_.violate("capacity-kept", "port " + std::to_string(port.publish()) + " is to be published twice on node " + spec.node());
+        }
+    }
+    for (const auto& [name, use] : uses) {
+        Computer* node = fleet_.find(name);
+        if (node && (use.cpu > node->capacity.cpu.count || use.memory > node->capacity.memory.count))
+            fleet_.violate("capacity-kept", "node " + name + " has " + text(node->capacity.cpu) + " processors and " + text(node->capacity.memory) + ", and is given " +
+                                                text(MilliCpu{use.cpu}) + " and " + text(Bytes{use.memory}));
+    }
+}
+
+void Checks::queues() {
+    constexpr std::size_t most_jobs = 128, most_events = 1'000, most_bytes = 4 << 20;
+    for (const auto& computer : fleet_.computers()) {
+        if (!computer || !computer->process) continue;
+        std::size_t objects = computer->process->store().count(Kind::instance) + computer->process->store().count(Kind::app) + computer->process->store().count(Kind::site);
+        std::size_t timers = 200 + 20 * objects;
+        if (computer->process->jobs() > most_jobs + objects)
+            fleet_.violate("queues-bounded", computer->name + ": " + std::to_string(computer->process->jobs()) + " jobs wait for workers");
+        if (fleet_.agenda().waiting(computer->cell) > timers)
+            fleet_.violate("queues-bounded", computer->name + ": " + std::to_string(fleet_.agenda().waiting(computer->cell)) + " timers and calls wait");
+        std::size_t cells = 1 + fleet_.computers().size();
+        if (computer->process->store().count(Kind::event) > most_events * cells)
+            fleet_.violate("queues-bounded", computer->name + " keeps " + std::to_string(computer->process->store().count(Kind::event)) + " Events");
+    }
+    if (fleet_.network().deepest() > most_bytes)
+        fleet_.violate("queues-bounded", std::to_string(fleet_.network().deepest()) + " bytes waited in one direction of one connection");
+}
+
+void Checks::audit() {
+    acknowledged_is_there();
+    cut_sites_run();
+    boots_alone();
+    queues();
+    for (Cell site : fleet_.sites())
+        if (fleet_.computer(site).process) capacity(fleet_.computer(site));
+}
+
+} // namespace skerry::sim

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "sim/computer.h"
+#include "drivers/driver.h"
+#include "store/store.h"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace skerry::sim {
+
+class Fleet;
+
+/// What must hold at every moment. Each has a name, and a planted bug of the same name that proves it can fail. Those on restarts are in
+/// `ledger.h`, `converged` in `convergence.h`.
+class Checks {
+public:
+    explicit Checks(Fleet& fleet) : fleet_(fleet) {}
+
+    static const std::vector<std::string_view>& names();
+
+    /// A store was opened again, or something in it changed.
+    void opened(Computer&);
+    void changed(Computer&, const store::Change&);
+    void cut(Cell site);
+    void healed(Cell site) { kept_.erase(site); }
+    void before_reboot(Computer&);
+    /// Every once in a while.
+    void audit();
+
+private:
+    void generation(Computer&, const store::Object&);
+    void replaced(Computer& site, const store::Object& instance);
+    void acknowledged_is_there();
+    void cut_sites_run();
+    void boots_alone();
+    void capacity(Computer& site);
+    void queues();
+
+    Fleet& fleet_;
+    std::map<std::pair<Cell, Uid>, std::uint32_t> generations_;
+    /// By cut-off site: what ran when it was cut off, with its computer and pid.
+    struct Kept {
+        Cell cell;
+        drivers::InstanceName name;
+        std::optional<Duration> missing;
+    };
+    std::map<Cell, std::vector<Kept>> kept_;
+    struct Boot {
+        std::set<drivers::InstanceName> ran;
+        std::optional<Duration> started;
+    };
+    std::map<Cell, Boot> boots_;
+};
+
+} // namespace skerry::sim

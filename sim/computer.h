@@ -1,0 +1,54 @@
+#pragma once
+
+#include "sim/clock.h"
+#include "sim/disk.h"
+#include "env/seeded_chance.h"
+#include "sim/network.h"
+#include "node/node.h"
+#include "sim/runtime.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace skerry::sim {
+
+class Process;
+
+/// One computer of the fleet: what outlives the process on it (disk, image bytes) and what outlives the process but not a reboot (what runs
+/// there).
+struct Computer {
+    Computer(const Agenda& agenda, std::uint64_t seed);
+    ~Computer();
+
+    Cell cell = 0;
+    env::Peer::Role role = env::Peer::Role::site;
+    std::string name;
+    std::string site;       ///< where it stands; empty for the core
+    Cell parent = 0;        ///< whom it dials; 0: nobody
+    bool has_node = false;  ///< runs instances
+    bool joined = false;    ///< its parent has made its object
+    bool powered = true;
+    node::Machine capacity; ///< what it really has
+    node::Machine claims;   ///< what it says it has: the same, but for a planted bug
+
+    env::SeededChance chance;
+    ComputerClock clock;
+    Disk disk;
+    drivers::fake::FakeMachine machine;
+    RuntimeFaults faults;
+    std::map<std::string, std::int64_t> bytes_of; ///< of images, as far as they have arrived
+    std::set<std::string> images;                 ///< complete ones
+    bool forgets_images = false;                  ///< at a reboot: a planted bug
+    std::set<drivers::InstanceName> sick;         ///< fail their health checks
+    Duration spent{};                             ///< by the driver call under way
+
+    std::unique_ptr<Process> process; ///< null: none runs
+    std::uint64_t starts = 0;         ///< of processes
+    Duration disturbed{};             ///< last time that weather hit it
+};
+
+} // namespace skerry::sim

@@ -1,0 +1,30 @@
+#include "sim/disk.h"
+
+#include <utility>
+
+namespace skerry::sim {
+
+class Disk::Backend final : public store::Backend {
+public:
+    explicit Backend(Disk& disk) : disk_(disk), inner_(disk.rows_) {}
+
+    Result<Loaded> load() override { return inner_.load(); }
+    Result<void> write(const Batch& batch) override {
+        if (disk_.lies_for == Duration(0)) return inner_.write(batch);
+        auto& cached = disk_.cached_;
+        cached.emplace_back(disk_.agenda_.now(), batch);
+        while (!cached.empty() && disk_.agenda_.now() - cached.front().first >= disk_.lies_for) {
+            TRY_VOID(inner_.write(cached.front().second));
+            cached.pop_front();
+        }
+        return {};
+    }
+
+private:
+    Disk& disk_;
+    store::MemoryBackend inner_;
+};
+
+std::unique_ptr<store::Backend> Disk::open() { return std::make_unique<Backend>(*this); }
+
+} // namespace skerry::sim

@@ -1,0 +1,237 @@
+#include "sim/fleet.h"
+
+#include "sim/convergence.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace skerry::sim {
+
+using Role = env::Peer::Role;
+
+Fleet::Fleet(std::uint64_t seed) : chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this), operators_(*this, chance_.bits()) {
+    computers_.push_back(nullptr);
+    shapes_.emplace_back();
+    add(Role::core, "core", 0, chance_.bits());
+    computers_[1]->joined = true;
+}
+
+Fleet::~Fleet() {
+    for (auto& computer : computers_)
+        if (computer) computer->process.reset();
+}
+
+Cell Fleet::add(Role role, const std::string& name, Cell parent, std::uint64_t seed) {
+    Cell cell = static_cast<Cell>(computers_.size());
+    auto made = std::make_unique<Computer>(agenda_, seed);
+    made->cell = cell;
+    made->role = role;
+    made->name = name;
+    made->parent = parent;
+    made->has_node = role != Role::core;
+    made->site = role == Role::site ? name : role == Role::node ? computers_[parent]->name : "";
+    made->disturbed = -1h;
+    Computer& computer = *made;
+    computers_.push_back(std::move(made));
+    shapes_.emplace_back();
+    network_.add(cell, {.powered = [&computer] { return computer.powered; },
+                        .peer = [&computer] { return computer.process && computer.process->works() ? computer.process->peer() : env::Peer{}; },
+                        .accept = [&computer](std::unique_ptr<env::Wire> wire) {
+                            if (computer.process && computer.process->works()) computer.process->cell().accept(std::move(wire));
+                        }});
+    return cell;
+}
+
+Cell Fleet::add_site(const SiteShape& shape) {
+    auto furnish = [&](Cell cell) {
+        Computer& one = *computers_[cell];
+        one.capacity = {.cpu = shape.cpu, .memory = shape.memory, .addresses = {"192.0.2." + std::to_string(cell % 250 + 1)}, .os = "linux", .kernel = "6", .architecture = "amd64"};
+        one.claims = one.capacity;
+    };
+    Cell site = add(Role::site, shape.name, 1, chance_.bits());
+    shapes_[site] = shape;
+    network_.join(site, 1, shape.uplink);
+    furnish(site);
+    for (std::size_t n = 1; n <= shape.more_nodes; ++n) {
+        Cell node = add(Role::node, shape.name + "-n" + std::to_string(n), site, chance_.bits());
+        network_.join(node, site, {.delay = 200us, .jitter = 100us});
+        furnish(node);
+    }
+    return site;
+}
+
+fleet::SiteWish Fleet::wish_of(Cell site) const {
+    const SiteShape& shape = shapes_[site];
+    return {.name = shape.name, .labels = shape.labels, .values = {}, .parents = {"core"}, .jurisdiction = {}, .profile = shape.profile};
+}
+
+std::vector<Cell> Fleet::sites() const {
+    std::vector<Cell> list;
+    for (const auto& computer : computers_)
+        if (computer && computer->role == Role::site) list.push_back(computer->cell);
+    return list;
+}
+
+std::vector<Cell> Fleet::children(Cell cell) const {
+    std::vector<Cell> list;
+    for (const auto& computer : computers_)
+        if (computer && computer->parent == cell && computer->cell != 1) list.push_back(computer->cell);
+    return list;
+}
+
+Computer* Fleet::find(const std::string& name) {
+    for (auto& computer : computers_)
+        if (computer && computer->name == name) return computer.get();
+    return nullptr;
+}
+
+void Fleet::start_all() {
+    start(1);
+    audit();
+}
+
+void Fleet::start(Cell cell) {
+    Computer& one = computer(cell);
+    if (!one.powered || !one.joined || one.process || violated()) return;
+    one.process = std::make_unique<Process>(*this, one);
+    if (!one.process->works()) return;
+    if (one.starts > 1) tell(one.name + " starts again");
+    checks_.opened(one);
+    one.process->join_children();
+}
+
+void Fleet::joined(Cell cell) {
+    if (std::exchange(computer(cell).joined, true)) return;
+    agenda_.at(now() + 1s, What::process, 0, Agenda::Bound::free, [this, cell] { start(cell); });
+}
+
+void Fleet::kill(Cell cell) {
+    Computer& one = computer(cell);
+    if (!one.process) return;
+    tell(one.name + " is killed");
+    one.process.reset();
+    one.disturbed = now();
+}
+
+void Fleet::fell_over(Cell cell) {
+    if (!computer(cell).process) return;
+    tell(computer(cell).name + ": its disk refused a write");
+    kill(cell);
+    agenda_.at(now() + 2s, What::process, 0, Agenda::Bound::free, [this, cell] { start(cell); });
+}
+
+void Fleet::power_off(Cell cell) {
+    Computer& one = computer(cell);
+    if (!one.powered) return;
+    tell(one.name + " loses power");
+    checks_.before_reboot(one);
+    ledger_.audit(one);
+    network_.power_lost(cell);
+    one.powered = false;
+    one.process.reset();
+    one.machine.reboot();
+    ledger_.lost_power(cell);
+    one.disturbed = now();
+    if (one.forgets_images) one.images.clear(), one.bytes_of.clear();
+}
+
+void Fleet::power_on(Cell cell) {
+    Computer& one = computer(cell);
+    if (one.powered) return;
+    tell(one.name + " has power");
+    one.powered = true;
+    one.clock.boot(chance_.id(), chance_.fraction() < 0.3 ? static_cast<std::int64_t>(chance_.bits() % 100'000'000) - 90'000'000 : 0);
+    network_.power_back(cell);
+    agenda_.at(now() + 5s, What::process, 0, Agenda::Bound::free, [this, cell] { start(cell); });
+}
+
+void Fleet::reboot(Cell cell, Duration off) {
+    power_off(cell);
+    agenda_.at(now() + off, What::process, 0, Agenda::Bound::free, [this, cell] { power_on(cell); });
+}
+
+void Fleet::cut(Cell child) {
+    tell(computer(child).name + " is cut off");
+    network_.cut(child, Way::up);
+    network_.cut(child, Way::down);
+    if (computer(child).role == Role::site) checks_.cut(child);
+    if (cut_kills) {
+        Computer& one = computer(child);
+        one.faults.always_says_running = true;
+        for (const auto& name : one.machine.running()) {
+            ledger_.ended_by_weather(child, name);
+            one.machine.exit(name, 1);
+        }
+    }
+}
+
+void Fleet::heal(Cell child) {
+    if (!network_.is_cut(child)) return;
+    tell(computer(child).name + " is linked again");
+    network_.heal(child, Way::up);
+    network_.heal(child, Way::down);
+    Computer& one = computer(child);
+    if (one.role != Role::site) return;
+    checks_.healed(child);
+    ledger_.healed(child);
+    if (heal_forgets) one.faults.says_lost = [at = now(), this] { return now() - at < 60s; };
+}
+
+void Fleet::changed(Computer& computer, const store::Change& change) { checks_.changed(computer, change); }
+
+void Fleet::audit() {
+    for (auto& computer : computers_)
+        if (computer && computer->has_node) ledger_.audit(*computer);
+    checks_.audit();
+    agenda_.at(now() + audit_period, What::check, 0, Agenda::Bound::free, [this] { audit(); });
+}
+
+void Fleet::pass(Duration duration) {
+    Duration end = now() + duration;
+    while (!violated() && agenda_.step(end)) {}
+    if (!violated()) agenda_.pass_to(end);
+}
+
+void Fleet::tell(std::string line) {
+    line = "[" + text(now() / 1'000'000 * 1'000'000) + "] " + line;
+    if (verbose) std::fprintf(stderr, "  %s\n", line.c_str());
+    if (story_.size() >= 200) story_.erase(story_.begin(), story_.begin() + 100);
+    story_.push_back(std::move(line));
+}
+
+void Fleet::violate(std::string_view check, std::string message) {
+    if (violation_) return;
+    tell("VIOLATION of " + std::string(check) + ": " + message);
+    violation_ = {std::string(check), std::move(message), now()};
+}
+
+void Fleet::converge(Duration limit) {
+    if (violated()) return;
+    tell("the weather is over");
+    for (auto& one : computers_) {
+        if (!one) continue;
+        one->machine.behaviour.chance = nullptr;
+        one->sick.clear();
+        if (one->parent != 0) heal(one->cell);
+        power_on(one->cell);
+        if (one->joined && !one->process) start(one->cell);
+    }
+    Duration began = now();
+    std::string why;
+    while (!violated() && now() - began < limit) {
+        pass(2s);
+        why = why_not_converged(*this);
+        if (!why.empty()) continue;
+        // It stays so.
+        pass(30s);
+        why = why_not_converged(*this);
+        if (why.empty() && !violated()) {
+            tell("converged " + text((now() - began - 30s) / 1s * 1s) + " after the weather");
+            return;
+        }
+    }
+    if (!violated()) violate("converged", "not within " + text(limit) + ": " + why);
+}
+
+} // namespace skerry::sim

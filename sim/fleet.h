@@ -1,0 +1,113 @@
+#pragma once
+
+#include "sim/agenda.h"
+#include "sim/checks.h"
+#include "sim/computer.h"
+#include "env/seeded_chance.h"
+#include "fleet/fleet.h"
+#include "sim/ledger.h"
+#include "sim/network.h"
+#include "sim/operators.h"
+#include "sim/process.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skerry::sim {
+
+struct SiteShape {
+    std::string name;
+    std::map<std::string, std::string> labels;
+    std::size_t more_nodes = 0;
+    std::string profile = "dsl";
+    PathOptions uplink;
+    MilliCpu cpu{4000};    ///< of each of its computers
+    Bytes memory{4LL << 30};
+};
+
+/// A core, sites, further nodes, and everything that happens to them: one run of one scenario from one seed.
+class Fleet {
+public:
+    explicit Fleet(std::uint64_t seed);
+    ~Fleet();
+
+    // Making.
+    Cell add_site(const SiteShape&);
+    /// Power on, everywhere.
+    void start_all();
+
+    // The parts.
+    Agenda& agenda() { return agenda_; }
+    const Agenda& agenda() const { return agenda_; }
+    Network& network() { return network_; }
+    Ledger& ledger() { return ledger_; }
+    Operators& operators() { return operators_; }
+    env::Chance& chance() { return chance_; }
+    Computer& computer(Cell cell) { return *computers_.at(cell); }
+    const std::vector<std::unique_ptr<Computer>>& computers() const { return computers_; } ///< [0] is null
+    Computer& core() { return computer(1); }
+    std::vector<Cell> sites() const;
+    std::vector<Cell> children(Cell) const;
+    bool has_children(Cell cell) const { return !children(cell).empty(); }
+    /// The computer of that name; null: none.
+    Computer* find(const std::string& name);
+    fleet::SiteWish wish_of(Cell site) const;
+
+    // What happens. All at the top of an event or between events, never from within a cell.
+    void start(Cell);
+    /// kill -9.
+    void kill(Cell);
+    void power_off(Cell);
+    void power_on(Cell);
+    /// Off, and on again after a while.
+    void reboot(Cell, Duration off);
+    void cut(Cell child);
+    void heal(Cell child);
+    /// The process found that its disk is dead: it ends and is started again.
+    void fell_over(Cell);
+    void joined(Cell);
+    void changed(Computer&, const store::Change&);
+
+    /// Lets time pass. Returns at once after a violation.
+    void pass(Duration);
+    Duration now() const { return agenda_.now(); }
+    /// A line of the story, printed with -v and after a failure.
+    void tell(std::string line);
+
+    // Judgement.
+    void violate(std::string_view check, std::string message);
+    bool violated() const { return violation_.has_value(); }
+    struct Violation {
+        std::string check, message;
+        Duration when{};
+    };
+    const std::optional<Violation>& violation() const { return violation_; }
+    const std::vector<std::string>& story() const { return story_; }
+    /// Heals everything and asks for convergence within `limit`.
+    void converge(Duration limit);
+
+    Duration audit_period = 1s;
+    bool verbose = false;
+    bool cut_kills = false;        ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
+    bool heal_forgets = false;     ///< planted: after a heal the driver says that what runs is lost
+
+private:
+    Cell add(env::Peer::Role, const std::string& name, Cell parent, std::uint64_t seed);
+    void audit();
+
+    Agenda agenda_;
+    env::SeededChance chance_;
+    Network network_;
+    std::vector<std::unique_ptr<Computer>> computers_;
+    std::vector<SiteShape> shapes_; ///< by cell
+    Ledger ledger_;
+    Checks checks_;
+    Operators operators_;
+    std::optional<Violation> violation_;
+    std::vector<std::string> story_;
+};
+
+} // namespace skerry::sim

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "sim/agenda.h"
+#include "env/seeded_chance.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skerry::sim {
+
+/// What a path between a child and its parent does to messages. Its options are what `Wire` promises not to be better than.
+struct PathOptions {
+    Duration delay = 10ms;           ///< one way
+    Duration jitter = 5ms;           ///< up to this more, in order all the same
+    double loss = 0;                 ///< of a message: costs retransmissions, as TCP does
+    std::int64_t bytes_per_second = 0; ///< 0: no limit
+    Duration patience = 20s;         ///< unacknowledged for this long: the sender's end closes (TCP_USER_TIMEOUT)
+    Duration dial_deadline = 10s;
+};
+
+enum class Way : std::uint8_t { up, down };
+
+/// Ordered connections between computers over paths that delay, lose, and are cut in one direction or both.
+///
+/// A cut swallows: nothing arrives, nobody is told. What was sent waits and is retransmitted after a heal, or its sender's end closes
+/// after `patience`; the other end learns of that when it sends. A computer without power is a cut that never heals for connections it had.
+class Network {
+public:
+    struct Host {
+        std::function<bool()> powered;
+        /// Who the process is that runs there now; cell zero: none runs.
+        std::function<env::Peer()> peer;
+        std::function<void(std::unique_ptr<env::Wire>)> accept;
+    };
+
+    Network(Agenda& agenda, std::uint64_t seed) : agenda_(agenda), chance_(seed) {}
+    ~Network();
+
+    void add(Cell, Host);
+    void join(Cell child, Cell parent, PathOptions);
+    PathOptions& options(Cell child) { return paths_.at(child).options; }
+
+    void cut(Cell child, Way);
+    void heal(Cell child, Way);
+    bool is_cut(Cell child) const { return paths_.at(child).cut[0] || paths_.at(child).cut[1]; }
+    /// Both directions, and both computers have power.
+    bool carries(Cell child) const;
+    Cell parent_of(Cell child) const { return paths_.at(child).parent; }
+    void power_lost(Cell);
+    void power_back(Cell);
+
+    [[nodiscard]] std::unique_ptr<env::Timer> dial(Cell child, env::Channel, std::function<void(Result<std::unique_ptr<env::Wire>>)>);
+
+    /// Most bytes that ever waited in one direction of one connection.
+    std::size_t deepest() const { return deepest_; }
+    std::uint64_t bytes() const { return bytes_; }
+
+    /// Planted bugs: ends that say nothing of what waits; a path that loses whole messages upwards above this size.
+    bool hides_backlog = false;
+    std::size_t loses_above = 0;
+    Cell loses_of = 0;
+
+private:
+    struct Connection;
+    class End;
+    struct Path {
+        Cell parent = 0;
+        PathOptions options;
+        bool cut[2] = {};
+        Duration free_at[2] = {};
+        std::vector<std::weak_ptr<Connection>> connections;
+    };
+
+    void send(const std::shared_ptr<Connection>&, int side, std::string message, bool last);
+    void arrive(const std::shared_ptr<Connection>&, int side);
+    void deliver(const std::shared_ptr<Connection>&, int side, std::string message, bool last);
+    void stall(const std::shared_ptr<Connection>&, int side);
+    void acknowledged(const std::shared_ptr<Connection>&, int side);
+    void flush(const std::shared_ptr<Connection>&, int side);
+    void flush_later(Path&);
+    void close(const std::shared_ptr<Connection>&, int side, const std::string& why);
+    bool blocked(const Connection&, int side) const;
+    std::vector<std::shared_ptr<Connection>> connections(Path&);
+
+    Agenda& agenda_;
+    env::SeededChance chance_;
+    std::vector<Host> hosts_;
+    std::vector<Path> paths_; ///< by child
+    std::size_t deepest_ = 0;
+    std::uint64_t bytes_ = 0;
+};
+
+} // namespace skerry::sim

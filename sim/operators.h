@@ -1,0 +1,80 @@
+#pragma once
+
+#include "cell/admission.h"
+#include "env/seeded_chance.h"
+#include "model/app.pb.h"
+#include "store/store.h"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace skerry::sim {
+
+class Fleet;
+
+/// An app as operators want it.
+struct AppWish {
+    std::string name;
+    bool each = true;           ///< on every site of the tier, else spread
+    std::string tier = "store";
+    std::uint32_t replicas = 1;
+    std::uint32_t marker = 0;   ///< an argument of its command: each value is a different effective hash
+    std::uint32_t image = 0;    ///< which tag
+    std::uint16_t publish = 0;  ///< 0: no port
+    bool health = true;
+    bool running = true;
+    std::uint32_t label = 0;    ///< changes nothing that runs
+    std::string max_unavailable = "50%";
+    std::string cpu = "100m";
+};
+
+/// People at the core: they deploy, scale, update, stop and delete apps through admission, and write down what was acknowledged.
+class Operators {
+public:
+    Operators(Fleet& fleet, std::uint64_t seed) : fleet_(fleet), chance_(seed) {}
+
+    /// Makes the image with all its tags. Repeated until acknowledged.
+    void push_image();
+    /// Creates it, or updates the one there is. Repeated until acknowledged, however often the core dies.
+    void apply(const AppWish&);
+    void remove(const std::string& name);
+    /// One thing that people do, drawn from the seed.
+    void do_something();
+    /// Is anything still not acknowledged?
+    bool busy() const { return !busy_.empty(); }
+
+    /// What is wanted, as last asked for.
+    const std::map<std::string, AppWish>& wishes() const { return wishes_; }
+
+    /// What was acknowledged of an app that is not to be deleted.
+    struct Acknowledged {
+        std::string uid;
+        std::uint32_t generation = 0;
+        std::string spec; ///< serialised, of that generation
+    };
+    const std::map<std::string, Acknowledged>& acknowledged() const { return acknowledged_; }
+
+    static constexpr const char* project = "default";
+    static constexpr std::uint32_t tags = 4;
+    static std::string digest(std::uint32_t tag);
+    std::size_t most_apps = 6;
+
+private:
+    void again(std::function<void()>);
+    void write(const std::string& name, std::uint64_t ticket);
+    void erase(const std::string& name, std::uint64_t ticket);
+
+    Fleet& fleet_;
+    env::SeededChance chance_;
+    std::map<std::string, AppWish> wishes_;
+    std::map<std::string, Acknowledged> acknowledged_;
+    std::map<std::string, std::uint64_t> busy_; ///< by name: the newest ticket
+    std::uint64_t tickets_ = 0;
+    std::uint32_t made_ = 0;
+    bool image_there_ = false;
+};
+
+} // namespace skerry::sim

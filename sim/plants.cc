@@ -1,0 +1,143 @@
+#include "sim/plants.h"
+
+#include "model/instance.pb.h"
+#include "sim/fleet.h"
+
+#include <algorithm>
+
+namespace skerry::sim {
+
+namespace {
+
+/// Two sites and an app that runs on both.
+void begin(Fleet& fleet, AppWish wish = {.name = "till"}) {
+    fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}});
+    fleet.add_site({.name = "store-2", .labels = {{"tier", "store"}}});
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply(wish);
+    fleet.converge(10min);
+}
+
+constexpr Cell core = 1, store_1 = 2;
+
+void lying_core(Fleet& fleet) {
+    begin(fleet);
+    fleet.core().disk.lies_for = 5s;
+    for (std::uint32_t n = 1; n < 10 && !fleet.violated(); ++n) {
+        fleet.operators().apply({.name = "till", .marker = n});
+        fleet.pass(1s);
+        fleet.kill(core);
+        fleet.pass(5s);
+        fleet.start(core);
+        fleet.pass(10s);
+    }
+}
+
+void lying_site(Fleet& fleet) {
+    begin(fleet);
+    fleet.computer(store_1).disk.lies_for = 60s;
+    fleet.operators().apply({.name = "till", .marker = 9});
+    fleet.pass(40s);
+    fleet.kill(store_1);
+    fleet.pass(5s);
+    fleet.start(store_1);
+    fleet.pass(1min);
+}
+
+void restarting_driver(Fleet& fleet) {
+    begin(fleet);
+    fleet.computer(store_1).faults.restarts_on_adopt = true;
+    fleet.kill(store_1);
+    fleet.pass(5s);
+    fleet.start(store_1);
+    fleet.pass(1min);
+}
+
+void forgetful_driver(Fleet& fleet) {
+    fleet.heal_forgets = true;
+    begin(fleet);
+    fleet.cut(store_1);
+    fleet.pass(5min);
+    fleet.heal(store_1);
+    fleet.pass(2min);
+}
+
+void intruder(Fleet& fleet) {
+    begin(fleet);
+    if (fleet.violated()) return;
+    auto& store = fleet.computer(store_1).process->store();
+    for (const auto& object : store.list(model::Kind::instance)) {
+        store::Transaction transaction;
+        transaction.erase(object->key, store::Transaction::anything());
+        store.commit(std::move(transaction), nullptr);
+    }
+    fleet.pass(1min);
+}
+
+void dying_with_the_link(Fleet& fleet) {
+    fleet.cut_kills = true;
+    begin(fleet);
+    fleet.pass(10min);
+    fleet.cut(store_1);
+    fleet.pass(10min);
+}
+
+void forgotten_images(Fleet& fleet) {
+    begin(fleet);
+    fleet.computer(store_1).forgets_images = true;
+    fleet.pass(10min);
+    fleet.cut(store_1);
+    fleet.pass(5min);
+    fleet.reboot(store_1, 30s);
+    fleet.pass(10min);
+}
+
+void boasting_node(Fleet& fleet) {
+    Cell site = fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}, .cpu = MilliCpu{1000}});
+    fleet.computer(site).claims.cpu = MilliCpu{8000};
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "till", .replicas = 4, .cpu = "500m"});
+    fleet.pass(5min);
+}
+
+void leaking_wire(Fleet& fleet) {
+    begin(fleet);
+    fleet.network().loses_above = 120;
+    fleet.network().loses_of = store_1;
+    fleet.operators().apply({.name = "till", .marker = 5});
+    fleet.pass(1min);
+    fleet.converge(10min);
+}
+
+void leaking_timers(Fleet& fleet) {
+    fleet.agenda().keeps_cancelled = true;
+    begin(fleet);
+    fleet.pass(2h);
+}
+
+} // namespace
+
+const std::vector<Plant>& plants() {
+    static const std::vector<Plant> list = {
+        {"acked-never-lost", "the core's disk says durable and keeps the last five seconds to itself", lying_core},
+        {"generations-never-back", "a site's disk does", lying_site},
+        {"restart-only-for-cause", "a driver restarts what it adopts", restarting_driver},
+        {"no-restart-on-heal", "a driver forgets what runs when the link comes back", forgetful_driver},
+        {"no-needless-replacement", "somebody erases instances behind the site's back", intruder},
+        {"cut-site-keeps-running", "what runs dies with the link, and the driver denies it", dying_with_the_link},
+        {"boots-without-parent", "images do not survive a restart of the machine", forgotten_images},
+        {"capacity-kept", "a node boasts of eight times its processors", boasting_node},
+        {"converged", "a wire loses every larger message on its way up", leaking_wire},
+        {"queues-bounded", "timers that were let go stay for ever", leaking_timers},
+    };
+    return list;
+}
+
+const Plant* find_plant(std::string_view check) {
+    auto found = std::find_if(plants().begin(), plants().end(), [&](const Plant& one) { return one.check == check; });
+    return found == plants().end() ? nullptr : &*found;
+}
+
+} // namespace skerry::sim

@@ -22,7 +22,6 @@
 #include "main/tunnel.h"
 #include "main/version.h"
 #include "main/world.h"
-#include "model/instance.pb.h"
 #include "os/files.h"
 #include "site/site.h"
 #include "store/sqlite/sqlite_backend.h"
@@ -76,7 +75,6 @@ private:
     std::vector<std::string> reached_at() const;
     void commit_and_wait(store::Transaction);
     void announce();
-    void interrupted(int signal);
 
     bool is_core() const { return known_.identity.role == trust::Role::core; }
     bool is_site() const { return known_.identity.role == trust::Role::site; }
@@ -112,7 +110,6 @@ private:
     std::unique_ptr<api::Blobs> blobs_;
     std::unique_ptr<api::Api> api_;
     std::vector<std::string> advertised_;
-    std::unique_ptr<env::Loop::Token> signals_;
 };
 
 Result<void> Daemon::open_store() {
@@ -397,27 +394,7 @@ void Daemon::announce() {
     std::fflush(stdout);
 }
 
-/// Ends the loop. What runs in instances runs on under its monitors.
-void Daemon::interrupted(int) {
-    world_.stopping = true;
-    std::size_t running = 0;
-    if (cell_)
-        for (auto& object : store_->list(model::Kind::instance)) {
-            auto& instance = store::as<model::Instance>(*object);
-            running += instance.spec().node() == node_name() && instance.status().phase() == "Running";
-        }
-    if (running)
-        std::printf(
-            "skerry ends; %zu instance%s run%s on. Start it again to take %s back, or `skerry reset` to remove everything.\n",
-            running, running == 1 ? "" : "s", running == 1 ? "s" : "", running == 1 ? "it" : "them");
-    else
-        std::printf("skerry ends.\n");
-    std::fflush(stdout);
-    world_.loop.stop();
-}
-
 Result<void> Daemon::begin() {
-    signals_ = world_.loop.on_signal({SIGINT, SIGTERM}, [this](int signal) { interrupted(signal); });
     if (options_.listen.empty()) options_.listen = {default_listen(options_.role)};
     // The first one ends the loop; by then the second one's default action is back, for whoever is impatient.
     signals_ = world_.loop.on_signal({SIGINT, SIGTERM}, [this](int) {

@@ -47,10 +47,10 @@ void Checks::generation(Computer& computer, const store::Object& object) {
 }
 
 void Checks::opened(Computer& computer) {
+    if (computer.role == env::Peer::Role::core) acknowledged_is_there();
     const auto& store = computer.process->store();
     for (const auto& facts : model::all_kinds())
         for (const auto& object : store.list(facts.kind)) generation(computer, *object);
-    if (computer.role == env::Peer::Role::core) acknowledged_is_there();
     if (auto boot = boots_.find(computer.cell); boot != boots_.end()) boot->second.started = fleet_.now();
 }
 
@@ -133,8 +133,8 @@ void Checks::boots_alone() {
         Computer& computer = fleet_.computer(at->first);
         Cell site = computer.role == env::Peer::Role::node ? computer.parent : computer.cell;
         Boot& boot = at->second;
-        bool disturbed = !fleet_.network().is_cut(site) || !fleet_.computer(site).process || computer.machine.behaviour.chance ||
-                         (boot.started && (computer.disturbed > *boot.started || fleet_.computer(site).disturbed > *boot.started));
+        bool disturbed = !fleet_.network().is_cut(site) || computer.machine.behaviour.chance ||
+                         (boot.started && (computer.disturbed > *boot.started || fleet_.computer(site).disturbed > *boot.started || !fleet_.computer(site).process));
         if (disturbed) {
             at = boots_.erase(at);
             continue;

@@ -95,7 +95,11 @@ void Fleet::start(Cell cell) {
     Computer& one = computer(cell);
     if (!one.powered || !one.joined || one.process || violated()) return;
     one.process = std::make_unique<Process>(*this, one);
-    if (!one.process->works()) return;
+    if (!one.process->works()) {
+        one.process.reset();
+        agenda_.at(now() + 2s, What::process, 0, Agenda::Bound::free, [this, cell] { start(cell); });
+        return;
+    }
     if (one.starts > 1) tell(one.name + " starts again");
     checks_.opened(one);
     one.process->join_children();

@@ -77,7 +77,7 @@ void intruder(Fleet& fleet) {
 
 void dying_with_the_link(Fleet& fleet) {
     fleet.cut_kills = true;
-    begin(fleet);
+    begin(fleet, {.name = "till", .health = false});
     fleet.pass(10min);
     fleet.cut(store_1);
     fleet.pass(10min);

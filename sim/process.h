@@ -24,6 +24,7 @@ public:
 
     /// As joining machines ask their parent: makes the objects of the children that have none yet.
     void join_children();
+    /// False when the store did not open, since its disk died on the way: the process ends at once.
     bool works() const { return cell_ != nullptr; }
     cell::Cell& cell() { return *cell_; }
     store::Store& store() { return *store_; }

@@ -116,36 +116,31 @@ Result<void> BlobUpload::append(std::string_view bytes) {
 }
 
 Result<void> BlobUpload::finish(const std::string& digest) {
+    auto outcome = end_body(digest);
+    tell(outcome ? Progress::Stage::finished : Progress::Stage::broken);
+    sending_.reset();
+    return outcome;
+}
+
+Result<void> BlobUpload::end_body(const std::string& digest) {
     Sending& sending = *sending_;
-    if (auto ready = wait_for_reader(); !ready) {
-        // A whole body may be answered before the client asks for its end.
-        bool taken = sending.done && sending.answer && sending.answer->status < 300 && sending.at == sending.size;
-        if (!taken) {
-            tell(Progress::Stage::broken);
-            return ready;
-        }
-    } else {
+    if (auto ready = wait_for_reader(); ready) {
         std::exchange(sending.wanted, {})(std::string());
         session_.run_until(sending.done);
+    } else if (!sending.answer || sending.answer->status >= 300 || sending.at != sending.size) {
+        // Otherwise a whole body was answered before the client asked for its end.
+        return ready;
     }
-    if (!sending.answer) {
-        tell(Progress::Stage::broken);
-        return std::unexpected(session_.located(sending.answer.error()));
-    }
+    if (!sending.answer) return std::unexpected(session_.located(sending.answer.error()));
     int status = sending.answer->status;
-    if (status != 201) {
-        tell(Progress::Stage::broken);
-        if (status < 300) return fail(Code::unavailable, "the server did not get all of " + digest);
-        return std::unexpected(refusal_in(status, sending.answer->body));
-    }
-    tell(Progress::Stage::finished);
-    sending_.reset();
-    return {};
+    if (status == 201) return {};
+    if (status < 300) return fail(Code::unavailable, "the server did not get all of " + digest);
+    return std::unexpected(refusal_in(status, sending.answer->body));
 }
 
 void BlobUpload::abandon(const std::string&) {
     if (!sending_) return;
-    if (!sending_->done) tell(Progress::Stage::broken);
+    tell(Progress::Stage::broken);
     sending_.reset();
 }
 

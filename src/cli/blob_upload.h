@@ -36,6 +36,7 @@ public:
 private:
     struct Sending;
     Result<void> wait_for_reader();
+    Result<void> end_body(const std::string& digest);
     void tell(Progress::Stage);
 
     Session& session_;

@@ -82,7 +82,9 @@ std::string describe_events(const Json::Array& events, WallTime now) {
     if (events.empty()) return "Events:       <none>\n";
     std::vector<const Json*> sorted;
     for (const Json& event : events) sorted.push_back(&event);
-    std::ranges::stable_sort(sorted, {}, [](const Json* event) { return std::string(event->at({"spec"}).text("lastSeen")); });
+    std::ranges::sort(sorted, {}, [](const Json* event) {
+        return std::pair(event->at({"spec"}).text("lastSeen"), metadata_text(*event, "name"));
+    });
     TextTable table;
     table.heading({"  LAST SEEN", "TYPE", "REASON", "FROM", "MESSAGE"});
     for (const Json* event : sorted) {

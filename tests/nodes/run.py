@@ -66,7 +66,7 @@ def body(world):
 
 
 def ready(site):
-    return sum(bool(each["status"].get("ready")) for each in instances(site))
+    return sum(bool(each.get("status", {}).get("ready")) for each in instances(site))
 
 
 scenario(body)

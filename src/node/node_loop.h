@@ -45,6 +45,7 @@ private:
     void step(Run&, const Wanted* wanted);
     void fetch(Run&, const Wanted&);
     void start(Run&, const Wanted&);
+    void reconnect(Run&, const Wanted&);
     void start_noted(Uid, drivers::InstanceSpec, drivers::network::Wish);
     void started(Uid, Result<drivers::Handle>, drivers::Look);
     void stop(Run&, const Wanted* wanted, plan::InstanceStep why);

@@ -46,6 +46,8 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
     if (wanted) {
         found.port_taken = port_taken(run, *wanted);
         if (run.presence == Presence::running && wish->running) {
+            if (run.note.hash == wish->hash) reconnect(run, *wanted);
+            if (run.busy) return;
             check_health(run, *wanted);
             if (run.busy) return;
             found.unhealthy = is_unhealthy(run, *wanted);
@@ -81,6 +83,22 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
         forget(run);
         break;
     }
+}
+
+/// Adoption could not learn where a running instance is connected: asked again, so that it is checked where it is, and nowhere else.
+void NodeLoop::reconnect(Run& run, const Wanted& wanted) {
+    if (!options_.network || !run.connected || run.attachment) return;
+    auto spec = spec_for(cell_.store(), wanted, options_.name);
+    if (!spec) return;
+    auto outcome = std::make_shared<Result<drivers::Attachment>>();
+    on_lane(
+        run, "", [outcome, network = options_.network, wish = network_wish(wanted, *spec)] { *outcome = network->connect(wish); },
+        [this, outcome](Run& done) {
+            if (*outcome)
+                done.attachment = std::move(**outcome);
+            else
+                done.retry = now() + step_again;
+        });
 }
 
 std::optional<std::uint16_t> NodeLoop::port_taken(const Run& run, const Wanted& wanted) const {

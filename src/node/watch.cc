@@ -45,6 +45,7 @@ std::uint16_t port_of(const model::Component& component, const std::string& name
 
 void NodeLoop::check_health(Run& run, const Wanted& wanted) {
     if (!wanted.closed || !wanted.closed->component().has_health() || !run.started) return;
+    if (run.connected && !run.attachment) return; // not known yet where to ask
     if (now() < run.health.next) return wake_at(run.health.next);
     const auto& component = wanted.closed->component();
     const auto& health = component.health();

@@ -39,7 +39,7 @@ class Kubectl:
 
     def watch(self, *arguments):
         return subprocess.Popen([*self.box.inside(), self.path, "--cache-dir", f"{self.box.folder}/kube-cache-{self.version}", *arguments], stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, env=self.box.env(), preexec_fn=die_with_parent)
+                                stderr=subprocess.STDOUT, env=self.box.env(), preexec_fn=die_with_parent)
 
 
 def saw(process, text, timeout=20):
@@ -49,7 +49,7 @@ def saw(process, text, timeout=20):
 
     def look():
         nonlocal seen
-        seen += process.stdout.read() or ""
+        seen += (process.stdout.read() or b"").decode(errors="replace")
         return text in seen
     try:
         wait_until(f"{' '.join(process.args[-5:])} shows {text!r}", look, timeout)
@@ -107,11 +107,12 @@ def try_one(kubectl, box):
     if not re.search(r"Events:\s*\n\s*Type\s+Reason", described):
         raise Failure(f"kubectl {kubectl.version} describe instance: no text of events in\n{described}")
     kubectl.wants("serving on 8080", "logs", pod, "-n", "retail")
-    following = kubectl.watch("logs", "-f", pod, "-n", "retail")
+    # Only lines to come, so that an earlier kubectl's are not mistaken for this one's.
+    following = kubectl.watch("logs", "-f", "--tail=0", pod, "-n", "retail")
     try:
-        saw(following, "serving on 8080")
+        saw(following, "response:200")
         box.curl(f"http://localhost:8080/{name}", check=False)
-        saw(following, name)
+        saw(following, "response:404")
     finally:
         end(following)
     kubectl.wants("placement", "explain", "app.spec.components")

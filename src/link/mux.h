@@ -115,10 +115,11 @@ class Mux {
 public:
     struct Output {
         std::function<void(std::string)> send;
-        /// What `send` took and the network has not; above `hold_back` the Mux waits for `drained`.
+        /// What `send` took and the network has not; from `hold_back` on the Mux waits for `drained`, so the wire must tell it
+        /// when it falls below that.
         std::function<std::size_t()> unsent;
     };
-    static constexpr std::size_t hold_back = 64 << 10;
+    static constexpr std::size_t hold_back = 256 << 10;
     static constexpr std::size_t first_window = 256 << 10;
     static constexpr std::size_t frame_limit = 16 << 10;
 

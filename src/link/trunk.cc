@@ -2,6 +2,9 @@
 
 namespace skerry::link {
 
+// A wire tells that it drained only when it had reached its mark; a Mux that stopped below that would wait for ever.
+static_assert(Mux::hold_back >= env::Wire::high_mark);
+
 Trunk::Trunk(std::unique_ptr<env::Wire> wire, MuxOptions options, std::function<void(std::shared_ptr<Stream>)> on_open,
              std::function<void(std::string)> closed)
     : wire_(std::move(wire)), closed_(std::move(closed)) {

@@ -16,6 +16,9 @@ namespace {
 
 constexpr Duration sweep_period = 10min;
 constexpr Duration spare_time = 1h;
+/// What is behind a gap does not survive a crash of ours, so little is asked for at once; on a path of 600 ms it is still 1.7 MiB
+/// a second.
+constexpr depot::Fetch::Limits limits{.range = 256 << 10, .window = 1 << 20};
 
 /// Blobs an image needs on this platform, or the documents missing to know them.
 struct Needed {
@@ -106,7 +109,7 @@ struct ImageBytes::Outgoing {
 };
 
 ImageBytes::ImageBytes(env::Env env, store::Store& store, depot::Depot& depot, Tunnel& tunnel, oci::Platform host)
-    : env_(env), store_(store), depot_(depot), tunnel_(tunnel), host_(std::move(host)) {
+    : env_(env), store_(store), depot_(depot), tunnel_(tunnel), host_(std::move(host)), fetch_(limits) {
     fetch_.link_lost();
     tunnel_.serve(Tunnel::From::child, "blob",
                   [this](const env::Peer&, std::shared_ptr<link::Stream> stream) { serve(std::move(stream)); });

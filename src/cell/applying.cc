@@ -124,6 +124,7 @@ void Link::stage_removal(store::Transaction& transaction, const sync::ItemKey& i
     auto part = static_cast<store::Part>(item.part);
     store::ObjectPtr before = context_.store.get(key);
     if (!before || before->uid != item.uid || before->part(part).from != peer_.cell) return;
+    if (applying_->put.contains(key)) return; // another object of this name came in the same frame, and replaces it whole
     if (part == store::Part::wish)
         transaction.erase(key, {.number = {}, .uid = before->uid});
     else

@@ -214,6 +214,27 @@ TEST_F(CellTest, EditsOfBothSidesMeetAfterACut) {
     EXPECT_TRUE(has(core, Kind::instance, "till-x"));
 }
 
+TEST_F(CellTest, AReusedNameReplacesWhatTheOtherSideHolds) {
+    boot();
+    write_site();
+    write_allocation("till-a", "till-1");
+    world.pass(2s);
+    for (bool cut : {false, true}) {
+        if (cut) world.cut();
+        auto old = core.store->get({Kind::allocation, "default", "till-a"})->uid;
+        // Both in one batch: the old one is gone, another has its name.
+        erase(core, {Kind::allocation, "default", "till-a"});
+        write_allocation("till-a", "till-2");
+        world.heal();
+        world.pass(60s);
+        auto held = site.store->get({Kind::allocation, "default", "till-a"});
+        ASSERT_TRUE(held);
+        EXPECT_NE(held->uid, old);
+        EXPECT_EQ(held->uid, core.store->get({Kind::allocation, "default", "till-a"})->uid);
+        EXPECT_TRUE(in_touch());
+    }
+}
+
 TEST_F(CellTest, EitherSideMayCrash) {
     boot();
     write_site();

@@ -348,6 +348,18 @@ TEST_F(OneCell, StoppedKeepsTheObjectsAndDeletedLeavesNothing) {
     EXPECT_TRUE(store->notes("handle").empty());
 }
 
+TEST_F(OneCell, AnImageThatWentWhileItWasStoppedIsFetchedAgain) {
+    push("pos", "1", "sha256:aa");
+    images->drop_unused = true;
+    apply(till());
+    change_till([](model::App& one) { one.mutable_spec()->set_state("stopped"); });
+    EXPECT_FALSE(images->here.contains("sha256:aa"));
+    change_till([](model::App& one) { one.mutable_spec()->set_state("running"); });
+    EXPECT_EQ(machine.running().size(), 1u);
+    EXPECT_TRUE(images->here.contains("sha256:aa"));
+    EXPECT_EQ(images->fetched, 2u);
+}
+
 TEST_F(OneCell, SecretsArePinnedRotatedAndSwept) {
     push("pos", "1", "sha256:aa");
     model::Secret secret;

@@ -79,7 +79,12 @@ void NodeLoop::turn() {
         if (one.plan.running && !one.digest().empty()) images.insert(one.digest());
     for (const auto& [uid, run] : runs_)
         if (run.presence == plan::Presence::running && !run.note.digest.empty()) images.insert(run.note.digest);
-    if (images != kept_images_ || !images_told_) options_.images->keep(images);
+    if (images != kept_images_ || !images_told_) {
+        options_.images->keep(images);
+        // What may be dropped from now on is asked for again before a start.
+        for (auto& [uid, run] : runs_)
+            if (!images.contains(run.image_ready)) run.image_ready.clear();
+    }
     kept_images_ = std::move(images);
     images_told_ = true;
 

@@ -55,7 +55,7 @@ Process::Process(Fleet& fleet, Computer& computer)
     if (is_site) site::add_loops(*cell_, {.name = computer.name, .own_node = computer.has_node ? computer.name : "", .version = std::string(version), .api = {}});
     if (computer.has_node) {
         witness_ = std::make_unique<NodeWitness>(fleet, computer);
-        runtime_ = std::make_unique<WitnessedRuntime>(computer.machine, *witness_, computer.faults);
+        runtime_ = std::make_unique<WitnessedRuntime>(computer.machine, computer.images, *witness_, computer.faults);
         network_ = std::make_unique<drivers::fake::FakeNetwork>(computer.machine);
         images_ = std::make_unique<SimImages>(fleet, computer);
         prober_ = std::make_unique<SimProber>(fleet, computer);

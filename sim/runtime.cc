@@ -25,6 +25,7 @@ Result<std::vector<drivers::Found>> WitnessedRuntime::adopt(std::span<const Hand
 }
 
 Result<Handle> WitnessedRuntime::start(const drivers::InstanceSpec& spec) {
+    if (!images_.contains(spec.image)) return fail(Code::not_found, "image " + spec.image + " is not on this machine");
     auto handle = inner_.start(spec);
     witness_.touched();
     return handle;

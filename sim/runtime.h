@@ -3,6 +3,7 @@
 #include "drivers/fake/fake.h"
 
 #include <functional>
+#include <set>
 #include <string>
 
 namespace skerry::sim {
@@ -27,8 +28,8 @@ struct RuntimeFaults {
 /// A fake machine's runtime under the eyes of the checks.
 class WitnessedRuntime final : public drivers::Driver {
 public:
-    WitnessedRuntime(drivers::fake::FakeMachine& machine, RuntimeWitness& witness, const RuntimeFaults& faults)
-        : machine_(machine), inner_(machine), witness_(witness), faults_(faults) {}
+    WitnessedRuntime(drivers::fake::FakeMachine& machine, const std::set<std::string>& images, RuntimeWitness& witness, const RuntimeFaults& faults)
+        : machine_(machine), images_(images), inner_(machine), witness_(witness), faults_(faults) {}
 
     std::string_view name() const override { return inner_.name(); }
     drivers::Abilities abilities() const override { return inner_.abilities(); }
@@ -49,6 +50,7 @@ private:
     bool runs(const drivers::InstanceName&) const;
 
     drivers::fake::FakeMachine& machine_;
+    const std::set<std::string>& images_; ///< whose bytes are on the computer
     drivers::fake::FakeDriver inner_;
     RuntimeWitness& witness_;
     const RuntimeFaults& faults_;

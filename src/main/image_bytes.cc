@@ -397,9 +397,15 @@ void ImageBytes::serve(std::shared_ptr<link::Stream> stream) {
         if (!request) return out->stream->reset(request.error().message);
         auto here = depot_.has(request->digest);
         if ((here && *here) || !tunnel_.has_parent()) return answer(*request);
-        // A site fetches for its nodes, whole blobs, once.
-        want(request->digest.text(), {{.digest = request->digest}},
-             [answer, request = *request](Result<void>) { answer(request); });
+        // A site fetches for its nodes, whole blobs, once; and from where it stopped, though a node may ask before the site
+        // itself does.
+        auto have = std::make_shared<std::uint64_t>(0);
+        env_.workers.run(
+            lane, [this, digest = request->digest, have] { *have = depot_.have(digest).value_or(0); },
+            [this, answer, request = *request, have] {
+                want(request.digest.text(), {{.digest = request.digest, .have = *have}},
+                     [answer, request](Result<void>) { answer(request); });
+            });
     });
 }
 

@@ -6,7 +6,8 @@
 namespace skerry::sim {
 
 std::string_view name(What what) {
-    constexpr std::string_view names[] = {"timer", "post", "job", "landing", "message", "wire", "dial", "image", "process", "weather", "operate", "check"};
+    constexpr std::string_view names[] = {"timer", "post",  "job",     "landing", "message", "wire",
+                                          "dial",  "image", "process", "weather", "operate", "check"};
     return names[static_cast<std::size_t>(what)];
 }
 
@@ -79,7 +80,8 @@ bool Agenda::step(Duration limit) {
         Event& event = events_[due.slot];
         now_ = due.when;
         Past past{now_, event.what, event.cell, event.detail};
-        for (std::uint64_t part : {static_cast<std::uint64_t>(past.when.count()), std::uint64_t{past.cell} << 8 | static_cast<std::uint64_t>(past.what), past.detail}) {
+        for (std::uint64_t part : {static_cast<std::uint64_t>(past.when.count()),
+                                   std::uint64_t{past.cell} << 8 | static_cast<std::uint64_t>(past.what), past.detail}) {
             hash_ = (hash_ ^ part) * 0x9e3779b97f4a7c15ULL;
             hash_ ^= hash_ >> 29;
         }
@@ -94,7 +96,8 @@ bool Agenda::step(Duration limit) {
 
 std::vector<Agenda::Past> Agenda::past() const {
     std::vector<Past> list;
-    for (std::uint64_t n = delivered_ > remembered ? delivered_ - remembered : 0; n < delivered_; ++n) list.push_back(past_[n % remembered]);
+    for (std::uint64_t n = delivered_ > remembered ? delivered_ - remembered : 0; n < delivered_; ++n)
+        list.push_back(past_[n % remembered]);
     return list;
 }
 

@@ -19,8 +19,8 @@ std::string_view name(What);
 /// Number of a computer; 0 is the world itself, which never dies.
 using Cell = std::uint32_t;
 
-/// Virtual time, and everything that is going to happen, in one order: by time, then by when it was asked for. Nothing else orders a run,
-/// so a run is a function of its seed.
+/// Virtual time, and everything that is going to happen, in one order: by time, then by when it was asked for. Nothing else
+/// orders a run, so a run is a function of its seed.
 class Agenda {
 public:
     using Call = std::function<void()>;
@@ -32,7 +32,9 @@ public:
     /// Since the beginning of the world.
     Duration now() const { return now_; }
     /// `detail` says more of the event, for the hash and for people (bytes of a message).
-    void at(Duration when, What what, Cell cell, Bound bound, Call call, std::uint64_t detail = 0) { put(when, what, cell, bound, std::move(call), detail); }
+    void at(Duration when, What what, Cell cell, Bound bound, Call call, std::uint64_t detail = 0) {
+        put(when, what, cell, bound, std::move(call), detail);
+    }
     /// Does not happen once the token is destroyed. The agenda must outlive the token.
     [[nodiscard]] std::unique_ptr<env::Timer> cancellable(Duration when, What, Cell, Bound, Call);
 

@@ -1,10 +1,10 @@
 #include "sim/checks.h"
 
-#include "sim/fleet.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/instance.pb.h"
 #include "model/revision.pb.h"
+#include "sim/fleet.h"
 
 #include <algorithm>
 
@@ -31,18 +31,20 @@ bool runs(const Computer& computer, const drivers::InstanceName& name) {
 } // namespace
 
 const std::vector<std::string_view>& Checks::names() {
-    static const std::vector<std::string_view> list = {"acked-never-lost",        "generations-never-back", "restart-only-for-cause",
-                                                       "no-restart-on-heal",      "no-needless-replacement", "cut-site-keeps-running",
-                                                       "boots-without-parent",    "capacity-kept",          "converged",
-                                                       "queues-bounded"};
+    static const std::vector<std::string_view> list = {
+        "acked-never-lost",     "generations-never-back",  "restart-only-for-cause",
+        "no-restart-on-heal",   "no-needless-replacement", "cut-site-keeps-running",
+        "boots-without-parent", "capacity-kept",           "converged",
+        "queues-bounded"};
     return list;
 }
 
 void Checks::generation(Computer& computer, const store::Object& object) {
     auto& highest = generations_[{computer.cell, object.uid}];
     if (object.generation < highest)
-        fleet_.violate("generations-never-back", computer.name + " holds generation " + std::to_string(object.generation) + " of " + object.key.text() +
-                                                     ", and held " + std::to_string(highest) + " before");
+        fleet_.violate("generations-never-back", computer.name + " holds generation " + std::to_string(object.generation) +
+                                                     " of " + object.key.text() + ", and held " + std::to_string(highest) +
+                                                     " before");
     highest = object.generation;
 }
 
@@ -56,7 +58,8 @@ void Checks::opened(Computer& computer) {
 
 void Checks::changed(Computer& computer, const store::Change& change) {
     if (change.after) return generation(computer, *change.after);
-    if (change.before && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site) replaced(computer, *change.before);
+    if (change.before && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
+        replaced(computer, *change.before);
 }
 
 /// A site takes an instance away: only if the wish is gone, or enough others are there.
@@ -70,8 +73,9 @@ void Checks::replaced(Computer& site, const store::Object& object) {
     for (const auto& other : store.list(Kind::instance))
         others += store::as<model::Instance>(*other).spec().allocation_uid() == instance.allocation_uid();
     if (others < store::as<model::Allocation>(*allocation).spec().replicas())
-        fleet_.violate("no-needless-replacement", site.name + " took " + object.key.text() + " away, and has " + std::to_string(others) + " others where " +
-                                                      std::to_string(store::as<model::Allocation>(*allocation).spec().replicas()) + " are wanted");
+        fleet_.violate("no-needless-replacement",
+                       site.name + " took " + object.key.text() + " away, and has " + std::to_string(others) + " others where " +
+                           std::to_string(store::as<model::Allocation>(*allocation).spec().replicas()) + " are wanted");
 }
 
 void Checks::acknowledged_is_there() {
@@ -83,7 +87,8 @@ void Checks::acknowledged_is_there() {
         if (!object) return fleet_.violate("acked-never-lost", what + "is not in the core's store");
         if (object->uid.text() != written.uid) return fleet_.violate("acked-never-lost", what + "has another uid now");
         if (object->generation < written.generation || store::as<model::App>(*object).spec().SerializeAsString() != written.spec)
-            return fleet_.violate("acked-never-lost", what + "stands in generation " + std::to_string(object->generation) + " with another spec");
+            return fleet_.violate("acked-never-lost",
+                                  what + "stands in generation " + std::to_string(object->generation) + " with another spec");
     }
 }
 
@@ -105,8 +110,8 @@ void Checks::cut_sites_run() {
             Computer& where = fleet_.computer(kept.cell);
             auto object = instance_of(store, kept.name);
             // Taken away by the site for a reason that other checks look at, or hit by weather of its own.
-            bool excused = !object || store::as<model::Instance>(*object).spec().state() != "running" || !is_well(where, fleet_.now()) ||
-                           where.sick.contains(kept.name);
+            bool excused = !object || store::as<model::Instance>(*object).spec().state() != "running" ||
+                           !is_well(where, fleet_.now()) || where.sick.contains(kept.name);
             if (excused || runs(where, kept.name)) {
                 kept.missing.reset();
                 continue;
@@ -134,7 +139,8 @@ void Checks::boots_alone() {
         Cell site = computer.role == env::Peer::Role::node ? computer.parent : computer.cell;
         Boot& boot = at->second;
         bool disturbed = !fleet_.network().is_cut(site) || computer.machine.behaviour.chance ||
-                         (boot.started && (computer.disturbed > *boot.started || fleet_.computer(site).disturbed > *boot.started || !fleet_.computer(site).process));
+                         (boot.started && (computer.disturbed > *boot.started ||
+                                           fleet_.computer(site).disturbed > *boot.started || !fleet_.computer(site).process));
         if (disturbed) {
             at = boots_.erase(at);
             continue;
@@ -146,10 +152,13 @@ void Checks::boots_alone() {
         const auto& store = fleet_.computer(site).process->store();
         for (const auto& name : boot.ran) {
             auto object = instance_of(store, name);
-            if (!object || store::as<model::Instance>(*object).spec().state() != "running" || computer.sick.contains(name)) continue;
+            if (!object || store::as<model::Instance>(*object).spec().state() != "running" || computer.sick.contains(name))
+                continue;
             if (!runs(computer, name))
-                fleet_.violate("boots-without-parent", object->key.text() + " ran on " + computer.name + " before it restarted while cut off, and does not run " +
-                                                           text(boot_limit) + " after: " + store::as<model::Instance>(*object).status().message());
+                fleet_.violate("boots-without-parent", object->key.text() + " ran on " + computer.name +
+                                                           " before it restarted while cut off, and does not run " +
+                                                           text(boot_limit) +
+                                                           " after: " + store::as<model::Instance>(*object).status().message());
         }
         at = boots_.erase(at);
     }
@@ -174,14 +183,16 @@ void Checks::capacity(Computer& site) {
             use.memory += parse_bytes(closed.component().resources().memory()).value_or(Bytes{}).count;
             for (const auto& port : closed.component().ports())
                 if (port.has_publish() && !use.ports.insert(port.publish()).second)
-                    fleet_.violate("capacity-kept", "port " + std::to_string(port.publish()) + " is to be published twice on node " + spec.node());
+                    fleet_.violate("capacity-kept",
+                                   "port " + std::to_string(port.publish()) + " is to be published twice on node " + spec.node());
         }
     }
     for (const auto& [name, use] : uses) {
         Computer* node = fleet_.find(name);
         if (node && (use.cpu > node->capacity.cpu.count || use.memory > node->capacity.memory.count))
-            fleet_.violate("capacity-kept", "node " + name + " has " + text(node->capacity.cpu) + " processors and " + text(node->capacity.memory) + ", and is given " +
-                                                text(MilliCpu{use.cpu}) + " and " + text(Bytes{use.memory}));
+            fleet_.violate("capacity-kept", "node " + name + " has " + text(node->capacity.cpu) + " processors and " +
+                                                text(node->capacity.memory) + ", and is given " + text(MilliCpu{use.cpu}) +
+                                                " and " + text(Bytes{use.memory}));
     }
 }
 
@@ -189,18 +200,23 @@ void Checks::queues() {
     constexpr std::size_t most_jobs = 128, most_events = 1'000, most_bytes = 4 << 20;
     for (const auto& computer : fleet_.computers()) {
         if (!computer || !computer->process) continue;
-        std::size_t objects = computer->process->store().count(Kind::instance) + computer->process->store().count(Kind::app) + computer->process->store().count(Kind::site);
+        std::size_t objects = computer->process->store().count(Kind::instance) + computer->process->store().count(Kind::app) +
+                              computer->process->store().count(Kind::site);
         std::size_t timers = 200 + 20 * objects;
         if (computer->process->jobs() > most_jobs + objects)
-            fleet_.violate("queues-bounded", computer->name + ": " + std::to_string(computer->process->jobs()) + " jobs wait for workers");
+            fleet_.violate("queues-bounded",
+                           computer->name + ": " + std::to_string(computer->process->jobs()) + " jobs wait for workers");
         if (fleet_.agenda().waiting(computer->cell) > timers)
-            fleet_.violate("queues-bounded", computer->name + ": " + std::to_string(fleet_.agenda().waiting(computer->cell)) + " timers and calls wait");
+            fleet_.violate("queues-bounded", computer->name + ": " + std::to_string(fleet_.agenda().waiting(computer->cell)) +
+                                                 " timers and calls wait");
         std::size_t cells = 1 + fleet_.computers().size();
         if (computer->process->store().count(Kind::event) > most_events * cells)
-            fleet_.violate("queues-bounded", computer->name + " keeps " + std::to_string(computer->process->store().count(Kind::event)) + " Events");
+            fleet_.violate("queues-bounded", computer->name + " keeps " +
+                                                 std::to_string(computer->process->store().count(Kind::event)) + " Events");
     }
     if (fleet_.network().deepest() > most_bytes)
-        fleet_.violate("queues-bounded", std::to_string(fleet_.network().deepest()) + " bytes waited in one direction of one connection");
+        fleet_.violate("queues-bounded",
+                       std::to_string(fleet_.network().deepest()) + " bytes waited in one direction of one connection");
 }
 
 void Checks::audit() {

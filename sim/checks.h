@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/computer.h"
 #include "drivers/driver.h"
+#include "sim/computer.h"
 #include "store/store.h"
 
 #include <map>
@@ -15,8 +15,8 @@ namespace skerry::sim {
 
 class Fleet;
 
-/// What must hold at every moment. Each has a name, and a planted bug of the same name that proves it can fail. Those on restarts are in
-/// `ledger.h`, `converged` in `convergence.h`.
+/// What must hold at every moment. Each has a name, and a planted bug of the same name that proves it can fail. Those on restarts
+/// are in `ledger.h`, `converged` in `convergence.h`.
 class Checks {
 public:
     explicit Checks(Fleet& fleet) : fleet_(fleet) {}

@@ -6,8 +6,8 @@
 
 namespace skerry::sim {
 
-/// The clocks of one computer. Boot-time runs a little fast or slow, as quartz does, and starts afresh at each boot; the wall clock may be
-/// wrong by years after a boot.
+/// The clocks of one computer. Boot-time runs a little fast or slow, as quartz does, and starts afresh at each boot; the wall
+/// clock may be wrong by years after a boot.
 class ComputerClock final : public env::Clock {
 public:
     ComputerClock(const Agenda& agenda, std::int64_t drift_ppm) : agenda_(agenda), drift_(drift_ppm) {}

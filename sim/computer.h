@@ -1,10 +1,10 @@
 #pragma once
 
+#include "env/seeded_chance.h"
+#include "node/node.h"
 #include "sim/clock.h"
 #include "sim/disk.h"
-#include "env/seeded_chance.h"
 #include "sim/network.h"
-#include "node/node.h"
 #include "sim/runtime.h"
 
 #include <functional>
@@ -18,8 +18,8 @@ namespace skerry::sim {
 
 class Process;
 
-/// One computer of the fleet: what outlives the process on it (disk, image bytes) and what outlives the process but not a reboot (what runs
-/// there).
+/// One computer of the fleet: what outlives the process on it (disk, image bytes) and what outlives the process but not a reboot
+/// (what runs there).
 struct Computer {
     Computer(const Agenda& agenda, std::uint64_t seed);
     ~Computer();
@@ -27,10 +27,10 @@ struct Computer {
     Cell cell = 0;
     env::Peer::Role role = env::Peer::Role::site;
     std::string name;
-    std::string site;       ///< where it stands; empty for the core
-    Cell parent = 0;        ///< whom it dials; 0: nobody
-    bool has_node = false;  ///< runs instances
-    bool joined = false;    ///< its parent has made its object
+    std::string site;      ///< where it stands; empty for the core
+    Cell parent = 0;       ///< whom it dials; 0: nobody
+    bool has_node = false; ///< runs instances
+    bool joined = false;   ///< its parent has made its object
     bool powered = true;
     node::Machine capacity; ///< what it really has
     node::Machine claims;   ///< what it says it has: the same, but for a planted bug

@@ -1,11 +1,11 @@
 #include "sim/convergence.h"
 
-#include "sim/fleet.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
 #include "model/instance.pb.h"
 #include "model/site.pb.h"
+#include "sim/fleet.h"
 
 #include <algorithm>
 #include <map>
@@ -26,24 +26,32 @@ std::string wishes_differ(Fleet& fleet, const Computer& child) {
     // Desired: allocations of a site, instances of a node.
     Kind kind = is_site ? Kind::allocation : Kind::instance;
     auto is_for = [&](const store::Object& object) {
-        return is_site ? store::as<model::Allocation>(object).spec().site() == child.name : store::as<model::Instance>(object).spec().node() == child.name;
+        return is_site ? store::as<model::Allocation>(object).spec().site() == child.name
+                       : store::as<model::Instance>(object).spec().node() == child.name;
     };
     std::size_t given = 0;
     for (const auto& object : above.list(kind)) {
         if (!is_for(*object)) continue;
         ++given;
         auto held = below.get(object->key);
-        if (!held || held->uid != object->uid || !held->wish.bytes || *held->wish.bytes != *object->wish.bytes) return child.name + " does not hold " + object->key.text() + " as its parent has it";
+        if (!held || held->uid != object->uid || !held->wish.bytes || *held->wish.bytes != *object->wish.bytes)
+            return child.name + " does not hold " + object->key.text() + " as its parent has it";
     }
-    if (below.count(kind) != given) return child.name + " holds " + std::to_string(below.count(kind)) + " objects of kind " + std::string(model::name(kind)) + ", its parent gave " + std::to_string(given);
+    if (below.count(kind) != given)
+        return child.name + " holds " + std::to_string(below.count(kind)) + " objects of kind " + std::string(model::name(kind)) +
+               ", its parent gave " + std::to_string(given);
     if (!is_site) return {};
     std::size_t own = 0;
     for (const auto& object : above.list(Kind::instance)) own += store::as<model::Instance>(*object).spec().site() == child.name;
-    if (own != below.count(Kind::instance)) return "the core knows of " + std::to_string(own) + " instances at " + child.name + ", which has " + std::to_string(below.count(Kind::instance));
+    if (own != below.count(Kind::instance))
+        return "the core knows of " + std::to_string(own) + " instances at " + child.name + ", which has " +
+               std::to_string(below.count(Kind::instance));
     for (const auto& object : below.list(Kind::instance)) {
         auto known = above.get(object->key);
-        if (!known || !known->wish.bytes || *known->wish.bytes != *object->wish.bytes) return "the core does not hold " + object->key.text() + " as " + child.name + " has it";
-        if (!known->found.bytes || !object->found.bytes || *known->found.bytes != *object->found.bytes) return "the core does not know the newest status of " + object->key.text();
+        if (!known || !known->wish.bytes || *known->wish.bytes != *object->wish.bytes)
+            return "the core does not hold " + object->key.text() + " as " + child.name + " has it";
+        if (!known->found.bytes || !object->found.bytes || *known->found.bytes != *object->found.bytes)
+            return "the core does not know the newest status of " + object->key.text();
     }
     return {};
 }
@@ -72,7 +80,8 @@ std::string app_differs(Fleet& fleet, const AppWish& wish, std::map<std::string,
     std::size_t wanted = wish.each ? matching * wish.replicas : matching == 0 ? 0 : wish.replicas;
     auto& found = instances[wish.name];
     std::string of = " of " + wish.name;
-    if (found.size() != wanted) return std::to_string(found.size()) + " instances" + of + ", " + std::to_string(wanted) + " wanted";
+    if (found.size() != wanted)
+        return std::to_string(found.size()) + " instances" + of + ", " + std::to_string(wanted) + " wanted";
     std::size_t running = 0;
     for (const auto& one : found) {
         const auto& instance = store::as<model::Instance>(*one);
@@ -83,20 +92,32 @@ std::string app_differs(Fleet& fleet, const AppWish& wish, std::map<std::string,
         bool runs = process != processes.end() && process->second.phase == drivers::Phase::running;
         if (!wish.running) {
             if (process != processes.end()) return "instance " + one->key.name + " is to be stopped and is on its node";
-            if (instance.status().phase() != "Stopped") return "instance " + one->key.name + " is stopped, and the core has it as " + instance.status().phase();
+            if (instance.status().phase() != "Stopped")
+                return "instance " + one->key.name + " is stopped, and the core has it as " + instance.status().phase();
             continue;
         }
-        if (!runs) return "instance " + one->key.name + " does not run on " + node->name + ": " + instance.status().phase() + " " + instance.status().message();
+        if (!runs)
+            return "instance " + one->key.name + " does not run on " + node->name + ": " + instance.status().phase() + " " +
+                   instance.status().message();
         ++running;
         const auto& spec = process->second.spec;
-        if (spec.args != std::vector<std::string>{"--marker=" + std::to_string(wish.marker)}) return "instance " + one->key.name + " runs with " + (spec.args.empty() ? "no arguments" : spec.args[0]) + ", wanted is " + std::to_string(wish.marker);
-        if (!instance.status().ready() || instance.status().phase() != "Running") return "instance " + one->key.name + " runs, and the core has it as " + instance.status().phase();
-        if (instance.status().revision() != app.status().revision()) return "instance " + one->key.name + " runs revision " + instance.status().revision() + ", not " + app.status().revision();
-        if (wish.each && instance.spec().site() != node->site) return "instance " + one->key.name + " is on a node of another site";
+        if (spec.args != std::vector<std::string>{"--marker=" + std::to_string(wish.marker)})
+            return "instance " + one->key.name + " runs with " + (spec.args.empty() ? "no arguments" : spec.args[0]) +
+                   ", wanted is " + std::to_string(wish.marker);
+        if (!instance.status().ready() || instance.status().phase() != "Running")
+            return "instance " + one->key.name + " runs, and the core has it as " + instance.status().phase();
+        if (instance.status().revision() != app.status().revision())
+            return "instance " + one->key.name + " runs revision " + instance.status().revision() + ", not " +
+                   app.status().revision();
+        if (wish.each && instance.spec().site() != node->site)
+            return "instance " + one->key.name + " is on a node of another site";
     }
     if (app.status().observed_generation() != object->generation) return "the status" + of + " is of an older generation";
-    if (wish.running && app.status().ready_replicas() != running) return "the status" + of + " has " + std::to_string(app.status().ready_replicas()) + " ready, " + std::to_string(running) + " run";
-    if (wish.running && running > 0 && !model::holds(app.status().conditions(), "Available")) return "app " + wish.name + " runs and is not Available";
+    if (wish.running && app.status().ready_replicas() != running)
+        return "the status" + of + " has " + std::to_string(app.status().ready_replicas()) + " ready, " +
+               std::to_string(running) + " run";
+    if (wish.running && running > 0 && !model::holds(app.status().conditions(), "Available"))
+        return "app " + wish.name + " runs and is not Available";
     return {};
 }
 
@@ -122,7 +143,8 @@ std::string why_not_converged(Fleet& fleet) {
     for (const auto& [name, wish] : fleet.operators().wishes())
         if (auto why = app_differs(fleet, wish, instances); !why.empty()) return why;
     for (const auto& [name, list] : instances)
-        if (!list.empty() && !fleet.operators().wishes().contains(name)) return "an instance of " + name + " is left, which is deleted";
+        if (!list.empty() && !fleet.operators().wishes().contains(name))
+            return "an instance of " + name + " is left, which is deleted";
     for (const auto& facts : {Kind::allocation, Kind::revision})
         for (const auto& object : store.list(facts)) {
             std::string app = object->key.name.substr(0, object->key.name.find('.'));
@@ -131,7 +153,8 @@ std::string why_not_converged(Fleet& fleet) {
     for (const auto& computer : fleet.computers()) {
         if (!computer || !computer->has_node) continue;
         for (const auto& [name, process] : computer->machine.processes())
-            if (!on_node[computer->name].contains(name)) return "a process is left on " + computer->name + ": " + process.spec.title;
+            if (!on_node[computer->name].contains(name))
+                return "a process is left on " + computer->name + ": " + process.spec.title;
         for (const auto& [name, connection] : computer->machine.connections())
             if (!on_node[computer->name].contains(name)) return "a connection is left on " + computer->name;
         for (const auto& [name, bytes] : computer->process->store().notes("handle"))

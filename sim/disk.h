@@ -8,8 +8,8 @@
 
 namespace skerry::sim {
 
-/// The rows of one computer as its store uses them. Honest, or with a planted bug: a cache that says "durable" and forgets the last writes
-/// when the process dies.
+/// The rows of one computer as its store uses them. Honest, or with a planted bug: a cache that says "durable" and forgets the
+/// last writes when the process dies.
 class Disk {
 public:
     explicit Disk(const Agenda& agenda) : agenda_(agenda) {}

@@ -10,7 +10,8 @@ namespace skerry::sim {
 
 using Role = env::Peer::Role;
 
-Fleet::Fleet(std::uint64_t seed) : chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this), operators_(*this, chance_.bits()) {
+Fleet::Fleet(std::uint64_t seed)
+    : chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this), operators_(*this, chance_.bits()) {
     computers_.push_back(nullptr);
     shapes_.emplace_back();
     add(Role::core, "core", 0, chance_.bits());
@@ -35,18 +36,26 @@ Cell Fleet::add(Role role, const std::string& name, Cell parent, std::uint64_t s
     Computer& computer = *made;
     computers_.push_back(std::move(made));
     shapes_.emplace_back();
-    network_.add(cell, {.powered = [&computer] { return computer.powered; },
-                        .peer = [&computer] { return computer.process && computer.process->works() ? computer.process->peer() : env::Peer{}; },
-                        .accept = [&computer](std::unique_ptr<env::Wire> wire) {
-                            if (computer.process && computer.process->works()) computer.process->cell().accept(std::move(wire));
-                        }});
+    network_.add(
+        cell,
+        {.powered = [&computer] { return computer.powered; },
+         .peer = [&computer] { return computer.process && computer.process->works() ? computer.process->peer() : env::Peer{}; },
+         .accept =
+             [&computer](std::unique_ptr<env::Wire> wire) {
+                 if (computer.process && computer.process->works()) computer.process->cell().accept(std::move(wire));
+             }});
     return cell;
 }
 
 Cell Fleet::add_site(const SiteShape& shape) {
     auto furnish = [&](Cell cell) {
         Computer& one = *computers_[cell];
-        one.capacity = {.cpu = shape.cpu, .memory = shape.memory, .addresses = {"192.0.2." + std::to_string(cell % 250 + 1)}, .os = "linux", .kernel = "6", .architecture = "amd64"};
+        one.capacity = {.cpu = shape.cpu,
+                        .memory = shape.memory,
+                        .addresses = {"192.0.2." + std::to_string(cell % 250 + 1)},
+                        .os = "linux",
+                        .kernel = "6",
+                        .architecture = "amd64"};
         one.claims = one.capacity;
     };
     Cell site = add(Role::site, shape.name, 1, chance_.bits());
@@ -63,7 +72,12 @@ Cell Fleet::add_site(const SiteShape& shape) {
 
 fleet::SiteWish Fleet::wish_of(Cell site) const {
     const SiteShape& shape = shapes_[site];
-    return {.name = shape.name, .labels = shape.labels, .values = {}, .parents = {"core"}, .jurisdiction = {}, .profile = shape.profile};
+    return {.name = shape.name,
+            .labels = shape.labels,
+            .values = {},
+            .parents = {"core"},
+            .jurisdiction = {},
+            .profile = shape.profile};
 }
 
 std::vector<Cell> Fleet::sites() const {
@@ -145,7 +159,8 @@ void Fleet::power_on(Cell cell) {
     if (one.powered) return;
     tell(one.name + " has power");
     one.powered = true;
-    one.clock.boot(chance_.id(), chance_.fraction() < 0.3 ? static_cast<std::int64_t>(chance_.bits() % 100'000'000) - 90'000'000 : 0);
+    one.clock.boot(chance_.id(),
+                   chance_.fraction() < 0.3 ? static_cast<std::int64_t>(chance_.bits() % 100'000'000) - 90'000'000 : 0);
     network_.power_back(cell);
     agenda_.at(now() + 5s, What::process, 0, Agenda::Bound::free, [this, cell] { start(cell); });
 }
@@ -193,7 +208,8 @@ void Fleet::audit() {
 
 void Fleet::pass(Duration duration) {
     Duration end = now() + duration;
-    while (!violated() && agenda_.step(end)) {}
+    while (!violated() && agenda_.step(end)) {
+    }
     if (!violated()) agenda_.pass_to(end);
 }
 

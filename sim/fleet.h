@@ -1,10 +1,10 @@
 #pragma once
 
+#include "env/seeded_chance.h"
+#include "fleet/fleet.h"
 #include "sim/agenda.h"
 #include "sim/checks.h"
 #include "sim/computer.h"
-#include "env/seeded_chance.h"
-#include "fleet/fleet.h"
 #include "sim/ledger.h"
 #include "sim/network.h"
 #include "sim/operators.h"
@@ -24,7 +24,7 @@ struct SiteShape {
     std::size_t more_nodes = 0;
     std::string profile = "dsl";
     PathOptions uplink;
-    MilliCpu cpu{4000};    ///< of each of its computers
+    MilliCpu cpu{4000}; ///< of each of its computers
     Bytes memory{4LL << 30};
 };
 
@@ -91,8 +91,8 @@ public:
 
     Duration audit_period = 1s;
     bool verbose = false;
-    bool cut_kills = false;        ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
-    bool heal_forgets = false;     ///< planted: after a heal the driver says that what runs is lost
+    bool cut_kills = false;    ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
+    bool heal_forgets = false; ///< planted: after a heal the driver says that what runs is lost
 
 private:
     Cell add(env::Peer::Role, const std::string& name, Cell parent, std::uint64_t seed);

@@ -12,7 +12,9 @@ constexpr std::int64_t bytes_per_second = 2 << 20;
 constexpr Duration slice = 1s;
 } // namespace
 
-std::int64_t SimImages::size_of(const std::string& digest) { return (1 + static_cast<std::int64_t>(keyed_digest(7, digest).low % 12)) << 20; }
+std::int64_t SimImages::size_of(const std::string& digest) {
+    return (1 + static_cast<std::int64_t>(keyed_digest(7, digest).low % 12)) << 20;
+}
 
 void SimImages::ensure(const std::string& digest, std::function<void(Result<void>)> done) {
     auto& agenda = fleet_.agenda();
@@ -51,7 +53,8 @@ std::string SimImages::progress(const std::string& digest) {
 void SimImages::keep(const std::set<std::string>& digests) {
     if (fleet_.has_children(computer_.cell)) return;
     std::erase_if(computer_.images, [&](const std::string& digest) { return !digests.contains(digest); });
-    std::erase_if(computer_.bytes_of, [&](const auto& entry) { return !digests.contains(entry.first) && !waiting_.contains(entry.first); });
+    std::erase_if(computer_.bytes_of,
+                  [&](const auto& entry) { return !digests.contains(entry.first) && !waiting_.contains(entry.first); });
 }
 
 } // namespace skerry::sim

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/computer.h"
 #include "node/images.h"
+#include "sim/computer.h"
 
 #include <functional>
 #include <map>
@@ -14,8 +14,8 @@ namespace skerry::sim {
 
 class Fleet;
 
-/// Bytes of images on one computer, fetched from the parent, which fetches from its own: at a rate, while the path carries, and going on where
-/// it stopped. The core has all bytes.
+/// Bytes of images on one computer, fetched from the parent, which fetches from its own: at a rate, while the path carries, and
+/// going on where it stopped. The core has all bytes.
 class SimImages final : public node::Images {
 public:
     SimImages(Fleet& fleet, Computer& computer) : fleet_(fleet), computer_(computer) {}

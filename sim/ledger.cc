@@ -1,9 +1,9 @@
 #include "sim/ledger.h"
 
-#include "sim/fleet.h"
 #include "model/instance.pb.h"
 #include "model/revision.pb.h"
 #include "node/note.h"
+#include "sim/fleet.h"
 
 namespace skerry::sim {
 

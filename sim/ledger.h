@@ -11,7 +11,8 @@ namespace skerry::sim {
 
 class Fleet;
 
-/// What every instance on every computer went through, and why: the ground under restart-only-for-cause and no-restart-on-heal (rule A6).
+/// What every instance on every computer went through, and why: the ground under restart-only-for-cause and no-restart-on-heal
+/// (rule A6).
 class Ledger {
 public:
     explicit Ledger(Fleet& fleet) : fleet_(fleet) {}

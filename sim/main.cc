@@ -23,7 +23,8 @@ struct Wishes {
     Size size;
 };
 
-constexpr std::string_view usage = "skerry-sim [--scenario NAME|all] [--seeds N] [--seed K] [--twice] [--plant NAME|all] [--sites N] [--hours H] [--list] [-v]\n";
+constexpr std::string_view usage = "skerry-sim [--scenario NAME|all] [--seeds N] [--seed K] [--twice] [--plant NAME|all] "
+                                   "[--sites N] [--hours H] [--list] [-v]\n";
 
 std::optional<Wishes> parse(int count, char** words) {
     Wishes wishes;
@@ -35,20 +36,31 @@ std::optional<Wishes> parse(int count, char** words) {
     };
     for (int n = 1; n < count; ++n) {
         std::string_view word = words[n];
-        if (word == "--twice") wishes.twice = true;
-        else if (word == "-v") wishes.verbose = true;
-        else if (word == "--list") wishes.list = true;
-        else if (n + 1 == count) return std::nullopt;
-        else if (word == "--scenario") wishes.scenario = words[++n];
-        else if (word == "--plant") wishes.plant = words[++n];
+        if (word == "--twice")
+            wishes.twice = true;
+        else if (word == "-v")
+            wishes.verbose = true;
+        else if (word == "--list")
+            wishes.list = true;
+        else if (n + 1 == count)
+            return std::nullopt;
+        else if (word == "--scenario")
+            wishes.scenario = words[++n];
+        else if (word == "--plant")
+            wishes.plant = words[++n];
         else {
             auto value = number(words[++n]);
             if (!value) return std::nullopt;
-            if (word == "--seeds") wishes.seeds = *value;
-            else if (word == "--seed") wishes.first = *value, wishes.seeds = 1;
-            else if (word == "--sites") wishes.size.sites = *value;
-            else if (word == "--hours") wishes.size.lasts = static_cast<std::int64_t>(*value) * 1h;
-            else return std::nullopt;
+            if (word == "--seeds")
+                wishes.seeds = *value;
+            else if (word == "--seed")
+                wishes.first = *value, wishes.seeds = 1;
+            else if (word == "--sites")
+                wishes.size.sites = *value;
+            else if (word == "--hours")
+                wishes.size.lasts = static_cast<std::int64_t>(*value) * 1h;
+            else
+                return std::nullopt;
         }
     }
     return wishes;
@@ -70,7 +82,8 @@ std::uint64_t play(const Wishes& wishes, const Scenario& scenario, const env::Cl
     std::uint64_t seeds = scenario.in_all ? wishes.seeds : 1;
     for (std::uint64_t seed = wishes.first; seed < wishes.first + seeds; ++seed) {
         auto once = [&] {
-            return run(seed, wishes.verbose, replay(wishes, scenario.name, seed), [&](Fleet& fleet) { scenario.play(fleet, wishes.size); });
+            return run(seed, wishes.verbose, replay(wishes, scenario.name, seed),
+                       [&](Fleet& fleet) { scenario.play(fleet, wishes.size); });
         };
         Outcome outcome = once();
         violations += outcome.violation.has_value();
@@ -81,13 +94,16 @@ std::uint64_t play(const Wishes& wishes, const Scenario& scenario, const env::Cl
         Outcome second = once();
         if (second.hash == outcome.hash && second.events == outcome.events) continue;
         ++violations;
-        std::fprintf(stderr, "seed %llu of %s is not repeatable: %llu events with hash %016llx, then %llu with %016llx\n", static_cast<unsigned long long>(seed),
-                     std::string(scenario.name).c_str(), static_cast<unsigned long long>(outcome.events), static_cast<unsigned long long>(outcome.hash),
+        std::fprintf(stderr, "seed %llu of %s is not repeatable: %llu events with hash %016llx, then %llu with %016llx\n",
+                     static_cast<unsigned long long>(seed), std::string(scenario.name).c_str(),
+                     static_cast<unsigned long long>(outcome.events), static_cast<unsigned long long>(outcome.hash),
                      static_cast<unsigned long long>(second.events), static_cast<unsigned long long>(second.hash));
     }
     double wall = static_cast<double>((clock.now() - began).count()) / 1e9;
-    std::printf("%-28s %4llu seeds%s  %10s virtual  %10llu events  %8.1f s  %llu violations\n", std::string(scenario.name).c_str(), static_cast<unsigned long long>(seeds),
-                wishes.twice ? " twice" : "", text(passed / 1s * 1s).c_str(), static_cast<unsigned long long>(events), wall, static_cast<unsigned long long>(violations));
+    std::printf("%-28s %4llu seeds%s  %10s virtual  %10llu events  %8.1f s  %llu violations\n",
+                std::string(scenario.name).c_str(), static_cast<unsigned long long>(seeds), wishes.twice ? " twice" : "",
+                text(passed / 1s * 1s).c_str(), static_cast<unsigned long long>(events), wall,
+                static_cast<unsigned long long>(violations));
     if (!scenario.in_all) std::printf("%.0f virtual seconds x cells per second\n", site_seconds / wall);
     std::fflush(stdout);
     return violations;
@@ -98,16 +114,21 @@ bool find(const Wishes& wishes, const Plant& plant) {
     std::string again = "skerry-sim --plant " + std::string(plant.check) + " --seed " + std::to_string(wishes.first) + " -v";
     Outcome outcome = run(wishes.first, wishes.verbose, again, plant.play, true);
     bool found = outcome.violation && outcome.violation->check == plant.check;
-    std::printf("%-28s %s: %s\n", std::string(plant.check).c_str(), found ? "fails as it should" : "NOT FOUND", std::string(plant.bug).c_str());
-    if (outcome.violation) std::printf("%-28s   %s%s\n", "", found ? "" : (outcome.violation->check + ": ").c_str(), outcome.violation->message.c_str());
+    std::printf("%-28s %s: %s\n", std::string(plant.check).c_str(), found ? "fails as it should" : "NOT FOUND",
+                std::string(plant.bug).c_str());
+    if (outcome.violation)
+        std::printf("%-28s   %s%s\n", "", found ? "" : (outcome.violation->check + ": ").c_str(),
+                    outcome.violation->message.c_str());
     std::fflush(stdout);
     return found;
 }
 
 int run_all(const Wishes& wishes) {
     if (wishes.list) {
-        for (const auto& one : scenarios()) std::printf("scenario %-28s %s\n", std::string(one.name).c_str(), std::string(one.about).c_str());
-        for (const auto& one : plants()) std::printf("check    %-28s planted bug: %s\n", std::string(one.check).c_str(), std::string(one.bug).c_str());
+        for (const auto& one : scenarios())
+            std::printf("scenario %-28s %s\n", std::string(one.name).c_str(), std::string(one.about).c_str());
+        for (const auto& one : plants())
+            std::printf("check    %-28s planted bug: %s\n", std::string(one.check).c_str(), std::string(one.bug).c_str());
         return 0;
     }
     if (wishes.plant == "all") {

@@ -116,7 +116,8 @@ void Network::send(const std::shared_ptr<Connection>& connection, int side, std:
     if (loses_above > 0 && side == 0 && connection->child == loses_of && message.size() > loses_above) return;
     Duration departs = agenda_.now();
     if (path.options.bytes_per_second > 0) {
-        departs = std::max(departs, path.free_at[side]) + Duration(static_cast<std::int64_t>(size) * 1'000'000'000 / path.options.bytes_per_second);
+        departs = std::max(departs, path.free_at[side]) +
+                  Duration(static_cast<std::int64_t>(size) * 1'000'000'000 / path.options.bytes_per_second);
         path.free_at[side] = departs;
         half.leaving.emplace_back(departs, size);
         half.leaving_bytes += size;
@@ -131,12 +132,14 @@ void Network::send(const std::shared_ptr<Connection>& connection, int side, std:
         }
     }
     Duration arrives = departs + path.options.delay + chance_.up_to(path.options.jitter);
-    for (int tries = 0; tries < 8 && path.options.loss > 0 && chance_.fraction() < path.options.loss; ++tries) arrives += 200ms * (1 << tries);
+    for (int tries = 0; tries < 8 && path.options.loss > 0 && chance_.fraction() < path.options.loss; ++tries)
+        arrives += 200ms * (1 << tries);
     arrives = std::max(arrives, half.last_arrival + 1ns);
     half.last_arrival = arrives;
     half.flying.push_back({std::move(message), last});
     Cell to = side == 0 ? path.parent : connection->child;
-    agenda_.at(arrives, What::message, to, Agenda::Bound::free, [this, connection, side] { arrive(connection, side); }, size);
+    agenda_.at(
+        arrives, What::message, to, Agenda::Bound::free, [this, connection, side] { arrive(connection, side); }, size);
 }
 
 void Network::arrive(const std::shared_ptr<Connection>& connection, int side) {
@@ -163,8 +166,10 @@ void Network::deliver(const std::shared_ptr<Connection>& connection, int side, s
         return;
     }
     to.traffic.received += message.size() + 29;
-    if (to.listener) to.listener->arrived(std::move(message));
-    else to.early.push_back(std::move(message));
+    if (to.listener)
+        to.listener->arrived(std::move(message));
+    else
+        to.early.push_back(std::move(message));
 }
 
 void Network::stall(const std::shared_ptr<Connection>& connection, int side) {
@@ -176,7 +181,8 @@ void Network::stall(const std::shared_ptr<Connection>& connection, int side) {
     Cell from = side == 0 ? connection->child : path.parent;
     agenda_.at(agenda_.now() + path.options.patience, What::wire, from, Agenda::Bound::free, [this, connection, side, stall] {
         auto& sender = connection->half[side];
-        if (sender.unacknowledged && sender.stall == stall) close(connection, side, "nothing was acknowledged for " + text(paths_[connection->child].options.patience));
+        if (sender.unacknowledged && sender.stall == stall)
+            close(connection, side, "nothing was acknowledged for " + text(paths_[connection->child].options.patience));
     });
 }
 
@@ -187,8 +193,10 @@ void Network::close(const std::shared_ptr<Connection>& connection, int side, con
     half.unacknowledged.reset();
     if (half.gone) return;
     half.gone = true;
-    if (auto* listener = std::exchange(half.listener, nullptr)) listener->closed(why);
-    else half.early.clear();
+    if (auto* listener = std::exchange(half.listener, nullptr))
+        listener->closed(why);
+    else
+        half.early.clear();
 }
 
 void Network::flush(const std::shared_ptr<Connection>& connection, int side) {
@@ -217,7 +225,8 @@ void Network::flush_later(Path& path) {
             // Retransmissions back off to the length of the silence.
             Duration wait = chance_.up_to(std::min<Duration>(agenda_.now() - *half.unacknowledged + 1s, 15s));
             Cell to = side == 0 ? path.parent : connection->child;
-            agenda_.at(agenda_.now() + wait, What::wire, to, Agenda::Bound::free, [this, connection, side] { flush(connection, side); });
+            agenda_.at(agenda_.now() + wait, What::wire, to, Agenda::Bound::free,
+                       [this, connection, side] { flush(connection, side); });
         }
     }
 }
@@ -245,7 +254,8 @@ void Network::power_back(Cell cell) {
         if (child == cell || paths_[child].parent == cell) flush_later(paths_[child]);
 }
 
-std::unique_ptr<env::Timer> Network::dial(Cell child, env::Channel channel, std::function<void(Result<std::unique_ptr<env::Wire>>)> then) {
+std::unique_ptr<env::Timer> Network::dial(Cell child, env::Channel channel,
+                                          std::function<void(Result<std::unique_ptr<env::Wire>>)> then) {
     struct Token final : env::Timer {
         std::shared_ptr<std::function<void(Result<std::unique_ptr<env::Wire>>)>> then;
         ~Token() override { *then = nullptr; }

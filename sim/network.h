@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/agenda.h"
 #include "env/seeded_chance.h"
+#include "sim/agenda.h"
 
 #include <cstdint>
 #include <deque>
@@ -14,11 +14,11 @@ namespace skerry::sim {
 
 /// What a path between a child and its parent does to messages. Its options are what `Wire` promises not to be better than.
 struct PathOptions {
-    Duration delay = 10ms;           ///< one way
-    Duration jitter = 5ms;           ///< up to this more, in order all the same
-    double loss = 0;                 ///< of a message: costs retransmissions, as TCP does
+    Duration delay = 10ms;             ///< one way
+    Duration jitter = 5ms;             ///< up to this more, in order all the same
+    double loss = 0;                   ///< of a message: costs retransmissions, as TCP does
     std::int64_t bytes_per_second = 0; ///< 0: no limit
-    Duration patience = 20s;         ///< unacknowledged for this long: the sender's end closes (TCP_USER_TIMEOUT)
+    Duration patience = 20s;           ///< unacknowledged for this long: the sender's end closes (TCP_USER_TIMEOUT)
     Duration dial_deadline = 10s;
 };
 
@@ -26,8 +26,9 @@ enum class Way : std::uint8_t { up, down };
 
 /// Ordered connections between computers over paths that delay, lose, and are cut in one direction or both.
 ///
-/// A cut swallows: nothing arrives, nobody is told. What was sent waits and is retransmitted after a heal, or its sender's end closes
-/// after `patience`; the other end learns of that when it sends. A computer without power is a cut that never heals for connections it had.
+/// A cut swallows: nothing arrives, nobody is told. What was sent waits and is retransmitted after a heal, or its sender's end
+/// closes after `patience`; the other end learns of that when it sends. A computer without power is a cut that never heals for
+/// connections it had.
 class Network {
 public:
     struct Host {
@@ -53,7 +54,8 @@ public:
     void power_lost(Cell);
     void power_back(Cell);
 
-    [[nodiscard]] std::unique_ptr<env::Timer> dial(Cell child, env::Channel, std::function<void(Result<std::unique_ptr<env::Wire>>)>);
+    [[nodiscard]] std::unique_ptr<env::Timer> dial(Cell child, env::Channel,
+                                                   std::function<void(Result<std::unique_ptr<env::Wire>>)>);
 
     /// Most bytes that ever waited in one direction of one connection.
     std::size_t deepest() const { return deepest_; }

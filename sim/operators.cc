@@ -1,7 +1,7 @@
 #include "sim/operators.h"
 
-#include "sim/fleet.h"
 #include "model/image.pb.h"
+#include "sim/fleet.h"
 
 #include <utility>
 
@@ -71,10 +71,13 @@ void Operators::push_image() {
         line.set_name(std::to_string(tag));
         line.set_digest(digest(tag));
     }
-    core.process->cell().admission().create(people(), Kind::image, std::move(image), {}, [this](std::expected<cell::Admitted, cell::Refusal> answer) {
-        if (answer || answer.error().error.code == Code::exists) image_there_ = true;
-        else fleet_.tell("the image is refused: " + answer.error().error.message);
-    });
+    core.process->cell().admission().create(people(), Kind::image, std::move(image), {},
+                                            [this](std::expected<cell::Admitted, cell::Refusal> answer) {
+                                                if (answer || answer.error().error.code == Code::exists)
+                                                    image_there_ = true;
+                                                else
+                                                    fleet_.tell("the image is refused: " + answer.error().error.message);
+                                            });
 }
 
 void Operators::apply(const AppWish& wish) {
@@ -114,8 +117,10 @@ void Operators::write(const std::string& name, std::uint64_t ticket) {
     };
     auto& cell = core.process->cell();
     auto app = app_of(wishes_.at(name));
-    if (cell.store().get(key_of(name))) cell.admission().update(people(), Kind::app, std::move(app), {}, answer);
-    else cell.admission().create(people(), Kind::app, std::move(app), {}, answer);
+    if (cell.store().get(key_of(name)))
+        cell.admission().update(people(), Kind::app, std::move(app), {}, answer);
+    else
+        cell.admission().create(people(), Kind::app, std::move(app), {}, answer);
 }
 
 void Operators::erase(const std::string& name, std::uint64_t ticket) {
@@ -126,13 +131,14 @@ void Operators::erase(const std::string& name, std::uint64_t ticket) {
         if (at != busy_.end() && at->second == ticket) erase(name, ticket);
     });
     if (!core.process) return;
-    core.process->cell().admission().remove(people(), key_of(name), {}, {}, [this, name, ticket](std::expected<cell::Admitted, cell::Refusal> answer) {
-        auto at = busy_.find(name);
-        if (at == busy_.end() || at->second != ticket) return;
-        if (!answer && answer.error().error.code != Code::not_found) return;
-        busy_.erase(at);
-        fleet_.tell("app " + name + " is deleted");
-    });
+    core.process->cell().admission().remove(people(), key_of(name), {}, {},
+                                            [this, name, ticket](std::expected<cell::Admitted, cell::Refusal> answer) {
+                                                auto at = busy_.find(name);
+                                                if (at == busy_.end() || at->second != ticket) return;
+                                                if (!answer && answer.error().error.code != Code::not_found) return;
+                                                busy_.erase(at);
+                                                fleet_.tell("app " + name + " is deleted");
+                                            });
 }
 
 void Operators::do_something() {
@@ -146,7 +152,8 @@ void Operators::do_something() {
         wish.image = static_cast<std::uint32_t>(chance_.bits() % tags);
         wish.health = chance_.fraction() < 0.5;
         if (wish.each && wish.replicas == 1 && chance_.fraction() < 0.5) wish.publish = static_cast<std::uint16_t>(8000 + made_);
-        fleet_.tell("operator deploys " + wish.name + (wish.each ? " on each site x " : " spread x ") + std::to_string(wish.replicas));
+        fleet_.tell("operator deploys " + wish.name + (wish.each ? " on each site x " : " spread x ") +
+                    std::to_string(wish.replicas));
         return apply(wish);
     }
     auto at = wishes_.begin();
@@ -165,8 +172,8 @@ void Operators::do_something() {
         fleet_.tell("operator deletes " + wish.name);
         return remove(wish.name);
     }
-    fleet_.tell("operator changes " + wish.name + ": marker " + std::to_string(wish.marker) + ", image " + std::to_string(wish.image) + ", replicas " +
-                std::to_string(wish.replicas) + (wish.running ? "" : ", stopped"));
+    fleet_.tell("operator changes " + wish.name + ": marker " + std::to_string(wish.marker) + ", image " +
+                std::to_string(wish.image) + ", replicas " + std::to_string(wish.replicas) + (wish.running ? "" : ", stopped"));
     apply(wish);
 }
 

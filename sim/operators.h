@@ -18,15 +18,15 @@ class Fleet;
 /// An app as operators want it.
 struct AppWish {
     std::string name;
-    bool each = true;           ///< on every site of the tier, else spread
+    bool each = true; ///< on every site of the tier, else spread
     std::string tier = "store";
     std::uint32_t replicas = 1;
-    std::uint32_t marker = 0;   ///< an argument of its command: each value is a different effective hash
-    std::uint32_t image = 0;    ///< which tag
-    std::uint16_t publish = 0;  ///< 0: no port
+    std::uint32_t marker = 0;  ///< an argument of its command: each value is a different effective hash
+    std::uint32_t image = 0;   ///< which tag
+    std::uint16_t publish = 0; ///< 0: no port
     bool health = true;
     bool running = true;
-    std::uint32_t label = 0;    ///< changes nothing that runs
+    std::uint32_t label = 0; ///< changes nothing that runs
     std::string max_unavailable = "50%";
     std::string cpu = "100m";
 };

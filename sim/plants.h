@@ -8,8 +8,8 @@ namespace skerry::sim {
 
 class Fleet;
 
-/// A bug put where the simulation meets the cells (a disk, a wire, a driver, a clock), so that the check of this name must fail. The code
-/// of the cells is the same as ever.
+/// A bug put where the simulation meets the cells (a disk, a wire, a driver, a clock), so that the check of this name must fail.
+/// The code of the cells is the same as ever.
 struct Plant {
     std::string_view check;
     std::string_view bug;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/computer.h"
 #include "node/prober.h"
+#include "sim/computer.h"
 
 #include <functional>
 

@@ -1,9 +1,9 @@
 #include "sim/process.h"
 
-#include "sim/fleet.h"
 #include "fleet/fleet.h"
 #include "model/project.pb.h"
 #include "node/node.h"
+#include "sim/fleet.h"
 #include "site/site.h"
 
 #include <utility>
@@ -33,7 +33,8 @@ Process::Process(Fleet& fleet, Computer& computer)
     auto& agenda = fleet.agenda();
     Cell number = computer.cell;
     auto opened = store::Store::open(env_, computer.disk.open(), {.failed = [&fleet, &agenda, number](const Error&) {
-                                         agenda.at(agenda.now(), What::process, number, Agenda::Bound::free, [&fleet, number] { fleet.fell_over(number); });
+                                         agenda.at(agenda.now(), What::process, number, Agenda::Bound::free,
+                                                   [&fleet, number] { fleet.fell_over(number); });
                                      }});
     if (!opened) return; // the disk died on the way: see works()
     store_ = std::move(*opened);
@@ -52,7 +53,11 @@ Process::Process(Fleet& fleet, Computer& computer)
                               .with_default_project = is_core},
                              std::move(down), std::move(up));
     if (is_core) fleet::add_loops(*cell_, {.own_site = ""});
-    if (is_site) site::add_loops(*cell_, {.name = computer.name, .own_node = computer.has_node ? computer.name : "", .version = std::string(version), .api = {}});
+    if (is_site)
+        site::add_loops(*cell_, {.name = computer.name,
+                                 .own_node = computer.has_node ? computer.name : "",
+                                 .version = std::string(version),
+                                 .api = {}});
     if (computer.has_node) {
         witness_ = std::make_unique<NodeWitness>(fleet, computer);
         runtime_ = std::make_unique<WitnessedRuntime>(computer.machine, computer.images, *witness_, computer.faults);
@@ -90,13 +95,16 @@ void Process::join_children() {
         auto joined = [&fleet = fleet_, child](Result<store::Key> key) {
             if (key) fleet.joined(child);
         };
-        if (other.role == env::Peer::Role::site) fleet::ensure_site(*cell_, fleet_.wish_of(child), joined);
-        else site::ensure_node(*cell_, computer_.site, other.name, {}, joined);
+        if (other.role == env::Peer::Role::site)
+            fleet::ensure_site(*cell_, fleet_.wish_of(child), joined);
+        else
+            site::ensure_node(*cell_, computer_.site, other.name, {}, joined);
     }
 }
 
 std::unique_ptr<env::Timer> Process::after(Duration duration, std::function<void()> call) {
-    return fleet_.agenda().cancellable(computer_.clock.world_after(std::max<Duration>(duration, 0ns)), What::timer, computer_.cell, Agenda::Bound::life, std::move(call));
+    return fleet_.agenda().cancellable(computer_.clock.world_after(std::max<Duration>(duration, 0ns)), What::timer,
+                                       computer_.cell, Agenda::Bound::life, std::move(call));
 }
 
 void Process::post(std::function<void()> call) {
@@ -116,27 +124,30 @@ void Process::run(std::string lane, std::function<void()> job, std::function<voi
 void Process::begin(std::string lane, Job job) {
     auto& agenda = fleet_.agenda();
     // The effect is somewhere between asking and answering: a process that dies in between has it or not.
-    agenda.at(agenda.now() + computer_.chance.up_to(3ms), What::job, computer_.cell, Agenda::Bound::life, [this, lane = std::move(lane), job = std::move(job)]() mutable {
-        computer_.spent = {};
-        job.job();
-        auto& agenda = fleet_.agenda();
-        Duration takes = computer_.spent + computer_.chance.up_to(3ms);
-        agenda.at(agenda.now() + takes, What::landing, computer_.cell, Agenda::Bound::life, [this, lane = std::move(lane), then = std::move(job.then)] {
-            --jobs_;
-            auto waiting = lanes_.find(lane);
-            if (waiting != lanes_.end() && waiting->second.empty()) {
-                lanes_.erase(waiting);
-            } else if (waiting != lanes_.end()) {
-                Job next = std::move(waiting->second.front());
-                waiting->second.pop_front();
-                begin(lane, std::move(next));
-            }
-            if (then) then();
-        });
-    });
+    agenda.at(agenda.now() + computer_.chance.up_to(3ms), What::job, computer_.cell, Agenda::Bound::life,
+              [this, lane = std::move(lane), job = std::move(job)]() mutable {
+                  computer_.spent = {};
+                  job.job();
+                  auto& agenda = fleet_.agenda();
+                  Duration takes = computer_.spent + computer_.chance.up_to(3ms);
+                  agenda.at(agenda.now() + takes, What::landing, computer_.cell, Agenda::Bound::life,
+                            [this, lane = std::move(lane), then = std::move(job.then)] {
+                                --jobs_;
+                                auto waiting = lanes_.find(lane);
+                                if (waiting != lanes_.end() && waiting->second.empty()) {
+                                    lanes_.erase(waiting);
+                                } else if (waiting != lanes_.end()) {
+                                    Job next = std::move(waiting->second.front());
+                                    waiting->second.pop_front();
+                                    begin(lane, std::move(next));
+                                }
+                                if (then) then();
+                            });
+              });
 }
 
-std::unique_ptr<env::Timer> Process::dial(const std::string&, env::Channel channel, std::function<void(Result<std::unique_ptr<env::Wire>>)> then) {
+std::unique_ptr<env::Timer> Process::dial(const std::string&, env::Channel channel,
+                                          std::function<void(Result<std::unique_ptr<env::Wire>>)> then) {
     return fleet_.network().dial(computer_.cell, channel, std::move(then));
 }
 

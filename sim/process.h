@@ -15,8 +15,8 @@ namespace skerry::sim {
 
 class Fleet;
 
-/// One running `skerry`, put together as `main` does it, over a computer of the simulation. Destroying it is kill -9: nothing it had
-/// under way happens, what runs on the computer runs on.
+/// One running `skerry`, put together as `main` does it, over a computer of the simulation. Destroying it is kill -9: nothing it
+/// had under way happens, what runs on the computer runs on.
 class Process final : public env::Timers, public env::Workers, public env::Dialer {
 public:
     Process(Fleet&, Computer&);
@@ -33,7 +33,8 @@ public:
     std::unique_ptr<env::Timer> after(Duration, std::function<void()>) override;
     void post(std::function<void()>) override;
     void run(std::string lane, std::function<void()> job, std::function<void()> then) override;
-    std::unique_ptr<env::Timer> dial(const std::string& address, env::Channel, std::function<void(Result<std::unique_ptr<env::Wire>>)>) override;
+    std::unique_ptr<env::Timer> dial(const std::string& address, env::Channel,
+                                     std::function<void(Result<std::unique_ptr<env::Wire>>)>) override;
 
     /// Jobs given to workers that have not answered.
     std::size_t jobs() const { return jobs_; }
@@ -43,7 +44,6 @@ private:
         std::function<void()> job, then;
     };
     void begin(std::string lane, Job);
-
 
     Fleet& fleet_;
     Computer& computer_;

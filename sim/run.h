@@ -19,6 +19,7 @@ struct Outcome {
 };
 
 /// `replay` is the command that repeats this run; it is printed when a check fails or the process aborts.
-Outcome run(std::uint64_t seed, bool verbose, const std::string& replay, const std::function<void(Fleet&)>& play, bool expects_violation = false);
+Outcome run(std::uint64_t seed, bool verbose, const std::string& replay, const std::function<void(Fleet&)>& play,
+            bool expects_violation = false);
 
 } // namespace skerry::sim

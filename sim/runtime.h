@@ -28,7 +28,8 @@ struct RuntimeFaults {
 /// A fake machine's runtime under the eyes of the checks.
 class WitnessedRuntime final : public drivers::Driver {
 public:
-    WitnessedRuntime(drivers::fake::FakeMachine& machine, const std::set<std::string>& images, RuntimeWitness& witness, const RuntimeFaults& faults)
+    WitnessedRuntime(drivers::fake::FakeMachine& machine, const std::set<std::string>& images, RuntimeWitness& witness,
+                     const RuntimeFaults& faults)
         : machine_(machine), images_(images), inner_(machine), witness_(witness), faults_(faults) {}
 
     std::string_view name() const override { return inner_.name(); }
@@ -41,7 +42,8 @@ public:
     Result<void> resume(const drivers::Handle& handle) override { return inner_.resume(handle); }
     Result<void> stop(const drivers::Handle&, Duration grace) override;
     Result<void> remove(const drivers::Handle&) override;
-    Result<drivers::ExecOutcome> exec(const drivers::Handle& handle, std::span<const std::string> command, Duration deadline) override {
+    Result<drivers::ExecOutcome> exec(const drivers::Handle& handle, std::span<const std::string> command,
+                                      Duration deadline) override {
         return inner_.exec(handle, command, deadline);
     }
     void watch(std::function<void(drivers::InstanceName)> changed) override { inner_.watch(std::move(changed)); }

@@ -16,7 +16,8 @@ struct Size {
     Duration lasts{};
 };
 
-/// A story told to a fleet, in virtual time. It judges nothing itself beyond what its own lines say: the checks watch all the while.
+/// A story told to a fleet, in virtual time. It judges nothing itself beyond what its own lines say: the checks watch all the
+/// while.
 struct Scenario {
     std::string_view name;
     std::string_view about;

@@ -13,7 +13,8 @@ namespace {
 /// One kind of event at random moments until the end.
 void repeat(Fleet& fleet, Duration mean, Duration end, What what, std::function<void()> event) {
     if (mean <= Duration(0)) return;
-    Duration wait = Duration(static_cast<Duration::rep>(-std::log(1.0 - fleet.chance().fraction()) * static_cast<double>(mean.count())));
+    Duration wait =
+        Duration(static_cast<Duration::rep>(-std::log(1.0 - fleet.chance().fraction()) * static_cast<double>(mean.count())));
     if (fleet.now() + wait >= end) return;
     fleet.agenda().at(fleet.now() + wait, what, 0, Agenda::Bound::free, [&fleet, mean, end, what, event = std::move(event)] {
         event();
@@ -53,7 +54,9 @@ void bad_driver(Fleet& fleet, Computer& computer, Duration lasts) {
 
 WeatherOptions WeatherOptions::draw(env::Chance& chance) {
     // Each kind is absent in half of the runs, so that the others meet undisturbed.
-    auto mean = [&](Duration least, Duration most) { return chance.fraction() < 0.5 ? Duration(0) : least + chance.up_to(most - least); };
+    auto mean = [&](Duration least, Duration most) {
+        return chance.fraction() < 0.5 ? Duration(0) : least + chance.up_to(most - least);
+    };
     WeatherOptions options;
     options.cuts = mean(1min, 20min);
     options.cut_for = 10s + chance.up_to(15min);
@@ -113,8 +116,10 @@ void begin_weather(Fleet& fleet, const WeatherOptions& options, Duration lasts) 
         fleet.ledger().ended_by_weather(one.cell, name);
         one.disturbed = fleet.now();
         fleet.tell("instance " + name + " on " + one.name + " exits");
-        if (fleet.chance().fraction() < 0.5) one.machine.exit(name, 3);
-        else one.machine.kill_out_of_memory(name);
+        if (fleet.chance().fraction() < 0.5)
+            one.machine.exit(name, 3);
+        else
+            one.machine.kill_out_of_memory(name);
     });
     repeat(fleet, options.sickness, end, What::weather, [&fleet, options] {
         Computer& one = any(fleet, false);
@@ -129,7 +134,8 @@ void begin_weather(Fleet& fleet, const WeatherOptions& options, Duration lasts) 
             one.disturbed = fleet.now();
         });
     });
-    repeat(fleet, options.bad_drivers, end, What::weather, [&fleet, options] { bad_driver(fleet, any(fleet, false), about(fleet, options.bad_for)); });
+    repeat(fleet, options.bad_drivers, end, What::weather,
+           [&fleet, options] { bad_driver(fleet, any(fleet, false), about(fleet, options.bad_for)); });
 }
 
 } // namespace skerry::sim

@@ -11,15 +11,15 @@ class Fleet;
 /// What weather does, and how often: mean times between events; zero: never.
 struct WeatherOptions {
     Duration cuts{}, cut_for = 5min;
-    Duration one_way{};      ///< cuts in one direction only
+    Duration one_way{}; ///< cuts in one direction only
     Duration kills{}, dead_for = 20s;
     Duration reboots{}, off_for = 60s;
-    Duration disks{};        ///< a disk that refuses a write, before or behind it
-    Duration exits{};        ///< an instance ends by itself
+    Duration disks{}; ///< a disk that refuses a write, before or behind it
+    Duration exits{}; ///< an instance ends by itself
     Duration sickness{}, sick_for = 60s;
     Duration bad_drivers{}, bad_for = 3min; ///< drivers that fail, half-fail, stall and forget
-    Duration people{};       ///< operators do something
-    bool core_too = true;    ///< kills, reboots and disks also at the core
+    Duration people{};                      ///< operators do something
+    bool core_too = true;                   ///< kills, reboots and disks also at the core
     /// Everything drawn.
     static WeatherOptions draw(env::Chance&);
 };

@@ -4,7 +4,8 @@
 namespace skerry::sim {
 
 void play_core_crash(Fleet& fleet, const Size&) {
-    for (int n = 1; n <= 5; ++n) fleet.add_site({.name = "store-" + std::to_string(n), .labels = {{"tier", "store"}}, .profile = n % 2 ? "dsl" : "lan"});
+    for (int n = 1; n <= 5; ++n)
+        fleet.add_site({.name = "store-" + std::to_string(n), .labels = {{"tier", "store"}}, .profile = n % 2 ? "dsl" : "lan"});
     fleet.start_all();
     auto& people = fleet.operators();
     people.push_image();

@@ -13,7 +13,8 @@ std::pair<std::size_t, std::size_t> running_and_wanted(Fleet& fleet, Cell site) 
     auto cells = fleet.children(site);
     cells.push_back(site);
     for (Cell cell : cells) running += fleet.computer(cell).machine.running().size();
-    for (const auto& object : fleet.computer(site).process->store().list(model::Kind::allocation)) wanted += store::as<model::Allocation>(*object).spec().replicas();
+    for (const auto& object : fleet.computer(site).process->store().list(model::Kind::allocation))
+        wanted += store::as<model::Allocation>(*object).spec().replicas();
     return {running, wanted};
 }
 
@@ -36,7 +37,8 @@ void play_node_loss(Fleet& fleet, const Size&) {
     fleet.pass(2min);
     if (fleet.violated()) return;
     if (auto [running, wanted] = running_and_wanted(fleet, site); running != wanted)
-        return fleet.violate("cut-site-keeps-running", "two minutes after the site lost a node " + std::to_string(running) + " of " + std::to_string(wanted) + " replicas run");
+        return fleet.violate("cut-site-keeps-running", "two minutes after the site lost a node " + std::to_string(running) +
+                                                           " of " + std::to_string(wanted) + " replicas run");
     fleet.pass(10min);
     fleet.power_on(lost);
     fleet.pass(5min);
@@ -49,7 +51,8 @@ void play_node_loss(Fleet& fleet, const Size&) {
     fleet.pass(5min);
     if (fleet.violated()) return;
     if (auto [running, wanted] = running_and_wanted(fleet, site); running != wanted)
-        return fleet.violate("cut-site-keeps-running", "a node came back, and " + std::to_string(running) + " replicas run where " + std::to_string(wanted) + " are wanted");
+        return fleet.violate("cut-site-keeps-running", "a node came back, and " + std::to_string(running) +
+                                                           " replicas run where " + std::to_string(wanted) + " are wanted");
     fleet.heal(site);
     fleet.pass(3min);
     fleet.converge(10min);

@@ -6,8 +6,11 @@ namespace skerry::sim {
 
 const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> list = {
-        {"cut-site-keeps-running", "a site is cut off while its app is updated at the core; its process and its instances die and come back", play_cut_site},
-        {"core-crash-during-rollout", "the core dies again and again, also in the middle of writes, while apps are rolled out", play_core_crash},
+        {"cut-site-keeps-running",
+         "a site is cut off while its app is updated at the core; its process and its instances die and come back",
+         play_cut_site},
+        {"core-crash-during-rollout", "the core dies again and again, also in the middle of writes, while apps are rolled out",
+         play_core_crash},
         {"site-reboot-while-cut", "a site without its link loses power, more than once", play_reboot_while_cut},
         {"node-loss-in-cut-site", "a node of a cut-off site dies; the site heals itself", play_node_loss},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},

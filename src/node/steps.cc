@@ -85,7 +85,8 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
     }
 }
 
-/// Adoption could not learn where a running instance is connected: asked again, so that it is checked where it is, and nowhere else.
+/// Adoption could not learn where a running instance is connected: asked again, so that it is checked where it is, and nowhere
+/// else.
 void NodeLoop::reconnect(Run& run, const Wanted& wanted) {
     if (!options_.network || !run.connected || run.attachment) return;
     auto spec = spec_for(cell_.store(), wanted, options_.name);

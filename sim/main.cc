@@ -89,7 +89,7 @@ std::uint64_t play(const Wishes& wishes, const Scenario& scenario, const env::Cl
         violations += outcome.violation.has_value();
         events += outcome.events;
         passed += outcome.virtual_time;
-        site_seconds += static_cast<double>(outcome.computers) * static_cast<double>(outcome.virtual_time / 1s);
+        site_seconds += static_cast<double>(outcome.sites) * static_cast<double>(outcome.virtual_time / 1s);
         if (!wishes.twice || outcome.violation) continue;
         Outcome second = once();
         if (second.hash == outcome.hash && second.events == outcome.events) continue;
@@ -104,7 +104,7 @@ std::uint64_t play(const Wishes& wishes, const Scenario& scenario, const env::Cl
                 std::string(scenario.name).c_str(), static_cast<unsigned long long>(seeds), wishes.twice ? " twice" : "",
                 text(passed / 1s * 1s).c_str(), static_cast<unsigned long long>(events), wall,
                 static_cast<unsigned long long>(violations));
-    if (!scenario.in_all) std::printf("%.0f virtual seconds x cells per second\n", site_seconds / wall);
+    if (!scenario.in_all) std::printf("%.0f virtual seconds x sites per wall second\n", site_seconds / wall);
     std::fflush(stdout);
     return violations;
 }
@@ -166,6 +166,8 @@ int main(int count, char** words) {
         std::fprintf(stderr, "%s", std::string(skerry::sim::usage).c_str());
         return 2;
     }
-    skerry::log_from(skerry::Level::error);
+    // Cells complain of the weather all the time; the story says what matters.
+    skerry::log_from(wishes->verbose ? skerry::Level::error
+                                     : static_cast<skerry::Level>(static_cast<int>(skerry::Level::error) + 1));
     return skerry::sim::run_all(*wishes);
 }

@@ -48,7 +48,7 @@ Outcome run(std::uint64_t seed, bool verbose, const std::string& replay, const s
     outcome.hash = fleet.agenda().hash();
     outcome.events = fleet.agenda().delivered();
     outcome.virtual_time = fleet.now();
-    outcome.computers = fleet.computers().size() - 1;
+    outcome.sites = fleet.sites().size();
     outcome.violation = fleet.violation();
     if (outcome.violation && !expects_violation) {
         std::fprintf(stderr, "seed %llu: %s fails at %s: %s\n", static_cast<unsigned long long>(seed),

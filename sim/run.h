@@ -14,7 +14,7 @@ struct Outcome {
     std::uint64_t hash = 0;
     std::uint64_t events = 0;
     Duration virtual_time{};
-    std::size_t computers = 0;
+    std::size_t sites = 0;
     std::optional<Fleet::Violation> violation;
 };
 

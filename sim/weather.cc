@@ -108,7 +108,7 @@ void begin_weather(Fleet& fleet, const WeatherOptions& options, Duration lasts) 
         auto fate = fleet.chance().fraction() < 0.5 ? store::MemoryDisk::Fate::lost : store::MemoryDisk::Fate::kept;
         one.disk.rows().crash_on_write(1 + fleet.chance().bits() % 4, fate);
     });
-    repeat(fleet, options.exits, end, What::weather, [&fleet, options] {
+    repeat(fleet, options.exits, end, What::weather, [&fleet] {
         Computer& one = any(fleet, false);
         auto running = one.machine.running();
         if (running.empty()) return;

@@ -140,13 +140,17 @@ void NodeLoop::take_back(const std::string& runtime, const std::vector<drivers::
         case drivers::Phase::suspended:
             run.presence = plan::Presence::running;
             run.started = now();
+            run.note.stopping = false; // if it still is to stop, that is noted again
             ++running;
             event(run, cell::Tone::normal, "Adopted",
                   "runs on over a restart of its node's daemon, pid " + std::to_string(run.pid));
             break;
         case drivers::Phase::exited:
         case drivers::Phase::lost:
-            ended(run, one.look);
+            if (run.note.stopping)
+                run.presence = one.look.phase == drivers::Phase::lost ? plan::Presence::lost : plan::Presence::exited;
+            else
+                ended(run, one.look);
             break;
         }
     }

@@ -47,6 +47,7 @@ private:
     void start(Run&, const Wanted&);
     void reconnect(Run&, const Wanted&);
     void start_noted(Uid, drivers::InstanceSpec, drivers::network::Wish);
+    void stop_noted(Uid, Duration grace, bool counts);
     void started(Uid, Result<drivers::Handle>, drivers::Look);
     void stop(Run&, const Wanted* wanted, plan::InstanceStep why);
     void clean(Run&);

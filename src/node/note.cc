@@ -14,6 +14,7 @@ std::string Note::bytes() const {
     json.set("digest", digest);
     json.set("started", started);
     json.set("restarts", restarts);
+    if (stopping) json.set("stopping", true);
     json.set("project", project);
     json.set("name", name);
     Json list = Json::array();
@@ -35,6 +36,7 @@ Result<Note> Note::parse(std::string_view bytes) {
     note.name = json.text("name");
     if (const Json* restarts = json.find("restarts"); restarts && restarts->integer())
         note.restarts = static_cast<std::uint32_t>(*restarts->integer());
+    note.stopping = json.find("stopping") != nullptr;
     if (const Json* ports = json.find("ports"); ports && ports->array_items())
         for (const Json& port : *ports->array_items())
             if (port.integer()) note.ports.push_back(static_cast<std::uint32_t>(*port.integer()));

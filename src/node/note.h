@@ -22,6 +22,7 @@ struct Note {
     std::string digest;  ///< of its image
     std::string started; ///< RFC 3339, for people
     std::uint32_t restarts = 0;
+    bool stopping = false;            ///< asked to end by us, so that its end counts as no restart, also if we crash meanwhile
     std::vector<std::uint32_t> ports; ///< published ones, see port_key
     std::string project, name;        ///< of its object, for events once that is gone
 

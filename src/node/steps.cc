@@ -255,6 +255,30 @@ void NodeLoop::stop(Run& run, const Wanted* wanted, InstanceStep why) {
                         : why == InstanceStep::update ? "it is out of date"
                                                       : "it is not wanted any more";
     event(run, cell::Tone::normal, "Killing", "asked to stop, since " + cause);
+    if (counts || !run.noted) return stop_noted(run.uid, grace, counts);
+    run.note.stopping = true;
+    run.busy = true;
+    run.doing = "Stopping";
+    // Durable first, as for a start: an end that is found after a crash is known to be ours.
+    store::Transaction transaction;
+    transaction.note(note_space, instance_name(run.uid), run.note.bytes());
+    cell_.store().commit(std::move(transaction),
+                         [this, weak = std::weak_ptr(alive_), uid = run.uid, grace](Result<store::Number> result) {
+                             if (weak.expired()) return;
+                             Run& noted = runs_.at(uid);
+                             noted.busy = false;
+                             noted.doing.clear();
+                             if (result) return stop_noted(uid, grace, false);
+                             noted.note.stopping = false;
+                             noted.retry = now() + step_again;
+                             wake();
+                         });
+}
+
+void NodeLoop::stop_noted(Uid uid, Duration grace, bool counts) {
+    Run& run = runs_.at(uid);
+    drivers::Driver* runtime = driver(run.note.runtime);
+    if (!runtime) return;
     auto outcome = std::make_shared<Result<void>>();
     on_lane(
         run, "Stopping", [outcome, runtime, handle = run.note.handle, grace] { *outcome = runtime->stop(handle, grace); },

@@ -171,6 +171,7 @@ void ImageBytes::want(const std::string& image, std::vector<depot::Want> wants, 
         fetch_.retry(want.digest);
         fetch_.want(owner, std::move(want));
     }
+    settle();
     pump();
 }
 
@@ -242,6 +243,7 @@ void ImageBytes::start(const depot::RangeRequest& request) {
                     fetch_.refused(digest, opened->error().message);
                     check_owners();
                 });
+            settle(); // where all its bytes were here already
             bytes = incoming->head.substr(end + 1);
             incoming->head.clear();
             incoming->stream->consumed(size - bytes.size());
@@ -287,7 +289,12 @@ void ImageBytes::settle() {
     for (auto& digest : fetch_.take_complete()) {
         auto outcome = std::make_shared<Result<void>>();
         env_.workers.run(
-            lane, [this, digest, outcome] { *outcome = depot_.finish(digest); },
+            lane,
+            [this, digest, outcome] {
+                // All bytes may have come before a restart of ours, which closed the transfer.
+                if (auto have = depot_.have(digest)) (void)depot_.open_partial(digest, *have);
+                *outcome = depot_.finish(digest);
+            },
             [this, digest, outcome] {
                 if (*outcome) {
                     fetch_.verified(digest);
@@ -399,11 +406,20 @@ void ImageBytes::serve(std::shared_ptr<link::Stream> stream) {
         if ((here && *here) || !tunnel_.has_parent()) return answer(*request);
         // A site fetches for its nodes, whole blobs, once; and from where it stopped, though a node may ask before the site
         // itself does.
-        auto have = std::make_shared<std::uint64_t>(0);
+        struct Here {
+            bool whole = false;
+            std::uint64_t have = 0;
+        };
+        auto here_now = std::make_shared<Here>();
         env_.workers.run(
-            lane, [this, digest = request->digest, have] { *have = depot_.have(digest).value_or(0); },
-            [this, answer, request = *request, have] {
-                want(request.digest.text(), {{.digest = request.digest, .have = *have}},
+            lane,
+            [this, digest = request->digest, here_now] {
+                here_now->whole = depot_.has(digest).value_or(false);
+                here_now->have = depot_.have(digest).value_or(0);
+            },
+            [this, answer, request = *request, here_now] {
+                if (here_now->whole) return answer(request);
+                want(request.digest.text(), {{.digest = request.digest, .have = here_now->have}},
                      [answer, request](Result<void>) { answer(request); });
             });
     });

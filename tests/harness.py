@@ -364,7 +364,7 @@ class Machine:
         return False
 
     def containers(self):
-        """First process of each container: {cgroup's last part: (pid, start time)}."""
+        """First process of each container whose program runs: {cgroup's last part: (pid, start time)}."""
         found = {}
         for pid in processes():
             for line in read(f"/proc/{pid}/cgroup").splitlines():
@@ -372,7 +372,8 @@ class Machine:
                 if not path.startswith(f"/{self.prefix}/") or "/probe-" in path:  # the driver's own trial of a runtime
                     continue
                 nested = re.search(r"^NSpid:\s*(.*)$", read(f"/proc/{pid}/status"), re.M)
-                if nested and nested.group(1).split()[-1] == "1" and started(pid):
+                is_made = read(f"/proc/{pid}/comm").startswith(("runc", "crun"))  # a container that waits for its start
+                if nested and nested.group(1).split()[-1] == "1" and not is_made and started(pid):
                     found[path.rsplit("/", 1)[-1]] = (pid, started(pid))
                 break
         return found

@@ -16,6 +16,7 @@
 #include "main/log_route.h"
 #include "main/machine.h"
 #include "main/membership.h"
+#include "main/memory.h"
 #include "main/own_node.h"
 #include "main/prober.h"
 #include "main/session_dialer.h"
@@ -419,6 +420,7 @@ Result<void> Daemon::begin() {
 }
 
 void Daemon::run() {
+    auto rest = env_.timers.after(10s, give_back_memory);
     while (!world_.stopping) world_.loop.run();
     signals_.reset();
     if (has_node()) {
@@ -436,6 +438,7 @@ int run_daemon(const DaemonOptions& options) {
     for (int fd = 0; fd < 3; ++fd)
         if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return 1;
     std::signal(SIGPIPE, SIG_IGN);
+    keep_memory_small();
     Daemon daemon(options);
     if (auto begun = daemon.begin(); !begun) {
         if (begun.error().code == Code::cancelled) return 130;

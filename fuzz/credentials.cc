@@ -22,7 +22,8 @@ trust::Authority root() {
 }
 
 void judge(std::string_view pem) {
-    if (auto read = trust::read_certificate(pem)) CHECK(trust::check(read->identity).has_value(), "a certificate with a wrong name");
+    if (auto read = trust::read_certificate(pem))
+        CHECK(trust::check(read->identity).has_value(), "a certificate with a wrong name");
     auto chain = trust::split_chain(pem);
     if (!chain) return;
     CHECK(chain->size() <= 8);
@@ -43,7 +44,8 @@ void tokens(std::string_view shown) {
     }
     if (auto token = trust::AccessToken::parse(shown)) {
         auto again = trust::AccessToken::parse(token->text());
-        CHECK(again.has_value() && again->secret == token->secret && again->id == token->id, "an access token does not read back");
+        CHECK(again.has_value() && again->secret == token->secret && again->id == token->id,
+              "an access token does not read back");
     }
     if (auto identity = trust::parse_uri(shown)) CHECK(trust::uri_of(*identity) == shown, "a name does not read back");
 }
@@ -69,14 +71,20 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
     auto site = trust::Identity::of_site("store-17", CellId(Id{2, 2}));
     auto chain = authority.issue_chain(*request, {.identity = site, .addresses = {"10.0.0.1"}, .authority = true, .now = {}});
     CHECK(chain.has_value());
-    auto token = trust::make_join_token(chance, trust::JoinKind::site, "store-17", authority.fingerprint(), {"core:7443", "[::1]:7443"}, WallTime{});
+    auto token = trust::make_join_token(chance, trust::JoinKind::site, "store-17", authority.fingerprint(),
+                                        {"core:7443", "[::1]:7443"}, WallTime{});
     auto access = trust::make_access_token(chance);
-    trust::JoinRequest join{.token = token.id, .secret = token.secret, .cell = site.cell, .request = *request, .authority_request = *request};
-    trust::JoinAnswer answer{.chain = *chain, .authority_chain = *chain, .parent_authority = authority.certificate_pem(), .parent = authority.identity()};
+    trust::JoinRequest join{
+        .token = token.id, .secret = token.secret, .cell = site.cell, .request = *request, .authority_request = *request};
+    trust::JoinAnswer answer{.chain = *chain,
+                             .authority_chain = *chain,
+                             .parent_authority = authority.certificate_pem(),
+                             .parent = authority.identity()};
     auto record = trust::record_of(token, {{"tier", "store"}});
     fuzz::start_from({'\0' + *chain, '\1' + *request, '\2' + trust::text(token), '\2' + access.text(), '\2' + trust::uri_of(site),
-                      '\2' + trust::uri_of(trust::Identity::user("admin", {})), '\3' + write_json(join.json()), '\3' + write_json(answer.json()),
-                      '\3' + write_json(record.json()), '\3' + write_json(trust::record_of(access, "admin", {"system:masters"}).json())},
+                      '\2' + trust::uri_of(trust::Identity::user("admin", {})), '\3' + write_json(join.json()),
+                      '\3' + write_json(answer.json()), '\3' + write_json(record.json()),
+                      '\3' + write_json(trust::record_of(access, "admin", {"system:masters"}).json())},
                      count, arguments);
     return 0;
 }
@@ -84,10 +92,17 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t size) {
     fuzz::Input input(bytes, size);
     switch (input.byte() % 4) {
-    case 0: judge(input.rest()); break;
-    case 1: requests(input.rest()); break;
-    case 2: tokens(input.rest()); break;
-    default: posted(input.rest());
+    case 0:
+        judge(input.rest());
+        break;
+    case 1:
+        requests(input.rest());
+        break;
+    case 2:
+        tokens(input.rest());
+        break;
+    default:
+        posted(input.rest());
     }
     return 0;
 }

@@ -72,7 +72,7 @@ void documents(std::string_view text, std::string_view files) {
     }
 }
 
-void archive(std::string_view bytes) {
+void pushed(std::string_view bytes) {
     os::Fd file(::memfd_create("image", MFD_CLOEXEC));
     CHECK(file.number() >= 0 && ::write(file.number(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
     Counting sink;
@@ -119,14 +119,13 @@ std::string saved() {
 
 extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
     std::string passwd = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:50::/home/app:\nstaff:x:50:app,root\n";
-    std::string manifest =
-        R"({"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":)" +
-        of_bytes("c", "application/vnd.docker.container.image.v1+json") + R"(,"layers":[)" +
-        of_bytes("l", "application/vnd.docker.image.rootfs.diff.tar.gzip") + R"(],"annotations":{"a":"b"}})";
+    std::string manifest = R"({"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":)" +
+                           of_bytes("c", "application/vnd.docker.container.image.v1+json") + R"(,"layers":[)" +
+                           of_bytes("l", "application/vnd.docker.image.rootfs.diff.tar.gzip") + R"(],"annotations":{"a":"b"}})";
     std::string index =
         R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":3,"platform":{"architecture":"arm64","os":"linux","variant":"v8"}}]})";
-    fuzz::start_from({'\1' + fuzz::written(passwd) + config_text, '\1' + fuzz::written("") + manifest, '\1' + fuzz::written("") + index,
-                      '\0' + layout(), '\0' + saved()},
+    fuzz::start_from({'\1' + fuzz::written(passwd) + config_text, '\1' + fuzz::written("") + manifest,
+                      '\1' + fuzz::written("") + index, '\0' + layout(), '\0' + saved()},
                      count, arguments);
     return 0;
 }
@@ -134,7 +133,7 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t size) {
     fuzz::Input input(bytes, size);
     if (input.byte() % 2 == 0) {
-        archive(input.rest());
+        pushed(input.rest());
     } else {
         auto files = input.text();
         documents(input.rest(), files);

@@ -71,8 +71,8 @@ private:
         for (auto& path : {base_, base_ / "outside", base_ / "outside/precious"}) {
             struct stat facts {};
             CHECK(::lstat(path.c_str(), &facts) == 0);
-            seen += std::to_string(facts.st_mode) + " " + std::to_string(facts.st_uid) + " " + std::to_string(facts.st_gid) + " " +
-                    std::to_string(facts.st_nlink) + " " + std::to_string(path == base_ ? 0 : facts.st_size) + " " +
+            seen += std::to_string(facts.st_mode) + " " + std::to_string(facts.st_uid) + " " + std::to_string(facts.st_gid) +
+                    " " + std::to_string(facts.st_nlink) + " " + std::to_string(path == base_ ? 0 : facts.st_size) + " " +
                     std::to_string(path == base_ ? 0 : facts.st_mtim.tv_nsec) + "\n";
         }
         for (auto& folder : {base_, base_ / "outside"})
@@ -99,15 +99,38 @@ void right_sums(std::string& tar) {
 
 extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
     Tar plain;
-    plain.folder("bin").file("bin/sh", "#!", 04755).link("bin/ls", "bin/sh").symlink("lib", "usr/lib").folder("usr/lib").file("lib/x", "y");
+    plain.folder("bin")
+        .file("bin/sh", "#!", 04755)
+        .link("bin/ls", "bin/sh")
+        .symlink("lib", "usr/lib")
+        .folder("usr/lib")
+        .file("lib/x", "y");
     Tar hostile;
-    hostile.symlink("a", "../outside").file("a/b", "x").symlink("r", "/").file("r/etc/passwd", "root").file("../up", "x").device("sda");
+    hostile.symlink("a", "../outside")
+        .file("a/b", "x")
+        .symlink("r", "/")
+        .file("r/etc/passwd", "root")
+        .file("../up", "x")
+        .device("sda");
     Tar whiteouts;
-    whiteouts.folder("etc").file("etc/.wh.hosts", "").file("etc/.wh..wh..opq", "").attribute("user.a", "b").file("etc/f", "g").fifo("p");
+    whiteouts.folder("etc")
+        .file("etc/.wh.hosts", "")
+        .file("etc/.wh..wh..opq", "")
+        .attribute("user.a", "b")
+        .file("etc/f", "g")
+        .fifo("p");
     Tar links;
-    links.symlink("x", "../outside/precious").link("y", "x").file("y", "overwritten").link("z", "../outside/precious").file("f", "1").folder("f");
+    links.symlink("x", "../outside/precious")
+        .link("y", "x")
+        .file("y", "overwritten")
+        .link("z", "../outside/precious")
+        .file("f", "1")
+        .folder("f");
     Tar deep;
-    deep.file("a/b/c/d/e/f/g", "x").zeros("zeros", 8192).owner(1000, 1000).file(std::string(180, 'n') + "/" + std::string(90, 'm'), "long");
+    deep.file("a/b/c/d/e/f/g", "x")
+        .zeros("zeros", 8192)
+        .owner(1000, 1000)
+        .file(std::string(180, 'n') + "/" + std::string(90, 'm'), "long");
     using C = Tar::Compression;
     fuzz::start_from({plain.bytes(), hostile.bytes(), whiteouts.bytes(), links.bytes(), deep.bytes(), plain.bytes(C::gzip),
                       deep.bytes(C::zstd), hostile.bytes(C::gzip)},

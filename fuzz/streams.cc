@@ -105,7 +105,8 @@ std::string conversation() {
     script += '\0';
     std::vector<std::string> sent;
     {
-        link::Mux peer({.side = link::Side::dialler}, {.send = [&](std::string message) { sent.push_back(std::move(message)); }, .unsent = [] { return std::size_t{0}; }});
+        link::Mux peer({.side = link::Side::dialler}, {.send = [&](std::string message) { sent.push_back(std::move(message)); },
+                                                       .unsent = [] { return std::size_t{0}; }});
         auto stream = peer.open({.name = "logs", .parameters = {{"instance", "till-0"}, {"follow", "true"}}});
         CHECK(stream.has_value());
         (void)(*stream)->write("hello there");
@@ -127,8 +128,10 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
         {web(0, "GET /apis/skerry/v1/apps?watch=1&labelSelector=a%3Db HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"),
          web(0, "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"),
          web(0, "PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nT: v\r\n\r\n"),
-         web(0, "GET /link HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
-         web(1, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), web(1, "HTTP/1.0 404 Not Found\r\n\r\nuntil the end"), conversation()},
+         web(0, "GET /link HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "
+                "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
+         web(1, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), web(1, "HTTP/1.0 404 Not Found\r\n\r\nuntil the end"),
+         conversation()},
         count, arguments);
     return 0;
 }

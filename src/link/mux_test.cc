@@ -61,10 +61,19 @@ struct Received {
     std::string bytes;
     bool ended = false;
     std::string reset;
+    /// The pair, which is older, ends its streams after this is gone.
+    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     void follow(Stream& stream) {
-        stream.on_bytes([this](std::string piece) { bytes += piece; });
-        stream.on_end([this] { ended = true; });
-        stream.on_reset([this](std::string why) { reset = std::move(why); });
+        std::weak_ptr<bool> here = alive;
+        stream.on_bytes([this, here](std::string piece) {
+            if (!here.expired()) bytes += piece;
+        });
+        stream.on_end([this, here] {
+            if (!here.expired()) ended = true;
+        });
+        stream.on_reset([this, here](std::string why) {
+            if (!here.expired()) reset = std::move(why);
+        });
     }
 };
 

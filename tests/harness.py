@@ -502,6 +502,9 @@ class World:
         self.id = "t" + "".join(random.SystemRandom().choice("0123456789abcdefghijklmnopqrstuvwxyz") for _ in range(4))
         self.machines, self.networks = [], []
         self.closed = False
+        # A copy, so that a build meanwhile does not change what runs here.
+        self.given = os.environ.get("SKERRY_BIN")
+        os.environ["SKERRY_BIN"] = shutil.copy2(program(), self.folder + "/skerry")
         self.quiet = quiet
         atexit.register(self.close)
 
@@ -535,6 +538,10 @@ class World:
         if self.closed:
             return
         self.closed = True
+        if self.given is None:
+            os.environ.pop("SKERRY_BIN", None)
+        else:
+            os.environ["SKERRY_BIN"] = self.given
         for machine in self.machines:
             try:
                 if machine.pid:

@@ -133,7 +133,7 @@ void Stream::deliver() {
         auto call = on_end_;
         call();
     }
-    if (over_ && in_.empty() && end_told_) drop_calls();
+    if (over_ && in_.empty() && (end_told_ || !on_end_)) drop_calls();
 }
 
 /// Reset by the other side, or the wire is down.
@@ -365,7 +365,8 @@ void Mux::forget_if_over(std::uint32_t id) {
     auto stream = found->second;
     stream->over_ = true;
     forget(id);
-    if (stream->in_.empty() && stream->end_told_) stream->drop_calls();
+    // Who asked not to be told of the end is not told; on_end() may still come.
+    if (stream->in_.empty() && (stream->end_told_ || !stream->on_end_)) stream->drop_calls();
 }
 
 void Mux::forget(std::uint32_t id) {

@@ -187,6 +187,21 @@ TEST(Mux, ResetEndsBothDirectionsAndSaysWhy) {
     EXPECT_EQ(pair.acceptor.mux->streams(), 0u);
 }
 
+TEST(Mux, AFinishedStreamThatItsOwnCallbackHoldsIsFreed) {
+    Pair pair;
+    auto from = *pair.dialler.mux->open({.name = "logs"});
+    pair.settle();
+    std::weak_ptr<Stream> alive = from;
+    // Nobody asks for the end of what comes back.
+    from->on_bytes([held = from](std::string) {});
+    from->end();
+    from.reset();
+    pair.acceptor.opened.back()->end();
+    pair.settle();
+    pair.acceptor.opened.clear();
+    EXPECT_TRUE(alive.expired());
+}
+
 TEST(Mux, AStreamBeyondTheBoundIsRefused) {
     Pair pair({.max_streams = 2});
     auto first = *pair.dialler.mux->open({.name = "1"});

@@ -22,6 +22,10 @@ struct PeerView {
     /// Of a child: number in this cell's history up to which the child has everything (rule A5). Of the parent: number in the
     /// parent's history up to which this cell has everything, which is what its summary reflects.
     std::uint64_t acknowledged = 0;
+    /// Of a child: the moment after which nothing that runs under its lease can run any more: the end of the lease as this cell
+    /// must assume it, the margin for drift, and the time to stop (rules F3, F4). A parent that restarted takes every lease for
+    /// granted at its own start. None: the child holds no lease, and nothing can run under one.
+    std::optional<Instant> lease_over;
     std::string version;     ///< of its program; empty before its first hello
     std::size_t refused = 0; ///< items of the peer that this cell keeps out (a name is taken here, or its history went back)
     std::string trouble;     ///< why there is no agreement or no touch, as a sentence

@@ -65,19 +65,48 @@ void Agenda::drop(std::uint32_t slot) {
 }
 
 void Agenda::end_life(Cell cell) {
+    held_.erase(cell);
     for (std::uint32_t slot = 0; slot < events_.size(); ++slot)
         if (events_[slot].live && bound_[slot] && events_[slot].cell == cell) drop(slot);
+}
+
+void Agenda::pause(Cell cell) { held_.try_emplace(cell); }
+
+void Agenda::resume(Cell cell) {
+    auto held = held_.extract(cell);
+    if (held.empty()) return;
+    for (Due due : held.mapped()) {
+        if (!is_live(due)) continue;
+        heap_.push_back({std::max(due.when, now_), ++order_, due.slot, due.use});
+        std::push_heap(heap_.begin(), heap_.end(), std::greater<>{});
+    }
+}
+
+void Agenda::delay(Cell cell, Duration by) {
+    auto shift = [&](Due& due) {
+        if (is_live(due) && bound_[due.slot] && events_[due.slot].cell == cell) due.when += by;
+    };
+    for (Due& due : heap_) shift(due);
+    if (auto held = held_.find(cell); held != held_.end())
+        for (Due& due : held->second) shift(due);
+    std::make_heap(heap_.begin(), heap_.end(), std::greater<>{});
 }
 
 bool Agenda::step(Duration limit) {
     while (!heap_.empty()) {
         Due due = heap_.front();
-        bool live = events_[due.slot].live && events_[due.slot].use == due.use;
+        bool live = is_live(due);
         if (live && due.when > limit) return false;
         std::pop_heap(heap_.begin(), heap_.end(), std::greater<>{});
         heap_.pop_back();
         if (!live) continue;
         Event& event = events_[due.slot];
+        if (!held_.empty() && bound_[due.slot]) {
+            if (auto held = held_.find(event.cell); held != held_.end()) {
+                held->second.push_back(due);
+                continue;
+            }
+        }
         now_ = due.when;
         Past past{now_, event.what, event.cell, event.detail};
         for (std::uint64_t part : {static_cast<std::uint64_t>(past.when.count()),

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,12 @@ public:
 
     /// The process on that computer is gone: what was to happen to it does not, and what waited is freed before this returns.
     void end_life(Cell);
+
+    /// The process is stopped: what was to happen to it waits, in order, until it goes on.
+    void pause(Cell);
+    void resume(Cell);
+    /// What is to happen to that process happens so much later: its computer and its clocks stood still.
+    void delay(Cell, Duration by);
 
     /// The next event, if it is due by then. Time does not pass beyond it.
     bool step(Duration limit);
@@ -82,6 +89,7 @@ private:
 
     std::uint32_t put(Duration when, What, Cell, Bound, Call, std::uint64_t detail);
     void drop(std::uint32_t slot);
+    bool is_live(const Due& due) const { return events_[due.slot].live && events_[due.slot].use == due.use; }
 
     Duration now_{};
     std::uint64_t order_ = 0, hash_ = 0xcbf29ce484222325ULL, delivered_ = 0;
@@ -90,6 +98,7 @@ private:
     std::vector<std::uint32_t> spare_;
     std::vector<bool> bound_; ///< by slot
     std::vector<std::size_t> waiting_;
+    std::map<Cell, std::vector<Due>> held_; ///< by stopped cell: what came due meanwhile
     static constexpr std::size_t remembered = 50;
     std::array<Past, remembered> past_{};
 };

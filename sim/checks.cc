@@ -19,7 +19,7 @@ constexpr Duration mending = 240s;
 constexpr Duration boot_limit = 120s;
 
 bool is_well(const Computer& computer, Duration now) {
-    return computer.powered && computer.process && !computer.machine.behaviour.chance && now - computer.disturbed > mending;
+    return computer.powered && computer.attends() && !computer.machine.behaviour.chance && now - computer.disturbed > mending;
 }
 
 bool runs(const Computer& computer, const drivers::InstanceName& name) {
@@ -140,7 +140,7 @@ void Checks::boots_alone() {
         Boot& boot = at->second;
         bool disturbed = !fleet_.network().is_cut(site) || computer.machine.behaviour.chance ||
                          (boot.started && (computer.disturbed > *boot.started ||
-                                           fleet_.computer(site).disturbed > *boot.started || !fleet_.computer(site).process));
+                                           fleet_.computer(site).disturbed > *boot.started || !fleet_.computer(site).attends()));
         if (disturbed) {
             at = boots_.erase(at);
             continue;

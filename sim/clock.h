@@ -2,46 +2,82 @@
 
 #include "sim/agenda.h"
 
+#include <cstdint>
 #include <string>
 
 namespace skerry::sim {
 
-/// The clocks of one computer. Boot-time runs a little fast or slow, as quartz does, and starts afresh at each boot; the wall
-/// clock may be wrong by years after a boot.
+/// The clocks of one computer. Boot-time runs a little fast or slow, as quartz does, and starts afresh at each boot; it also
+/// counts while the computer is stopped, unless it is told to stand still (a virtual machine that its host suspends). The wall
+/// clock runs with it, may be wrong by years after a boot, and jumps when somebody sets it.
 class ComputerClock final : public env::Clock {
 public:
+    /// Within the margin for which leases hold (rule F6).
+    static constexpr std::int64_t most_drift_ppm = 500;
+
     ComputerClock(const Agenda& agenda, std::int64_t drift_ppm) : agenda_(agenda), drift_(drift_ppm) {}
 
     void boot(Id id, std::int64_t wall_error_seconds) {
-        booted_ = agenda_.now();
         id_ = id;
-        wall_error_ = wall_error_seconds;
+        since_ = agenda_.now();
+        local_ = start;
+        stands_ = false;
+        wall_ahead_ = true_start + wall_error_seconds * 1s + since_ - start;
+    }
+    std::int64_t drift() const { return drift_; }
+    /// From now on; a timer that is set may ring as the old rate had it.
+    void set_drift(std::int64_t ppm) {
+        settle();
+        drift_ = ppm;
+    }
+    /// Somebody, or a time service, sets the wall clock.
+    void jump(Duration by) { wall_ahead_ += by; }
+    /// Boot-time neither counts nor drifts until it goes on.
+    void stand() {
+        settle();
+        stands_ = true;
+    }
+    /// How long it stood.
+    Duration go_on() {
+        if (!stands_) return {};
+        Duration stood = agenda_.now() - since_;
+        since_ = agenda_.now();
+        stands_ = false;
+        return stood;
     }
 
-    Instant now() const override { return {start + local(agenda_.now() - booted_)}; }
+    Instant now() const override { return {local()}; }
     WallTime wall() const override {
-        auto passed = agenda_.now();
-        return {1'800'000'000 + wall_error_ + passed / 1s, static_cast<std::int32_t>((passed % 1s).count())};
+        Duration wall = local() + wall_ahead_;
+        return {wall / 1s, static_cast<std::int32_t>((wall % 1s).count())};
     }
     std::string boot_id() const override { return id_.text(); }
 
-    /// When this much has passed on this clock, never earlier.
+    /// When this much has passed on this clock, never earlier, if it neither stands nor changes its rate meanwhile.
     Duration world_after(Duration duration) const {
-        Duration since = local(agenda_.now() - booted_) + duration;
-        Duration world = since - since / 1'000'000 * drift_;
-        while (local(world) < since) world += std::max<Duration>(1ns, since - local(world));
-        return booted_ + world;
+        Duration wanted = local() - local_ + duration;
+        Duration world = wanted - wanted / 1'000'000 * drift_;
+        while (scaled(world) < wanted) world += std::max<Duration>(1ns, wanted - scaled(world));
+        return since_ + world;
     }
 
 private:
     static constexpr Duration start = 20s; ///< a kernel runs a while before we do
-    Duration local(Duration world) const { return world + world / 1'000'000 * drift_; }
+    static constexpr Duration true_start = 1'800'000'000s;
+    Duration scaled(Duration world) const { return world + world / 1'000'000 * drift_; }
+    /// What it shows now.
+    Duration local() const { return stands_ ? local_ : local_ + scaled(agenda_.now() - since_); }
+    void settle() {
+        local_ = local();
+        since_ = agenda_.now();
+    }
 
     const Agenda& agenda_;
     std::int64_t drift_;
-    Duration booted_{};
+    Duration since_{}, local_ = start; ///< a moment of the world, and what this clock showed then
+    bool stands_ = false;
+    Duration wall_ahead_ = true_start;
     Id id_;
-    std::int64_t wall_error_ = 0;
 };
 
 } // namespace skerry::sim

@@ -32,6 +32,8 @@ struct Computer {
     bool has_node = false; ///< runs instances
     bool joined = false;   ///< its parent has made its object
     bool powered = true;
+    bool stopped = false;   ///< its process is (SIGSTOP)
+    bool frozen = false;    ///< all of it is
     node::Machine capacity; ///< what it really has
     node::Machine claims;   ///< what it says it has: the same, but for a planted bug
 
@@ -48,7 +50,9 @@ struct Computer {
 
     std::unique_ptr<Process> process; ///< null: none runs
     std::uint64_t starts = 0;         ///< of processes
-    Duration disturbed{};             ///< last time that weather hit it
+    /// A process runs there, and is not stopped.
+    bool attends() const { return process && !stopped && !frozen; }
+    Duration disturbed{}; ///< last time that weather hit it
 };
 
 } // namespace skerry::sim

@@ -38,8 +38,9 @@ Cell Fleet::add(Role role, const std::string& name, Cell parent, std::uint64_t s
     shapes_.emplace_back();
     network_.add(
         cell,
-        {.powered = [&computer] { return computer.powered; },
+        {.powered = [&computer] { return computer.powered && !computer.frozen; },
          .peer = [&computer] { return computer.process && computer.process->works() ? computer.process->peer() : env::Peer{}; },
+         .attends = [&computer] { return !computer.stopped && !computer.frozen; },
          .accept =
              [&computer](std::unique_ptr<env::Wire> wire) {
                  if (computer.process && computer.process->works()) computer.process->cell().accept(std::move(wire));
@@ -108,6 +109,7 @@ void Fleet::start_all() {
 void Fleet::start(Cell cell) {
     Computer& one = computer(cell);
     if (!one.powered || !one.joined || one.process || violated()) return;
+    if (one.frozen) return agenda_.at(now() + 1s, What::process, 0, Agenda::Bound::free, [this, cell] { start(cell); });
     one.process = std::make_unique<Process>(*this, one);
     if (!one.process->works()) {
         one.process.reset();
@@ -128,6 +130,8 @@ void Fleet::kill(Cell cell) {
     Computer& one = computer(cell);
     if (!one.process) return;
     tell(one.name + " is killed");
+    thaw(cell);
+    one.stopped = false;
     one.process.reset();
     one.disturbed = now();
 }
@@ -146,7 +150,7 @@ void Fleet::power_off(Cell cell) {
     checks_.before_reboot(one);
     ledger_.audit(one);
     network_.power_lost(cell);
-    one.powered = false;
+    one.powered = one.stopped = one.frozen = false;
     one.process.reset();
     one.machine.reboot();
     ledger_.lost_power(cell);
@@ -168,6 +172,46 @@ void Fleet::power_on(Cell cell) {
 void Fleet::reboot(Cell cell, Duration off) {
     power_off(cell);
     agenda_.at(now() + off, What::process, 0, Agenda::Bound::free, [this, cell] { power_on(cell); });
+}
+
+void Fleet::stop(Cell cell) {
+    Computer& one = computer(cell);
+    if (!one.attends()) return;
+    tell("the process of " + one.name + " is stopped");
+    one.stopped = true;
+    one.disturbed = now();
+    agenda_.pause(cell);
+}
+
+void Fleet::go_on(Cell cell) {
+    Computer& one = computer(cell);
+    if (!std::exchange(one.stopped, false) || one.frozen) return;
+    tell("the process of " + one.name + " goes on");
+    one.disturbed = now();
+    agenda_.resume(cell);
+    network_.attends_again(cell);
+}
+
+void Fleet::freeze(Cell cell, Clocks clocks) {
+    Computer& one = computer(cell);
+    if (!one.powered || one.frozen) return;
+    tell(one.name + " stands still" + (clocks == Clocks::stand ? ", and its clock too" : ""));
+    one.frozen = true;
+    one.disturbed = now();
+    if (clocks == Clocks::stand) one.clock.stand();
+    agenda_.pause(cell);
+}
+
+void Fleet::thaw(Cell cell) {
+    Computer& one = computer(cell);
+    if (!std::exchange(one.frozen, false)) return;
+    tell(one.name + " goes on");
+    one.disturbed = now();
+    agenda_.delay(cell, one.clock.go_on());
+    network_.power_back(cell);
+    if (one.stopped) return;
+    agenda_.resume(cell);
+    network_.attends_again(cell);
 }
 
 void Fleet::cut(Cell child) {
@@ -235,6 +279,8 @@ void Fleet::converge(Duration limit) {
         one->sick.clear();
         if (one->parent != 0) heal(one->cell);
         power_on(one->cell);
+        thaw(one->cell);
+        go_on(one->cell);
         if (one->joined && !one->process) start(one->cell);
     }
     Duration began = now();

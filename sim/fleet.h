@@ -64,6 +64,13 @@ public:
     void power_on(Cell);
     /// Off, and on again after a while.
     void reboot(Cell, Duration off);
+    /// Its process stands still, what it runs runs on (SIGSTOP, SIGCONT).
+    void stop(Cell);
+    void go_on(Cell);
+    /// All of it stands still, as a virtual machine that its host suspends; its boot-time clock counts on or stands too.
+    enum class Clocks : std::uint8_t { count, stand };
+    void freeze(Cell, Clocks);
+    void thaw(Cell);
     void cut(Cell child);
     void heal(Cell child);
     /// The process found that its disk is dead: it ends and is started again.

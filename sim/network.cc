@@ -16,6 +16,7 @@ struct Network::Connection {
         env::Wire::Listener* listener = nullptr;
         bool gone = false; ///< closed here, or the process died
         std::deque<std::string> early;
+        std::optional<std::string> closing; ///< why, as a stopped process will learn
         env::Wire::Traffic traffic;
         // What this side sends.
         std::deque<Message> flying, stuck;
@@ -166,7 +167,8 @@ void Network::deliver(const std::shared_ptr<Connection>& connection, int side, s
         return;
     }
     to.traffic.received += message.size() + 29;
-    if (to.listener)
+    Cell host = side == 0 ? paths_[connection->child].parent : connection->child;
+    if (to.listener && hosts_[host].attends())
         to.listener->arrived(std::move(message));
     else
         to.early.push_back(std::move(message));
@@ -193,7 +195,10 @@ void Network::close(const std::shared_ptr<Connection>& connection, int side, con
     half.unacknowledged.reset();
     if (half.gone) return;
     half.gone = true;
-    if (auto* listener = std::exchange(half.listener, nullptr))
+    Cell host = side == 0 ? connection->child : paths_[connection->child].parent;
+    if (half.listener && !hosts_[host].attends())
+        half.closing = why;
+    else if (auto* listener = std::exchange(half.listener, nullptr))
         listener->closed(why);
     else
         half.early.clear();
@@ -206,7 +211,8 @@ void Network::flush(const std::shared_ptr<Connection>& connection, int side) {
     auto list = std::exchange(half.stuck, {});
     half.stuck_bytes = 0;
     for (auto& message : list) deliver(connection, side, std::move(message.bytes), message.last);
-    if (half.listener && !half.gone) half.listener->drained();
+    Cell from = side == 0 ? connection->child : paths_[connection->child].parent;
+    if (half.listener && !half.gone && hosts_[from].attends()) half.listener->drained();
 }
 
 void Network::acknowledged(const std::shared_ptr<Connection>& connection, int side) {
@@ -254,6 +260,24 @@ void Network::power_back(Cell cell) {
         if (child == cell || paths_[child].parent == cell) flush_later(paths_[child]);
 }
 
+void Network::attends_again(Cell cell) {
+    for (Cell child = 0; child < paths_.size(); ++child) {
+        if (child != cell && paths_[child].parent != cell) continue;
+        for (auto& connection : connections(paths_[child])) {
+            auto& half = connection->half[child == cell ? 0 : 1];
+            while (!half.early.empty() && half.listener) {
+                auto message = std::move(half.early.front());
+                half.early.pop_front();
+                half.listener->arrived(std::move(message));
+            }
+            if (half.closing && half.listener)
+                std::exchange(half.listener, nullptr)->closed(*half.closing);
+            else if (half.listener)
+                half.listener->drained();
+        }
+    }
+}
+
 std::unique_ptr<env::Timer> Network::dial(Cell child, env::Channel channel,
                                           std::function<void(Result<std::unique_ptr<env::Wire>>)> then) {
     struct Token final : env::Timer {
@@ -273,7 +297,7 @@ std::unique_ptr<env::Timer> Network::dial(Cell child, env::Channel channel,
     agenda_.at(began + handshake, What::dial, child, Agenda::Bound::life, [this, child, channel, began, answer, shared] {
         if (!*shared) return;
         Path& path = paths_[child];
-        if (!carries(child))
+        if (!carries(child) || !hosts_[path.parent].attends())
             return agenda_.at(std::max(agenda_.now(), began + path.options.dial_deadline), What::dial, child, Agenda::Bound::life,
                               [answer] { answer(fail(Code::timeout, "no answer")); });
         env::Peer parent = hosts_[path.parent].peer();

@@ -35,6 +35,8 @@ public:
         std::function<bool()> powered;
         /// Who the process is that runs there now; cell zero: none runs.
         std::function<env::Peer()> peer;
+        /// False while the process is stopped: its kernel takes what arrives, nobody reads it.
+        std::function<bool()> attends;
         std::function<void(std::unique_ptr<env::Wire>)> accept;
     };
 
@@ -53,6 +55,8 @@ public:
     Cell parent_of(Cell child) const { return paths_.at(child).parent; }
     void power_lost(Cell);
     void power_back(Cell);
+    /// The process goes on, and finds what came meanwhile.
+    void attends_again(Cell);
 
     [[nodiscard]] std::unique_ptr<env::Timer> dial(Cell child, env::Channel,
                                                    std::function<void(Result<std::unique_ptr<env::Wire>>)>);

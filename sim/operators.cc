@@ -62,7 +62,7 @@ void Operators::push_image() {
     if (image_there_) return;
     auto& core = fleet_.core();
     again([this] { push_image(); });
-    if (!core.process) return;
+    if (!core.attends()) return;
     auto image = std::make_unique<model::Image>();
     image->mutable_metadata()->set_name("pos");
     image->mutable_metadata()->set_namespace_(project);
@@ -100,7 +100,7 @@ void Operators::write(const std::string& name, std::uint64_t ticket) {
         auto at = busy_.find(name);
         if (at != busy_.end() && at->second == ticket) write(name, ticket);
     });
-    if (!core.process) return;
+    if (!core.attends()) return;
     auto answer = [this, name, ticket](std::expected<cell::Admitted, cell::Refusal> answer) {
         auto at = busy_.find(name);
         if (at == busy_.end() || at->second != ticket) return;
@@ -130,7 +130,7 @@ void Operators::erase(const std::string& name, std::uint64_t ticket) {
         auto at = busy_.find(name);
         if (at != busy_.end() && at->second == ticket) erase(name, ticket);
     });
-    if (!core.process) return;
+    if (!core.attends()) return;
     core.process->cell().admission().remove(people(), key_of(name), {}, {},
                                             [this, name, ticket](std::expected<cell::Admitted, cell::Refusal> answer) {
                                                 auto at = busy_.find(name);

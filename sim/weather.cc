@@ -69,6 +69,11 @@ WeatherOptions WeatherOptions::draw(env::Chance& chance) {
     options.exits = mean(1min, 15min);
     options.sickness = mean(5min, 30min);
     options.bad_drivers = mean(5min, 30min);
+    options.stops = mean(2min, 30min);
+    options.stopped_for = 1s + chance.up_to(2min);
+    options.freezes = mean(2min, 30min);
+    options.frozen_for = 1s + chance.up_to(20s);
+    options.clock_jumps = mean(5min, 30min);
     options.people = 20s + chance.up_to(5min);
     return options;
 }
@@ -133,6 +138,22 @@ void begin_weather(Fleet& fleet, const WeatherOptions& options, Duration lasts) 
             one.sick.erase(name);
             one.disturbed = fleet.now();
         });
+    });
+    repeat(fleet, options.stops, end, What::weather, [&fleet, options] {
+        Computer& one = any(fleet, options.core_too);
+        fleet.stop(one.cell);
+        later(fleet, about(fleet, options.stopped_for), [&fleet, cell = one.cell] { fleet.go_on(cell); });
+    });
+    repeat(fleet, options.freezes, end, What::weather, [&fleet, options] {
+        Computer& one = any(fleet, options.core_too);
+        fleet.freeze(one.cell, fleet.chance().fraction() < 0.5 ? Fleet::Clocks::count : Fleet::Clocks::stand);
+        later(fleet, about(fleet, options.frozen_for), [&fleet, cell = one.cell] { fleet.thaw(cell); });
+    });
+    repeat(fleet, options.clock_jumps, end, What::weather, [&fleet] {
+        Computer& one = any(fleet, true);
+        std::int64_t days = static_cast<std::int64_t>(fleet.chance().bits() % 20'000) - 10'000;
+        fleet.tell("the wall clock of " + one.name + " jumps by " + std::to_string(days) + " days");
+        one.clock.jump(days * 24h);
     });
     repeat(fleet, options.bad_drivers, end, What::weather,
            [&fleet, options] { bad_driver(fleet, any(fleet, false), about(fleet, options.bad_for)); });

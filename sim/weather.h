@@ -18,6 +18,9 @@ struct WeatherOptions {
     Duration exits{}; ///< an instance ends by itself
     Duration sickness{}, sick_for = 60s;
     Duration bad_drivers{}, bad_for = 3min; ///< drivers that fail, half-fail, stall and forget
+    Duration stops{}, stopped_for = 30s;    ///< of processes (SIGSTOP)
+    Duration freezes{}, frozen_for = 5s;    ///< of whole computers
+    Duration clock_jumps{};                 ///< of wall clocks
     Duration people{};                      ///< operators do something
     bool core_too = true;                   ///< kills, reboots and disks also at the core
     /// Everything drawn.

@@ -163,6 +163,10 @@ std::string transcript(Side to, std::uint64_t items, std::size_t size) {
         if (i == 200)
             peer.put(Lane::desired, key_of(100, 9, 0, cell_id(2)), "edited"),
                 peer.drop(Lane::desired, key_of(101, 9, 0, cell_id(2)));
+        if (i == 250) { // the peer lost something: a descent
+            peer.held[0].erase(key_of(0));
+            peer.session->forget(Lane::desired, key_of(0));
+        }
         if (i % 50 == 49) {
             now = now + 2s;
             self.session->tick(now), peer.session->tick(now);
@@ -184,7 +188,7 @@ std::string transcript(Side to, std::uint64_t items, std::size_t size) {
 
 extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
     fuzz::start_from({transcript(Side::parent, 5, 10), transcript(Side::child, 5, 10), transcript(Side::child, 40, 100),
-                      transcript(Side::parent, 2, 8'000), transcript(Side::child, 0, 0)},
+                      transcript(Side::parent, 2, 8'000), transcript(Side::child, 0, 0), transcript(Side::parent, 200, 1)},
                      count, arguments);
     return 0;
 }

@@ -85,6 +85,7 @@ public:
         if (waiting.empty()) return false;
         Apply apply = std::move(waiting.front());
         waiting.pop_front();
+        ++landed;
         auto& mirror = held[at(apply.lane)];
         for (const Item& item : apply.items) {
             mirror[item.key] = {item.generation, *item.bytes};
@@ -130,6 +131,7 @@ public:
     std::vector<std::pair<Number, ItemKey>> tombstones;
     std::vector<std::pair<std::uint64_t, Number>> incarnations; ///< and the head at which each was closed
     std::map<ItemKey, int> received;
+    std::uint64_t landed = 0; ///< frames
     std::deque<Apply> waiting;
     std::unique_ptr<Session> session;
     bool keep_unknown = false;
@@ -230,6 +232,15 @@ public:
             if (!any({output(parent), output(child), deliver(parent), deliver(child), land(parent), land(child)})) return true;
         }
         return false;
+    }
+    /// Half a round trip: all that the two can say now is said, and arrives.
+    void travel() {
+        while (any({land(parent), land(child), output(parent), output(child)})) {
+        }
+        for (auto [wire, to] : {std::pair(&down_wire, &parent), std::pair(&up_wire, &child)})
+            for (std::size_t n = wire->size(); n > 0; --n) deliver(to == &parent ? child : parent);
+        while (any({land(parent), land(child)})) {
+        }
     }
     /// In steps, as a host's timers would.
     bool pass(Duration duration, Duration step = 100ms) {

@@ -58,6 +58,7 @@ std::string cut(std::string text) {
 void write(wire::Frame& out, const Hello& in) {
     auto& hello = *out.mutable_hello();
     hello.set_format(in.format);
+    hello.set_lowest_format(in.lowest_format);
     hello.set_version(cut(in.version));
     hello.set_cell(in.cell.bytes());
     hello.set_incarnation(in.incarnation.bytes());
@@ -110,27 +111,38 @@ void write(wire::Frame& out, const Batch& in) {
     batch.set_removed(std::move(removed));
     if (in.close) batch.set_close(*in.close);
     batch.set_digest(in.digest);
-    batch.set_compare(in.compare);
 }
 
-void write(wire::Frame& out, const Digests& in) {
-    auto& list = *out.mutable_digests();
-    list.set_lane(static_cast<std::uint32_t>(in.lane));
-    std::string entries;
-    entries.reserve(in.entries.size() * 32);
-    for (const Listed& entry : in.entries) entries += entry.hash.bytes() + entry.digest.bytes();
-    list.set_entries(std::move(entries));
-    list.set_last(in.last);
+void write(wire::Frame& out, const Ranges& in) {
+    auto& ranges = *out.mutable_ranges();
+    ranges.set_lane(static_cast<std::uint32_t>(in.lane));
+    ranges.set_answer(in.answer);
+    ranges.set_word(in.word);
+    ranges.set_last(in.last);
+    for (const RangeSums& each : in.ranges) {
+        auto& range = *ranges.add_ranges();
+        range.set_bits(each.range.bits);
+        range.set_prefix(each.range.prefix);
+        range.set_split(each.split);
+        std::string& sums = *range.mutable_sums();
+        sums.reserve(each.sums.size() * 4);
+        for (std::uint32_t sum : each.sums)
+            for (unsigned shift = 0; shift < 32; shift += 8) sums.push_back(static_cast<char>(sum >> shift));
+        std::string& entries = *range.mutable_entries();
+        entries.reserve(each.entries.size() * 32);
+        for (const Listed& entry : each.entries) entries += entry.hash.bytes() + entry.digest.bytes();
+    }
 }
 
 Result<Hello> read(const wire::Hello& in) {
     Hello hello{.format = in.format(),
+                .lowest_format = in.lowest_format() ? in.lowest_format() : in.format(),
                 .version = clean(in.version()),
                 .boot_id = clean(in.boot_id()),
                 .role = in.role(),
                 .name = clean(in.name()),
                 .beat_ms = in.beat_ms()};
-    if (hello.format != frame_format) return hello; // the rest may mean anything
+    if (!common_format(hello)) return hello; // the rest may mean anything
     hello.cell = TRY(read_id<CellId>(in.cell(), "hello.cell"));
     hello.incarnation = TRY(read_id<IncarnationId>(in.incarnation(), "hello.incarnation"));
     if (in.held_size() > static_cast<int>(lanes)) return bad(fmt::format("hello.held has {} entries", in.held_size()));
@@ -166,7 +178,7 @@ Result<BatchItem> read(wire::Item& in) {
 }
 
 Result<Batch> read(wire::Batch& in) {
-    Batch batch{.lane = TRY(read_lane(in.lane())), .digest = in.digest(), .compare = in.compare()};
+    Batch batch{.lane = TRY(read_lane(in.lane())), .digest = in.digest()};
     const std::string& removed = in.removed();
     if (removed.size() % 16 != 0) return bad(fmt::format("batch.removed of {} bytes", removed.size()));
     if (static_cast<std::size_t>(in.items_size()) + removed.size() / 16 > max_frame_items)
@@ -179,17 +191,52 @@ Result<Batch> read(wire::Batch& in) {
     return batch;
 }
 
-Result<Digests> read(const wire::Digests& in) {
-    Digests list{.lane = TRY(read_lane(in.lane())), .last = in.last()};
-    std::string_view entries = in.entries();
-    if (entries.size() % 32 != 0 || entries.size() / 32 > max_listed)
-        return bad(fmt::format("a list of {} bytes", entries.size()));
-    for (; !entries.empty(); entries.remove_prefix(32))
-        list.entries.push_back({TRY(Digest::from_bytes(entries.substr(0, 16))), TRY(Digest::from_bytes(entries.substr(16, 16)))});
-    return list;
+Result<RangeSums> read(const wire::Range& in) {
+    if (in.bits() > Range::max_bits || (in.bits() < Range::max_bits && in.prefix() >> in.bits() != 0))
+        return bad(fmt::format("a range of {} bits that begins with {}", in.bits(), in.prefix()));
+    RangeSums range{.range = {.bits = static_cast<std::uint8_t>(in.bits()), .prefix = in.prefix()}};
+    std::string_view sums = in.sums(), entries = in.entries();
+    if (in.split() > Range::max_split || in.bits() + in.split() > Range::max_bits ||
+        sums.size() != (in.split() ? std::size_t{4} << in.split() : 0) || (in.split() && !entries.empty()))
+        return bad(fmt::format("a range of {} bits, split by {}, with {} bytes of sums", in.bits(), in.split(), sums.size()));
+    range.split = static_cast<std::uint8_t>(in.split());
+    range.sums.resize(sums.size() / 4);
+    for (std::size_t at = 0; at < sums.size(); ++at)
+        range.sums[at / 4] |= std::uint32_t{static_cast<unsigned char>(sums[at])} << (at % 4 * 8);
+    if (entries.size() % 32 != 0) return bad(fmt::format("a range with {} bytes of entries", entries.size()));
+    for (; !entries.empty(); entries.remove_prefix(32)) {
+        range.entries.push_back(
+            {TRY(Digest::from_bytes(entries.substr(0, 16))), TRY(Digest::from_bytes(entries.substr(16, 16)))});
+        if (!range.range.contains(range.entries.back().hash.low)) return bad("a range with an entry from outside");
+    }
+    return range;
+}
+
+Result<Ranges> read(const wire::Ranges& in) {
+    Ranges ranges{.lane = TRY(read_lane(in.lane())),
+                  .answer = in.answer(),
+                  .word = static_cast<std::uint8_t>(in.word() % words),
+                  .last = in.last()};
+    if (in.ranges_size() > static_cast<int>(max_ranges))
+        return bad(fmt::format("{} ranges (at most {})", in.ranges_size(), max_ranges));
+    std::uint64_t end = 0;
+    for (const auto& each : in.ranges()) {
+        RangeSums range = TRY(read(each));
+        if (range.range.begin() < end) return bad("ranges out of order, or one within another");
+        if (!ranges.answer && !range.entries.empty()) return bad("an ask with entries");
+        end = range.range.end();
+        ranges.ranges.push_back(std::move(range));
+    }
+    return ranges;
 }
 
 } // namespace
+
+std::optional<std::uint32_t> common_format(const Hello& hello) {
+    std::uint32_t highest = std::min(hello.format, frame_format);
+    if (highest < std::max(hello.lowest_format, lowest_frame_format)) return {};
+    return highest;
+}
 
 std::string encode(const Frame& frame) {
     wire::Frame out;
@@ -197,16 +244,17 @@ std::string encode(const Frame& frame) {
                    [&](const Hello& f) { write(out, f); },
                    [&](const Beat& f) { write(out, f); },
                    [&](const Batch& f) { write(out, f); },
-                   [&](const Digests& f) { write(out, f); },
+                   [&](const Ranges& f) { write(out, f); },
                    [&](const Ack& f) {
                        auto& ack = *out.mutable_ack();
                        ack.set_desired(f.frames[0]);
                        ack.set_status(f.frames[1]);
-                       ack.set_desired_digests(f.digests[0]);
-                       ack.set_status_digests(f.digests[1]);
+                       ack.set_desired_differs(f.differs[0]);
+                       ack.set_status_differs(f.differs[1]);
                    },
                    [&](const Verify& f) { out.mutable_verify()->set_lane(static_cast<std::uint32_t>(f.lane)); },
                    [&](const Settings& f) { out.mutable_settings()->set_beat_ms(f.beat_ms); },
+                   [](const Unknown&) {},
                    [&](const Bye& f) { out.mutable_bye()->set_reason(cut(f.reason)); },
                    [&](const Fragment& f) {
                        auto& fragment = *out.mutable_fragment();
@@ -234,10 +282,10 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
         return TRY(read(*in.mutable_batch()));
     case wire::Frame::kAck: {
         const auto& a = in.ack();
-        return Ack{.frames = {a.desired(), a.status()}, .digests = {a.desired_digests(), a.status_digests()}};
+        return Ack{.frames = {a.desired(), a.status()}, .differs = {a.desired_differs(), a.status_differs()}};
     }
-    case wire::Frame::kDigests:
-        return TRY(read(in.digests()));
+    case wire::Frame::kRanges:
+        return TRY(read(in.ranges()));
     case wire::Frame::kVerify:
         return Verify{TRY(read_lane(in.verify().lane()))};
     case wire::Frame::kSettings:
@@ -251,7 +299,8 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
     case wire::Frame::BODY_NOT_SET:
         break;
     }
-    return bad("of no known sort");
+    if (!bytes.empty()) return Unknown{};
+    return bad("an empty one");
 }
 
 } // namespace skerry::sync

@@ -2,6 +2,7 @@
 
 #include "base/result.h"
 #include "sync/item.h"
+#include "sync/radix.h"
 
 #include <optional>
 #include <string>
@@ -12,8 +13,8 @@
 /// Frames as values, and their bytes (frames.proto). Everything read is bounded; what breaks a bound is an error with a reason.
 namespace skerry::sync {
 
-/// Raised by a change that an older cell cannot skip.
-inline constexpr std::uint32_t frame_format = 1;
+/// The formats this build speaks: raised by a change that an older cell must not skip. 1 exchanged lists of all digests.
+inline constexpr std::uint32_t frame_format = 2, lowest_frame_format = 2;
 /// Longest message on a wire; what a frame aims to stay below is a little less, for the bytes around items.
 inline constexpr std::size_t max_message = 64 << 10;
 inline constexpr std::size_t frame_target = max_message - (2 << 10);
@@ -24,8 +25,9 @@ inline constexpr std::size_t max_frame_bytes = 1 << 20;
 inline constexpr std::size_t max_item_bytes = 800 << 10;
 /// Batch frames of a lane that may be sent and not acknowledged: bounds the receiver's memory.
 inline constexpr std::size_t window = 4;
-/// Entries of one list frame.
+/// Entries of one frame of a descent, and ranges.
 inline constexpr std::size_t max_listed = 1'900;
+inline constexpr std::size_t max_ranges = 4'096;
 /// Items of one slice.
 inline constexpr std::size_t max_slice_items = 400'000;
 
@@ -38,7 +40,8 @@ struct Held {
 };
 
 struct Hello {
-    std::uint32_t format = frame_format;
+    std::uint32_t format = frame_format; ///< the highest
+    std::uint32_t lowest_format = lowest_frame_format;
     std::string version;
     CellId cell;
     IncarnationId incarnation;
@@ -66,12 +69,11 @@ struct Batch {
     std::vector<Digest> removed;
     std::optional<Number> close;
     std::uint64_t digest = 0; ///< low half, of all that the receiver should hold after `close`
-    bool compare = false;
 };
 
 struct Ack {
     std::uint32_t frames[lanes] = {};
-    bool digests[lanes] = {};
+    bool differs[lanes] = {};
 };
 
 struct Listed {
@@ -79,11 +81,27 @@ struct Listed {
     Digest digest;
 };
 
-struct Digests {
-    Lane lane = Lane::desired;
+/// A range with the sums of its parts, or with all that is in it, or with nothing: a question.
+struct RangeSums {
+    Range range;
+    std::uint8_t split = 0; ///< 0: no sums
+    std::vector<std::uint32_t> sums;
     std::vector<Listed> entries;
+};
+
+struct Ranges {
+    Lane lane = Lane::desired;
+    bool answer = false;
+    std::uint8_t word = 0;
+    std::vector<RangeSums> ranges;
     bool last = false;
 };
+
+/// 32 bits of a digest.
+constexpr std::uint32_t word_of(const Digest& digest, unsigned word) {
+    return static_cast<std::uint32_t>((word < 2 ? digest.low : digest.high) >> (word % 2 * 32));
+}
+inline constexpr unsigned words = 4;
 
 struct Verify {
     Lane lane = Lane::desired;
@@ -103,7 +121,13 @@ struct Fragment {
     bool last = false;
 };
 
-using Frame = std::variant<Hello, Beat, Batch, Ack, Digests, Verify, Settings, Bye, Fragment>;
+/// Of a number that this build does not know: to be skipped.
+struct Unknown {};
+
+/// The highest format that the writer of this hello and we both speak; none: the two cannot talk.
+std::optional<std::uint32_t> common_format(const Hello&);
+
+using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Unknown>;
 
 std::string encode(const Frame&);
 /// `longest` is `max_message`, or `max_frame_bytes` for what was put together from fragments.

@@ -1,5 +1,7 @@
 #include "sync/inbound.h"
 
+#include "sync/descent.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,101 +9,98 @@
 namespace skerry::sync {
 
 void Inbound::load(const Item& item) {
-    auto [at, fresh] = index_.try_emplace(key_hash(key_, item.key));
-    sum_ -= at->second.digest;
-    at->second = {item.key, item_digest(key_, item.key, item.generation, *item.bytes)};
-    sum_ += at->second.digest;
+    auto [slot, fresh] = index_.ensure(key_hash(key_, item.key));
+    slot->entry = item.key;
+    index_.set(*slot, item_digest(key_, item.key, item.generation, *item.bytes));
 }
 
 void Inbound::drop() {
     restart();
     index_.clear();
-    sum_ = {};
     cursor_ = {};
 }
 
-Inbound::Entry* Inbound::find(std::uint64_t low) {
-    if (index_.empty()) return nullptr;
-    std::size_t bucket = index_.bucket(Digest{0, low}); // the table is hashed by the low half alone
-    for (auto at = index_.begin(bucket); at != index_.end(bucket); ++at)
-        if (at->first.low == low) return &at->second;
-    return nullptr;
-}
-
 Result<Apply> Inbound::take(Batch&& batch, IncarnationId sender) {
-    if (listing_ || list_due_) return fail(Code::invalid, "a batch frame while the sender owes patience for a list of digests");
     Apply apply{.lane = lane_};
     for (BatchItem& each : batch.items) {
-        Entry* found = each.hash ? find(*each.hash) : nullptr;
+        auto* found = each.hash ? index_.find_low(*each.hash) : nullptr;
         if (each.hash && !found) continue; // we lost it, and the sender does not know: the digest of the close will tell
         if (!each.hash) {
-            auto [at, fresh] = index_.try_emplace(key_hash(key_, each.item.key), Entry{each.item.key, {}});
+            auto [slot, fresh] = index_.ensure(key_hash(key_, each.item.key));
             if (fresh && index_.size() > max_slice_items)
                 return fail(Code::exhausted, fmt::format("a slice of more than {} items", max_slice_items));
-            found = &at->second;
+            if (fresh) slot->entry = std::move(each.item.key);
+            found = slot;
         }
-        Entry& entry = *found;
-        each.item.key = entry.key;
-        Digest digest = item_digest(key_, entry.key, each.item.generation, *each.item.bytes);
-        if (digest == entry.digest) continue; // we have this very version
-        sum_ -= entry.digest;
-        sum_ += digest;
-        entry.digest = digest;
+        each.item.key = found->entry;
+        Digest digest = item_digest(key_, found->entry, each.item.generation, *each.item.bytes);
+        if (digest == found->digest) continue; // we have this very version
+        index_.set(*found, digest);
         apply.items.push_back(std::move(each.item));
     }
     for (const Digest& hash : batch.removed) {
-        auto at = index_.find(hash);
-        if (at == index_.end()) continue;
-        sum_ -= at->second.digest;
-        apply.removed.push_back(std::move(at->second.key));
-        index_.erase(at);
+        auto* found = index_.find(hash);
+        if (!found) continue;
+        apply.removed.push_back(std::move(found->entry));
+        index_.erase(hash);
     }
-    batch_open_ = !batch.close && !batch.compare;
-    if (batch.close) {
-        if (batch.digest == sum_.low) {
-            apply.close = Cursor{sender, *batch.close};
-            compared_ = false;
-        } else if (compared_) {
-            beyond_repair_ = true;
-        } else {
-            list_due_ = true;
-        }
-    } else if (batch.compare) {
-        list_due_ = true;
+    batch_open_ = !batch.close;
+    if (!batch.close) return apply;
+    if (batch.digest == held().low) {
+        apply.close = Cursor{sender, *batch.close};
+        differing_ = 0;
+    } else {
+        differs_ = true;
+        ++differing_;
     }
     return apply;
 }
 
-void Inbound::begin_list() {
-    list_due_ = false;
-    listing_ = compared_ = true;
-    pending_list_.clear();
-    pending_list_.reserve(index_.size());
-    for (const auto& [hash, entry] : index_) pending_list_.push_back({hash, entry.digest});
-    std::ranges::sort(pending_list_, [](const Listed& a, const Listed& b) { return a.hash > b.hash; });
+bool Inbound::is_beyond_repair() const { return differing_ > most_descents; }
+
+Result<void> Inbound::asked(Ranges&& ask) {
+    if (asks_.size() >= window)
+        return fail(Code::invalid, fmt::format("asks for ranges while {} asks are not answered", asks_.size()));
+    asks_.push_back({std::move(ask)});
+    return {};
 }
 
-std::optional<Digests> Inbound::next_list() {
-    if (!listing_) return {};
-    Digests list{.lane = lane_};
-    while (!pending_list_.empty() && list.entries.size() < max_listed) {
-        list.entries.push_back(pending_list_.back());
-        pending_list_.pop_back();
+RangeSums Inbound::describe(const Range& range, unsigned word) const {
+    RangeSums described = sums_of(index_, range, word);
+    if (described.split) return described;
+    index_.each(range, [&](const auto& slot) {
+        if (described.entries.size() < max_listed) described.entries.push_back({slot.hash, slot.digest});
+    });
+    return described;
+}
+
+std::optional<Ranges> Inbound::next_answer() {
+    if (asks_.empty()) return {};
+    Ask& ask = asks_.front();
+    Ranges answer{.lane = lane_, .answer = true, .word = ask.ranges.word};
+    std::size_t bytes = 0;
+    for (; ask.range < ask.ranges.ranges.size(); ++ask.range, ask.part = 0) {
+        const RangeSums& asked = ask.ranges.ranges[ask.range];
+        for (; ask.part < std::max<std::size_t>(1, asked.sums.size()); ++ask.part) {
+            Range part = asked.range.part(asked.split, ask.part);
+            if (asked.split && word_of(index_.total(part).sum, answer.word) == asked.sums[ask.part]) continue;
+            RangeSums described = describe(part, answer.word);
+            std::size_t size = 16 + described.sums.size() * 4 + described.entries.size() * 32;
+            if (bytes > 0 && (bytes + size > frame_target || answer.ranges.size() == max_ranges)) return answer;
+            bytes += size;
+            answer.ranges.push_back(std::move(described));
+        }
     }
-    if (pending_list_.empty()) {
-        list.last = true;
-        listing_ = false;
-        pending_list_ = {};
-    }
-    return list;
+    answer.last = true;
+    asks_.pop_front();
+    return answer;
 }
 
 bool Inbound::forget(const ItemKey& key) {
-    auto at = index_.find(key_hash(key_, key));
-    if (at == index_.end()) return false;
-    sum_ -= at->second.digest;
-    index_.erase(at);
-    compared_ = false; // a difference at the next close is ours
+    Digest hash = key_hash(key_, key);
+    if (!index_.find(hash)) return false;
+    index_.erase(hash);
+    differing_ = 0; // a difference at the next close is ours
     return true;
 }
 

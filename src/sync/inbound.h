@@ -3,8 +3,8 @@
 #include "sync/frame.h"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 namespace skerry::sync {
@@ -34,47 +34,50 @@ public:
     void load_cursor(std::optional<Cursor> cursor) { cursor_ = cursor; }
     void drop();
 
-    /// Takes a frame into the index. Frames while a list is on its way, or beyond the bounds, are errors.
+    /// Takes a frame into the index. Frames beyond the bounds are errors.
     Result<Apply> take(Batch&&, IncarnationId sender);
-    /// The next part of the list that the sender waits for, or none.
-    std::optional<Digests> next_list();
-    /// Starts the list: announced in the acknowledgement of the frame that asked for it.
-    bool list_is_due() const { return list_due_; }
-    void begin_list();
-    bool is_listing() const { return listing_; }
-    /// Digests differed right after a complete exchange of digests: a bug, which another exchange would not mend.
-    bool is_beyond_repair() const { return beyond_repair_; }
+    /// The digest of the last close differed: the acknowledgement says so, once everything before it is durable.
+    bool differs() const { return differs_; }
+    void told_difference() { differs_ = false; }
+    /// Digests differed after this many descents: a bug, which another descent would not mend.
+    bool is_beyond_repair() const;
+
+    /// The sender of the slice asks what we hold in some ranges. Answers are made when there is room for them on the wire; more
+    /// asks at once than the window are an error.
+    Result<void> asked(Ranges&&);
+    /// The next frame of the oldest answer we owe, or none.
+    std::optional<Ranges> next_answer();
+    bool owes_answers() const { return !asks_.empty(); }
 
     /// The item does not stand in our store after all: the next comparison brings it back. Whether it was in the index.
     bool forget(const ItemKey&);
 
-    void restart() { batch_open_ = list_due_ = listing_ = compared_ = beyond_repair_ = false, pending_list_.clear(); }
-    Digest held() const { return sum_; }
+    void restart() { batch_open_ = differs_ = false, differing_ = 0, asks_.clear(); }
+    Digest held() const { return index_.sum(); }
     std::size_t size() const { return index_.size(); }
     const std::optional<Cursor>& cursor() const { return cursor_; }
     void closed(const Cursor& cursor) { cursor_ = cursor; }
     bool batch_open() const { return batch_open_; }
-    bool holds(const ItemKey& key) const { return index_.contains(key_hash(key_, key)); }
+    bool holds(const ItemKey& key) const { return index_.find(key_hash(key_, key)) != nullptr; }
 
 private:
-    struct Entry {
-        ItemKey key;
-        Digest digest;
+    /// What the sender of the slice asked, and how far it is answered.
+    struct Ask {
+        Ranges ranges;
+        std::size_t range = 0;
+        std::uint32_t part = 0;
     };
 
-    Entry* find(std::uint64_t low);
+    RangeSums describe(const Range&, unsigned word) const;
 
     Lane lane_;
     std::uint64_t key_;
-    std::unordered_map<Digest, Entry, DigestHash> index_;
-    Digest sum_;
+    Radix<ItemKey> index_;
     std::optional<Cursor> cursor_;
     bool batch_open_ = false;
-    bool list_due_ = false;
-    bool listing_ = false;
-    bool compared_ = false;
-    bool beyond_repair_ = false;
-    std::vector<Listed> pending_list_; ///< in reverse
+    bool differs_ = false;
+    unsigned differing_ = 0; ///< closes in a row
+    std::deque<Ask> asks_;
 };
 
 } // namespace skerry::sync

@@ -1,6 +1,7 @@
 #include "sync/outbound.h"
 
 #include "base/check.h"
+#include "sync/descent.h"
 
 #include <fmt/format.h>
 
@@ -15,26 +16,19 @@ constexpr Digest some_version{0, 1};
 
 } // namespace
 
-void Outbound::mark(const Digest& hash, const Entry& entry) {
-    if (entry.current != entry.sent && !entry.orphan)
-        dirty_.insert(hash);
+void Outbound::mark(const Slot& slot) {
+    if (slot.entry.current != slot.digest && !slot.entry.orphan)
+        dirty_.insert(slot.hash);
     else
-        dirty_.erase(hash);
-}
-
-void Outbound::set_sent(Entry& entry, const Digest& digest) {
-    sent_sum_ -= entry.sent;
-    sent_sum_ += digest;
-    entry.sent = digest;
+        dirty_.erase(slot.hash);
 }
 
 void Outbound::put(const ItemKey& key, std::uint32_t generation, Blob bytes, Number number) {
     CHECK(bytes);
     newest_ = std::max(newest_, number);
-    Digest hash = key_hash(key_, key);
     Digest digest = item_digest(key_, key, generation, *bytes);
-    auto [at, fresh] = entries_.try_emplace(hash);
-    Entry& entry = at->second;
+    auto [slot, fresh] = entries_.ensure(key_hash(key_, key));
+    Entry& entry = slot->entry;
     entry.number = number;
     if (entry.current == digest) return;
     if (!entry.bytes) {
@@ -49,113 +43,116 @@ void Outbound::put(const ItemKey& key, std::uint32_t generation, Blob bytes, Num
     entry.current = digest;
     entry.generation = generation;
     entry.bytes = std::move(bytes);
-    mark(hash, entry);
+    mark(*slot);
 }
 
 void Outbound::drop(const ItemKey& key, Number number) {
     Digest hash = key_hash(key_, key);
-    auto at = entries_.find(hash);
-    if (at == entries_.end() || !at->second.bytes) return;
+    Slot* slot = entries_.find(hash);
+    if (!slot || !slot->entry.bytes) return;
     newest_ = std::max(newest_, number);
-    Entry& entry = at->second;
+    Entry& entry = slot->entry;
     current_sum_ -= entry.current;
     --current_count_;
     entry.current = {};
     entry.bytes = nullptr;
     entry.number = number;
-    mark(hash, entry);
+    mark(*slot);
     bool in_flight = std::ranges::any_of(flights_, [&](const Flight& flight) {
         return std::ranges::any_of(flight.before, [&](const Listed& change) { return change.hash == hash; });
     });
-    if (entry.sent == Digest{} && !in_flight) {
+    if (slot->digest == Digest{} && !in_flight) {
         dirty_.erase(hash);
-        entries_.erase(at);
+        entries_.erase(hash);
     }
 }
 
 void Outbound::roll_back(const Digest& receiver) {
-    while (!flights_.empty() && sent_sum_ != receiver) {
-        for (const Listed& change : flights_.back().before) {
-            auto at = entries_.find(change.hash);
-            if (at != entries_.end()) set_sent(at->second, change.digest);
-        }
+    while (!flights_.empty() && held() != receiver) {
+        for (const Listed& change : flights_.back().before)
+            if (Slot* slot = entries_.find(change.hash)) entries_.set(*slot, change.digest);
         flights_.pop_back();
     }
     flights_.clear();
 }
 
 void Outbound::forget_departed() {
-    for (auto at = entries_.begin(); at != entries_.end();) {
-        if (at->second.bytes) {
-            ++at;
-            continue;
-        }
-        sent_sum_ -= at->second.sent;
-        at = entries_.erase(at);
-    }
-    orphans_ = 0;
+    entries_.erase_if([](const Slot& slot) { return !slot.entry.bytes; });
 }
 
 void Outbound::mark_all() {
+    entries_.erase_if([](const Slot& slot) { return !slot.entry.bytes && slot.digest == Digest{}; });
     dirty_.clear();
-    for (auto& [hash, entry] : entries_)
-        if (entry.current != entry.sent && !entry.orphan) dirty_.insert(hash);
+    orphans_ = 0;
+    entries_.each([&](const Slot& slot) {
+        if (slot.entry.orphan)
+            ++orphans_;
+        else if (slot.entry.current != slot.digest)
+            dirty_.insert(slot.hash);
+    });
 }
 
 void Outbound::assume_nothing_held() {
     forget_departed();
-    for (auto& [hash, entry] : entries_) entry.sent = {};
-    sent_sum_ = {};
+    entries_.each([&](Slot& slot) { entries_.set(slot, {}); });
 }
 
 void Outbound::assume_all_held() {
     forget_departed();
-    for (auto& [hash, entry] : entries_) entry.sent = entry.current;
-    sent_sum_ = current_sum_;
+    entries_.each([&](Slot& slot) { entries_.set(slot, slot.entry.current); });
 }
 
 void Outbound::assume_held_up_to(Number number, const std::vector<ItemKey>& erased) {
-    for (auto& [hash, entry] : entries_) {
-        if (!entry.bytes) continue; // left the slice while we watched: goes
-        set_sent(entry, entry.number <= number ? entry.current : Digest{});
-    }
+    entries_.each([&](Slot& slot) {
+        // What left the slice while we watched goes.
+        if (slot.entry.bytes) entries_.set(slot, slot.entry.number <= number ? slot.entry.current : Digest{});
+    });
     for (const ItemKey& key : erased) {
-        auto [at, fresh] = entries_.try_emplace(key_hash(key_, key));
-        if (!fresh) continue;
-        at->second.key = key;
-        set_sent(at->second, some_version);
+        auto [slot, fresh] = entries_.ensure(key_hash(key_, key));
+        if (slot->entry.bytes) continue;
+        slot->entry.key = key;
+        slot->entry.key_known = true;
+        slot->entry.orphan = false;
+        if (fresh) entries_.set(*slot, some_version);
     }
 }
 
-void Outbound::resume(const Held& held, Place place, const std::optional<std::vector<ItemKey>>& erased, bool keep_unknown) {
-    bool was_list = state_ == State::list;
+void Outbound::resume(const Held& receiver, Place place, const std::optional<std::vector<ItemKey>>& erased, bool keep_unknown) {
     state_ = State::idle;
     queue_.clear();
-    verify_ = compare_ = false;
+    asked_.clear();
+    to_ask_.clear();
+    verify_ = false;
+    descents_ = 0;
     keep_unknown_ = keep_unknown || place == Place::ahead;
-    roll_back(held.digest);
-    if (sent_sum_ == held.digest && !was_list) {
+    roll_back(receiver.digest);
+    bool in_doubt = false;
+    if (held() == receiver.digest) {
         // as we remember it, or nothing on either side
-    } else if (held.count == 0 && held.digest == Digest{}) {
+    } else if (receiver.count == 0 && receiver.digest == Digest{}) {
         assume_nothing_held();
-    } else if (held.digest == current_sum_) {
+    } else if (receiver.digest == current_sum_) {
         assume_all_held();
     } else if (place == Place::known && erased) {
-        assume_held_up_to(held.cursor->number, *erased);
+        assume_held_up_to(receiver.cursor->number, *erased);
     } else {
-        compare_ = true;
+        if (held() == Digest{}) assume_all_held(); // the best guess of who knows nothing
+        in_doubt = true;
     }
-    for (auto at = entries_.begin(); at != entries_.end();)
-        at = !at->second.bytes && at->second.sent == Digest{} ? entries_.erase(at) : std::next(at);
+    entries_.each([&](Slot& slot) {
+        if (!slot.entry.key_known) slot.entry.orphan = keep_unknown_;
+    });
     mark_all();
+    // In agreement, and without a cursor that would say so the next time.
+    if (lane_ == Lane::desired && current_count_ > 0 && (place == Place::none || place == Place::forgotten)) verify_ = true;
     // Told by the cursor that it has everything, though its digest says something else.
-    if (dirty_.empty() && sent_sum_ != held.digest) compare_ = true;
+    if (in_doubt || (dirty_.empty() && held() != receiver.digest)) begin_descent();
 }
 
 void Outbound::cut() {
     queue_.clear();
     for (const Digest& hash : dirty_) {
-        const Entry& entry = entries_.at(hash);
+        const Entry& entry = entries_.find(hash)->entry;
         queue_.push_back({.hash = hash,
                           .digest = entry.current,
                           .bytes = entry.bytes,
@@ -177,12 +174,6 @@ void Outbound::cut() {
 }
 
 std::optional<Batch> Outbound::next(bool may_cut) {
-    if (state_ == State::idle && compare_) {
-        compare_ = false;
-        state_ = State::closing;
-        flights_.push_back({});
-        return Batch{.lane = lane_, .compare = true};
-    }
     if (state_ == State::idle && may_cut && wants()) cut();
     if (state_ != State::open || flights_.size() >= window) return {};
 
@@ -191,97 +182,149 @@ std::optional<Batch> Outbound::next(bool may_cut) {
     std::size_t bytes = 0;
     while (!queue_.empty() && flight.before.size() < max_frame_items) {
         Cut& cut = queue_.front();
-        auto at = entries_.find(cut.hash);
-        bool changed_since = at == entries_.end() || at->second.current != cut.digest;
+        Slot* slot = entries_.find(cut.hash);
+        bool changed_since = !slot || slot->entry.current != cut.digest;
         // Changed since the cut: the next batch has the newest. But what the receiver lacks altogether goes now, since others may
         // refer to it.
-        if (changed_since && (at == entries_.end() || !cut.bytes || at->second.sent != Digest{})) {
+        if (changed_since && (!slot || !cut.bytes || slot->digest != Digest{})) {
             queue_.pop_front();
             continue;
         }
-        Entry& entry = at->second;
-        std::size_t size = cut.bytes ? cut.bytes->size() + 64 +
-                                           (entry.sent == Digest{} ? entry.key.project.size() + entry.key.name.size() + 48 : 0)
-                                     : 18;
+        const ItemKey& key = slot->entry.key;
+        bool is_new = slot->digest == Digest{};
+        std::size_t size = cut.bytes ? cut.bytes->size() + 64 + (is_new ? key.project.size() + key.name.size() + 48 : 0) : 18;
         if (bytes > 0 && bytes + size > frame_target) break;
         bytes += size;
         if (cut.bytes) {
             BatchItem item{.hash = {}, .item = {.key = {}, .generation = cut.generation, .bytes = cut.bytes}};
-            if (entry.sent != Digest{})
-                item.hash = cut.hash.low;
+            if (is_new)
+                item.item.key = key;
             else
-                item.item.key = entry.key;
+                item.hash = cut.hash.low;
             batch.items.push_back(std::move(item));
         } else {
             batch.removed.push_back(cut.hash);
         }
-        flight.before.push_back({cut.hash, entry.sent});
-        set_sent(entry, cut.digest);
-        mark(cut.hash, entry);
+        flight.before.push_back({cut.hash, slot->digest});
+        entries_.set(*slot, cut.digest);
+        mark(*slot);
         queue_.pop_front();
     }
     // What comes behind may all have changed since the cut.
     while (!queue_.empty()) {
-        auto at = entries_.find(queue_.front().hash);
-        if (at != entries_.end() && at->second.current == queue_.front().digest) break;
-        if (at != entries_.end() && queue_.front().bytes && at->second.sent == Digest{}) break;
+        const Slot* slot = entries_.find(queue_.front().hash);
+        if (slot && slot->entry.current == queue_.front().digest) break;
+        if (slot && queue_.front().bytes && slot->digest == Digest{}) break;
         queue_.pop_front();
     }
     if (queue_.empty()) {
         batch.close = flight.close = cut_;
-        batch.digest = sent_sum_.low;
+        batch.digest = held().low;
         state_ = State::closing;
     }
     flights_.push_back(std::move(flight));
     return batch;
 }
 
-Result<void> Outbound::acknowledged(std::uint32_t frames, bool list_follows) {
+Result<void> Outbound::acknowledged(std::uint32_t frames, bool differs) {
     if (frames > flights_.size())
         return fail(Code::invalid, fmt::format("acknowledges {} frames of {}", frames, flights_.size()));
     for (; frames > 0; --frames) {
         Flight& flight = flights_.front();
         for (const Listed& change : flight.before) {
-            auto at = entries_.find(change.hash);
-            if (at != entries_.end() && !at->second.bytes && at->second.sent == Digest{}) {
-                dirty_.erase(at->first);
-                entries_.erase(at);
+            const Slot* slot = entries_.find(change.hash);
+            if (slot && !slot->entry.bytes && slot->digest == Digest{}) {
+                dirty_.erase(change.hash);
+                entries_.erase(change.hash);
             }
         }
-        if (flight.close && !list_follows) acknowledged_ = *flight.close;
+        if (flight.close && !differs) {
+            acknowledged_ = *flight.close;
+            descents_ = 0;
+        }
         flights_.pop_front();
     }
-    if (list_follows) {
+    if (differs) {
         if (state_ != State::closing || !flights_.empty())
-            return fail(Code::invalid, "announces a list of digests while a batch is open");
-        assume_nothing_held();
-        dirty_.clear();
-        unknown_ = 0;
-        state_ = State::list;
+            return fail(Code::invalid, "says that digests differ while a batch is open");
+        if (descents_ >= most_descents)
+            return fail(Code::invalid, fmt::format("says that digests differ after {} descents in a row", descents_));
+        begin_descent();
     } else if (state_ == State::closing && flights_.empty()) {
         state_ = State::idle;
     }
     return {};
 }
 
-Result<void> Outbound::listed(const Digests& list) {
-    if (state_ != State::list) return fail(Code::invalid, "a list of digests that nobody asked for");
-    for (const Listed& each : list.entries) {
-        auto [at, fresh] = entries_.try_emplace(each.hash);
-        Entry& entry = at->second;
+void Outbound::begin_descent() {
+    state_ = State::descent;
+    ++descents_;
+    unknown_ = 0;
+    to_ask_.push_back({});
+}
+
+std::optional<Ranges> Outbound::next_ask() {
+    if (state_ != State::descent || to_ask_.empty() || asked_.size() >= window) return {};
+    Ranges ask{.lane = lane_, .word = word()};
+    std::size_t bytes = 0;
+    while (!to_ask_.empty() && ask.ranges.size() < max_ranges) {
+        RangeSums sums = sums_of(entries_, to_ask_.front(), word());
+        std::size_t size = 16 + sums.sums.size() * 4;
+        if (bytes > 0 && bytes + size > frame_target) break;
+        bytes += size;
+        ask.ranges.push_back(std::move(sums));
+        to_ask_.pop_front();
+    }
+    std::ranges::sort(ask.ranges, {}, [](const RangeSums& each) { return each.range.begin(); });
+    Asked& asked = asked_.emplace_back();
+    for (const RangeSums& each : ask.ranges) asked.ranges.emplace_back(each.range, each.split);
+    return ask;
+}
+
+Result<void> Outbound::answered(Ranges&& answer) {
+    if (state_ != State::descent || asked_.empty() || answer.word != word())
+        return fail(Code::invalid, "an answer that nobody asked for");
+    for (const RangeSums& each : answer.ranges) {
+        Asked& asked = asked_.front();
+        auto at =
+            std::ranges::upper_bound(asked.ranges, each.range.begin(), {}, [](const auto& one) { return one.first.begin(); });
+        bool inside = at != asked.ranges.begin() && each.range.end() <= std::prev(at)->first.end() &&
+                      each.range.bits == std::prev(at)->first.bits + std::prev(at)->second;
+        if (!inside || each.range.begin() < asked.answered) return fail(Code::invalid, "answers what was not asked, or twice");
+        asked.answered = each.range.end();
+        TRY_VOID(each.split ? take_sums(each) : take_list(each));
+    }
+    if (answer.last) asked_.pop_front();
+    if (asked_.empty() && to_ask_.empty()) {
+        state_ = State::idle;
+        mark_all();
+        verify_ = true; // close it in any case, so that both sides see whether they agree now
+    }
+    return {};
+}
+
+Result<void> Outbound::take_sums(const RangeSums& theirs) {
+    for (std::uint32_t n = 0; n < theirs.sums.size(); ++n) {
+        Range part = theirs.range.part(theirs.split, n);
+        if (word_of(entries_.total(part).sum, word()) != theirs.sums[n]) to_ask_.push_back(part);
+    }
+    if (to_ask_.size() > max_slice_items)
+        return fail(Code::exhausted, fmt::format("more than {} ranges that differ", max_slice_items));
+    return {};
+}
+
+Result<void> Outbound::take_list(const RangeSums& theirs) {
+    entries_.each(theirs.range, [&](Slot& slot) { entries_.set(slot, {}); });
+    for (const Listed& each : theirs.entries) {
+        auto [slot, fresh] = entries_.ensure(each.hash);
         if (fresh) {
             if (++unknown_ > max_slice_items)
-                return fail(Code::exhausted, fmt::format("a list of more than {} digests", max_slice_items));
-            entry.key_known = false;
-            entry.orphan = keep_unknown_;
-            orphans_ += keep_unknown_;
+                return fail(Code::exhausted, fmt::format("lists more than {} items that are unknown here", max_slice_items));
+            slot->entry.key_known = false;
+            slot->entry.orphan = keep_unknown_;
         }
-        set_sent(entry, each.digest);
+        entries_.set(*slot, each.digest);
     }
-    if (!list.last) return {};
-    state_ = State::idle;
-    mark_all();
-    verify_ = true; // close it in any case, so that both sides see whether they agree now
     return {};
 }
 

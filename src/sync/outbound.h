@@ -5,7 +5,6 @@
 #include <deque>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -15,17 +14,17 @@ namespace skerry::sync {
 /// to the first.
 ///
 /// There is no queue of changes. Each item knows the digest of its newest version (`current`) and of the version that the
-/// receiver holds
-/// (`sent`); those where the two differ are dirty. A thousand edits while a batch is open or the link is down make one dirty
-/// item, and what left the slice is an item without a current version.
+/// receiver holds (the digest of its slot); those where the two differ are dirty. A thousand edits while a batch is open or the
+/// link is down make one dirty item, and what left the slice is an item without a current version.
 ///
 ///   put, drop ─► dirty ─(cut at r)─► queue ─► frames in flight (at most `window`) ─(ack)─► held
 ///                  ▲                                     │ connection lost
 ///                  └── not found in the receiver's digest ┘
 ///
-/// The sum of all `sent` is kept, so the receiver's digest in its hello tells which of the frames in flight became durable: after
-/// a mere loss of connection nothing is sent twice. A sender that restarted knows no `sent` and goes by the receiver's cursor
-/// (rule S3), or by the full list of its digests (rule L3); the digest of the closing frame checks either (rule L2).
+/// The sum of all that is held is kept, so the receiver's digest in its hello tells which of the frames in flight became durable:
+/// after a mere loss of connection nothing is sent twice. A sender that restarted knows nothing of what is held and goes by the
+/// receiver's cursor (rule S3), or supposes that it holds everything and descends to where that is wrong (rule L3); the digest of
+/// the closing frame checks either (rule L2).
 class Outbound {
 public:
     Outbound(Lane lane, std::uint64_t link_key) : lane_(lane), key_(link_key) {}
@@ -47,13 +46,15 @@ public:
     /// nothing).
     void resume(const Held&, Place, const std::optional<std::vector<ItemKey>>& erased, bool keep_unknown);
 
-    /// The next frame, or none for now: nothing to send, window full, waiting for a list. `may_cut`: whether a new batch may
-    /// start.
+    /// The next frame, or none for now: nothing to send, window full, descending. `may_cut`: whether a new batch may start.
     std::optional<Batch> next(bool may_cut);
-    /// The receiver has made so many more frames durable. A count beyond those in flight is an error.
-    Result<void> acknowledged(std::uint32_t frames, bool list_follows);
-    /// Part of the list of what the receiver holds. Unasked for, or endless: an error.
-    Result<void> listed(const Digests&);
+    /// The next question of a descent, or none.
+    std::optional<Ranges> next_ask();
+    /// The receiver has made so many more frames durable. A count beyond those in flight is an error. `differs`: the digest of
+    /// the close does, so we descend; for ever is an error.
+    Result<void> acknowledged(std::uint32_t frames, bool differs);
+    /// Part of an answer. Unasked for, or endless: an error.
+    Result<void> answered(Ranges&&);
     /// An empty batch with a digest goes out when the lane is quiet.
     void verify() { verify_ = true; }
 
@@ -64,7 +65,7 @@ public:
     bool clean() const { return quiet() && !wants(); }
 
     /// Of what the receiver holds, once all that is in flight is durable.
-    Digest held() const { return sent_sum_; }
+    Digest held() const { return entries_.sum(); }
     /// Of what it should hold.
     Digest wanted() const { return current_sum_; }
     std::size_t size() const { return current_count_; }
@@ -76,6 +77,7 @@ public:
     std::size_t orphans() const { return orphans_; }
 
 private:
+    /// Its slot's digest is of the version that the receiver holds; zero: none.
     struct Entry {
         ItemKey key;
         std::uint32_t generation = 0;
@@ -84,7 +86,6 @@ private:
         Blob bytes; ///< null: not in the slice
         Number number = 0;
         Digest current; ///< zero: not in the slice
-        Digest sent;    ///< zero: the receiver does not hold it
     };
     /// As of the cut.
     struct Cut {
@@ -97,18 +98,24 @@ private:
         Number number = 0;
     };
     struct Flight {
-        std::vector<Listed> before; ///< what `sent` was
+        std::vector<Listed> before; ///< what was held
         std::optional<Number> close;
     };
     enum class State {
         idle,
         open,    ///< cut, not all frames sent
         closing, ///< all sent, not all acknowledged
-        list,    ///< waiting for the list of the receiver's digests
+        descent, ///< asking what the receiver holds
     };
 
-    void mark(const Digest& hash, const Entry&);
-    void set_sent(Entry&, const Digest&);
+    using Slot = Radix<Entry>::Slot;
+    /// A question that waits for its answer.
+    struct Asked {
+        std::vector<std::pair<Range, std::uint8_t>> ranges; ///< and in how many parts we told it
+        std::uint64_t answered = 0;                         ///< up to which prefix of 32 bits
+    };
+
+    void mark(const Slot&);
     void roll_back(const Digest& receiver);
     void assume_nothing_held();
     void assume_all_held();
@@ -116,12 +123,16 @@ private:
     void mark_all();
     void forget_departed();
     void cut();
+    void begin_descent();
+    std::uint8_t word() const { return static_cast<std::uint8_t>((descents_ - 1) % words); }
+    Result<void> take_sums(const RangeSums&);
+    Result<void> take_list(const RangeSums&);
 
     Lane lane_;
     std::uint64_t key_;
-    std::unordered_map<Digest, Entry, DigestHash> entries_;
+    Radix<Entry> entries_;
     std::unordered_set<Digest, DigestHash> dirty_;
-    Digest current_sum_, sent_sum_;
+    Digest current_sum_;
     std::size_t current_count_ = 0, orphans_ = 0;
     Number newest_ = 0, acknowledged_ = 0;
 
@@ -129,10 +140,13 @@ private:
     std::deque<Cut> queue_;
     Number cut_ = 0;
     std::deque<Flight> flights_;
-    bool verify_ = false;  ///< close an empty batch
-    bool compare_ = false; ///< ask for the list
+    bool verify_ = false; ///< close an empty batch
     bool keep_unknown_ = false;
-    std::size_t unknown_ = 0; ///< in the list so far
+
+    std::deque<Asked> asked_;
+    std::deque<Range> to_ask_;
+    unsigned descents_ = 0;   ///< since the last agreement
+    std::size_t unknown_ = 0; ///< found in this descent
 };
 
 } // namespace skerry::sync

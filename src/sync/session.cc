@@ -188,7 +188,7 @@ void Session::set_beat(Duration beat) {
 bool Session::lane_is_quiet(std::size_t lane) const {
     const Inbound& inbound = receiving_[lane].inbound;
     return sending_[lane].outbound.quiet() && sending_[lane].fragments.empty() && receiving_[lane].pending.empty() &&
-           !inbound.batch_open() && !inbound.is_listing() && !inbound.list_is_due();
+           !inbound.batch_open() && !inbound.owes_answers() && !inbound.differs();
 }
 
 bool Session::is_quiet() const { return lane_is_quiet(0) && lane_is_quiet(1) && !ack_due_; }
@@ -209,9 +209,9 @@ Ack Session::ack_now() {
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         Receiving& receiving = receiving_[lane];
         ack.frames[lane] = receiving.done;
-        if (receiving.inbound.list_is_due() && receiving.pending.empty()) {
-            ack.digests[lane] = true;
-            receiving.inbound.begin_list();
+        if (receiving.inbound.differs() && receiving.pending.empty()) {
+            ack.differs[lane] = true;
+            receiving.inbound.told_difference();
         }
     }
     return ack;
@@ -238,7 +238,8 @@ std::optional<std::string> Session::take_output(Instant now) {
             sending.fragments.pop_front();
             return sent(std::move(message));
         }
-        if (auto list = receiving_[lane].inbound.next_list()) return sent(encode(*list));
+        if (auto answer = receiving_[lane].inbound.next_answer()) return sent(encode(*answer));
+        if (auto ask = sending.outbound.next_ask()) return sent(encode(*ask));
         if (verify_due_[lane] && receiving_[lane].pending.empty() && !receiving_[lane].inbound.batch_open()) {
             verify_due_[lane] = false;
             return sent(encode(Verify{lane_of(lane)}));
@@ -266,6 +267,7 @@ Session::View Session::view() const {
               .held = receiving_[desired].inbound.cursor(),
               .history_behind = history_behind_,
               .peer_version = peer_version_,
+              .format = format_,
               .beat = beat_};
     view.agreement = view.up && is_quiet() && sending_[0].outbound.clean() && sending_[1].outbound.clean();
     for (const auto& each : sending_) view.orphans += each.outbound.orphans();

@@ -93,6 +93,7 @@ public:
         bool history_behind = false; ///< the peer has seen more of our history than we have (rule H3)
         std::size_t orphans = 0;     ///< items only the peer has, which stay
         std::string peer_version;
+        std::uint32_t format = 0; ///< of frames, as agreed with the peer; 0: never yet
         Duration beat{};
     };
     View view() const;
@@ -140,6 +141,7 @@ private:
     std::optional<Hello> early_hello_; ///< the peer's, come before ours could go
     IncarnationId peer_incarnation_;
     std::string peer_version_;
+    std::uint32_t format_ = 0;
     std::vector<Receiving> receiving_;
     std::vector<Sending> sending_;
     std::deque<std::string> control_;

@@ -34,8 +34,10 @@ void Session::dispatch(Frame&& frame, Instant now) {
     if (auto* ack = std::get_if<Ack>(&frame)) return take(*ack);
     if (auto* beat = std::get_if<Beat>(&frame)) return take(*beat, now);
     if (auto* fragment = std::get_if<Fragment>(&frame)) return take(std::move(*fragment));
-    if (auto* list = std::get_if<Digests>(&frame)) {
-        auto taken = sending_[static_cast<std::size_t>(list->lane)].outbound.listed(*list);
+    if (auto* ranges = std::get_if<Ranges>(&frame)) {
+        std::size_t lane = static_cast<std::size_t>(ranges->lane);
+        auto taken = ranges->answer ? sending_[lane].outbound.answered(std::move(*ranges))
+                                    : receiving_[lane].inbound.asked(std::move(*ranges));
         if (!taken) fail_with("bad frame: " + taken.error().message);
         return;
     }
@@ -48,10 +50,12 @@ void Session::dispatch(Frame&& frame, Instant now) {
 
 void Session::take(Hello&& hello, Instant) {
     if (phase_ == Phase::up || early_hello_) return fail_with("bad frame: a second hello");
-    if (hello.format != frame_format)
-        return fail_with(fmt::format(
-            "the other side (version {}) speaks frame format {}, this one (version {}) speaks {}: upgrade the older of the two",
-            hello.version, hello.format, options_.version, frame_format));
+    if (!common_format(hello))
+        return fail_with(
+            fmt::format("the other side (version {}) speaks frame formats {} to {}, this one (version {}) speaks {} to {}: "
+                        "upgrade {} side",
+                        hello.version, hello.lowest_format, hello.format, options_.version, lowest_frame_format, frame_format,
+                        hello.format < frame_format ? "the other" : "this"));
     if (hello.cell != options_.peer)
         return fail_with(
             fmt::format("hello from cell {}, but the certificate is of cell {}", hello.cell.text(), options_.peer.text()));
@@ -64,6 +68,7 @@ void Session::take(Hello&& hello, Instant) {
 
 void Session::resume(Hello&& hello) {
     phase_ = Phase::up;
+    format_ = *common_format(hello);
     peer_incarnation_ = hello.incarnation;
     peer_version_ = std::move(hello.version);
     if (options_.side == Side::child && hello.beat_ms > 0)
@@ -112,7 +117,7 @@ void Session::take(Batch&& batch) {
         apply->items.empty() && apply->removed.empty() && (!apply->close || apply->close == receiving.inbound.cursor());
     receiving.pending.push_back({.ticket = apply->ticket, .close = apply->close, .done = nothing});
     if (receiving.inbound.is_beyond_repair())
-        fail_with("digests differ right after a full exchange of digests: a bug, please report it; the link starts afresh");
+        fail_with("digests differ after several descents in a row: a bug, please report it; the link starts afresh");
     if (!nothing) applies_.push_back(std::move(*apply));
     settle(receiving);
 }
@@ -121,7 +126,7 @@ void Session::take(const Ack& ack) {
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         Sending& sending = sending_[lane];
         if (ack.frames[lane] < sending.acknowledged) return fail_with("bad frame: an acknowledgement that goes back");
-        auto taken = sending.outbound.acknowledged(ack.frames[lane] - sending.acknowledged, ack.digests[lane]);
+        auto taken = sending.outbound.acknowledged(ack.frames[lane] - sending.acknowledged, ack.differs[lane]);
         if (!taken) return fail_with("bad frame: " + taken.error().message);
         sending.acknowledged = ack.frames[lane];
     }

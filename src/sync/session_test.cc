@@ -1,3 +1,4 @@
+#include "sync/descent.h"
 #include "sync/fake_link_test.h"
 
 #include <gtest/gtest.h>
@@ -107,6 +108,18 @@ TEST(Session, IdleCarriesBeatsOnly) {
     EXPECT_EQ(link.messages - messages, 3'600u);
     EXPECT_LE((link.bytes - bytes) / 3'600, 20u);
     EXPECT_EQ(link.child.received.size() + link.parent.received.size(), 2u);
+}
+
+TEST(Session, WhoLostItsCursorIsGivenOneEvenInAgreement) {
+    FakeLink link;
+    link.parent.put(desired, key_of(1), "a");
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    link.child.cursor.reset();
+    link.crash_child();
+    ASSERT_TRUE(link.settle());
+    EXPECT_TRUE(link.child.cursor);
+    EXPECT_EQ(link.child.received[key_of(1)], 1);
 }
 
 TEST(Session, AThousandEditsOfOneObjectCostOneSend) {
@@ -227,15 +240,58 @@ TEST(Session, SoftNumbersForgottenByACrashAreNoHistoryThatWentBack) {
     EXPECT_TRUE(link.agree());
 }
 
-TEST(Session, AnotherFormatIsRefusedWithTheRemedy) {
+TEST(Session, TheHighestFormatThatBothSpeakIsUsedOrTheRemedyTold) {
+    auto hello = [](std::uint32_t lowest, std::uint32_t highest) {
+        return encode(Hello{.format = highest,
+                            .lowest_format = lowest,
+                            .version = "9.9",
+                            .cell = cell_id(1),
+                            .incarnation = incarnation_id(1, 1)});
+    };
+    auto answer = [&](std::uint32_t lowest, std::uint32_t highest) {
+        FakeLink link;
+        link.child.session->connected(link.now);
+        link.child.session->received(hello(lowest, highest), link.now);
+        while (link.child.session->take_output(link.now)) {
+        }
+        if (link.child.session->over()) return *link.child.session->over();
+        EXPECT_TRUE(link.child.session->view().up);
+        return std::to_string(link.child.session->view().format);
+    };
+    EXPECT_EQ(answer(lowest_frame_format, frame_format), std::to_string(frame_format));
+    EXPECT_EQ(answer(0, frame_format), std::to_string(frame_format)) << "one that names no lowest";
+    EXPECT_EQ(answer(1, frame_format + 7), std::to_string(frame_format)) << "a newer one that still speaks ours";
+    EXPECT_NE(answer(frame_format + 1, frame_format + 7).find("upgrade this side"), std::string::npos);
+    EXPECT_NE(answer(0, 1).find("upgrade the other side"), std::string::npos);
+    EXPECT_NE(answer(1, 1).find("version 9.9"), std::string::npos);
+
     FakeLink link;
     link.connect();
-    link.child.session->received(encode(Hello{.format = 2, .version = "9.9"}), link.now);
-    ASSERT_TRUE(link.child.session->over());
-    EXPECT_NE(link.child.session->over()->find("upgrade"), std::string::npos);
+    link.child.session->received(hello(frame_format + 1, frame_format + 1), link.now);
     ASSERT_TRUE(link.settle());
-    EXPECT_NE(link.ended.find("upgrade"), std::string::npos);
+    EXPECT_NE(link.ended.find("upgrade"), std::string::npos) << "the other end is told";
     EXPECT_FALSE(link.up);
+}
+
+TEST(Session, FramesAndFieldsOfANewerBuildAreSkipped) {
+    FakeLink link;
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    std::string frame_of_tomorrow("\xFA\x07\x02\x08\x01", 5);          // field 127: a message
+    std::string beat = encode(Beat{.busy = true}) + frame_of_tomorrow; // and beside one that is known
+    link.parent.session->received(frame_of_tomorrow, link.now);
+    link.parent.session->received(beat, link.now);
+    EXPECT_FALSE(link.parent.session->over());
+    link.parent.put(desired, key_of(1), "one");
+    ASSERT_TRUE(link.settle());
+    EXPECT_TRUE(link.agree());
+    link.parent.session->received(std::string(), link.now);
+    EXPECT_TRUE(link.parent.session->over()) << "nothing is no frame";
+    // Before the hello nothing is skipped.
+    FakeLink other;
+    other.parent.session->connected(other.now);
+    other.parent.session->received(frame_of_tomorrow, other.now);
+    EXPECT_TRUE(other.parent.session->over());
 }
 
 TEST(Session, ASilentChildIsOutOfPatienceAfterThreeBeatsAndTwoSeconds) {
@@ -293,8 +349,8 @@ TEST(Session, HostileFramesEndItWithAReason) {
     };
     EXPECT_TRUE(ends(from_child(Hello{.cell = cell_id(2), .incarnation = incarnation_id(2, 1)})));
     EXPECT_TRUE(ends(from_child(Ack{.frames = {1'000, 0}})));
-    EXPECT_TRUE(ends(from_child(Ack{.frames = {0, 0}, .digests = {true, false}})));
-    EXPECT_TRUE(ends(from_child(Digests{.last = true})));
+    EXPECT_TRUE(ends(from_child(Ack{.frames = {0, 0}, .differs = {true, false}})));
+    EXPECT_TRUE(ends(from_child(Ranges{.answer = true, .last = true})));
     EXPECT_TRUE(ends(from_child(Settings{1})));
     EXPECT_TRUE(ends(from_child(Fragment{.content = "nonsense", .last = true})));
     EXPECT_TRUE(ends(from_child(
@@ -315,7 +371,7 @@ TEST(Session, HostileFramesEndItWithAReason) {
     EXPECT_FALSE(ends([](FakeLink&) {}));
 }
 
-TEST(Session, WrongDigestsAfterAFullExchangeAreABugAndEndIt) {
+TEST(Session, DigestsThatDifferAfterEveryDescentEndIt) {
     FakeLink link;
     link.connect();
     ASSERT_TRUE(link.settle());
@@ -323,15 +379,34 @@ TEST(Session, WrongDigestsAfterAFullExchangeAreABugAndEndIt) {
         .items = {{.hash = {}, .item = {.key = key_of(1), .generation = 1, .bytes = std::make_shared<const std::string>("y")}}},
         .close = 5,
         .digest = 12};
-    link.parent.session->received(encode(lie), link.now);
-    ASSERT_TRUE(link.land(link.parent));
-    // The parent's list goes out; the liar lies again.
-    while (auto message = link.parent.session->take_output(link.now)) {
+    for (unsigned n = 0; n <= most_descents; ++n) {
+        EXPECT_FALSE(link.parent.session->over()) << n;
+        link.parent.session->received(encode(lie), link.now);
+        link.land(link.parent);
+        while (auto message = link.parent.session->take_output(link.now)) {
+        }
+        lie.items.clear();
     }
-    EXPECT_FALSE(link.parent.session->over());
-    lie.items.clear();
-    link.parent.session->received(encode(lie), link.now);
     EXPECT_TRUE(link.parent.session->over());
+    // A receiver that never agrees.
+    FakeLink other;
+    other.parent.put(desired, key_of(1), "one");
+    other.connect();
+    ASSERT_TRUE(other.settle());
+    other.parent.put(desired, key_of(1), "two");
+    std::uint32_t frames = 1;
+    for (int n = 0; n < 100 && !other.parent.session->over(); ++n)
+        while (auto message = other.parent.session->take_output(other.now)) {
+            auto frame = decode(*message);
+            if (std::holds_alternative<Batch>(*frame))
+                other.parent.session->received(encode(Ack{.frames = {++frames, 0}, .differs = {true, false}}), other.now);
+            if (std::holds_alternative<Ranges>(*frame))
+                other.parent.session->received(
+                    encode(Ranges{.answer = true, .word = std::get<Ranges>(*frame).word, .last = true}), other.now);
+        }
+    ASSERT_TRUE(other.parent.session->over());
+    EXPECT_NE(other.parent.session->over()->find("3 descents"), std::string::npos) << *other.parent.session->over();
+    EXPECT_LE(frames, 6u);
 }
 
 } // namespace

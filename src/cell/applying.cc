@@ -65,7 +65,12 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
         keep_out(lane, item.key, {}); // a newer neighbour's; the next program will ask for it
         return {};
     }
-    if (auto problem = form_problem(item.key); !problem.empty()) return refuse(item.key, problem);
+    if (auto problem = form_problem(item.key); !problem.empty()) {
+        if (side_ == sync::Side::parent) return refuse(item.key, problem);
+        // A parent's mistake with one object must not hold back all the others.
+        keep_out(lane, item.key, fmt::format("{} {}: {}", facts->name, model::quoted(item.key.name), problem));
+        return {};
+    }
     store::Key key{facts->kind, item.key.project, item.key.name};
     auto part = static_cast<store::Part>(item.key.part);
     auto content = model::new_message(facts->kind);

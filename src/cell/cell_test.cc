@@ -353,6 +353,18 @@ TEST_F(CellTest, AChildThatWritesWhatIsNotItsOwnIsRefusedByName) {
     }
 }
 
+TEST_F(CellTest, OneMalformedNameOfAParentHoldsNothingElseBack) {
+    boot();
+    write_site();
+    write_revision("till.1", "Not_A_Name");
+    write_allocation("till.pos.store-17", "till.1");
+    world.pass(5s);
+    EXPECT_TRUE(has(site, Kind::allocation, "till.pos.store-17"));
+    EXPECT_FALSE(has(site, Kind::secret, "Not_A_Name"));
+    EXPECT_TRUE(in_touch());
+    EXPECT_EQ(site.cell->peers().parent()->refused, 1u);
+}
+
 TEST_F(CellTest, AdmissionCreatesUpdatesAndRemoves) {
     boot_core();
     auto made = ask([](Admission& gate, Answer answer) { gate.create(admin, Kind::app, app("till"), {}, std::move(answer)); });
@@ -411,6 +423,19 @@ TEST_F(CellTest, AdmissionRefusesWithTheRemedy) {
     EXPECT_NE(refused([](Admission& gate, Answer answer) {
                   gate.create(trust::Identity::user("eve", {}), Kind::app, app("till"), {}, std::move(answer));
               }).find("may not create"),
+              std::string::npos);
+    auto pin = std::make_unique<model::Secret>();
+    pin->mutable_metadata()->set_name("till-key");
+    pin->mutable_metadata()->set_namespace_("default");
+    (*pin->mutable_metadata()->mutable_labels())["skerry/pinned"] = "true";
+    EXPECT_NE(refused([&](Admission& gate, Answer answer) {
+                  gate.create(admin, Kind::secret, std::make_unique<model::Secret>(*pin), {}, std::move(answer));
+              }).find("skerry/pinned"),
+              std::string::npos);
+    write(core, Kind::secret, *pin);
+    EXPECT_NE(refused([](Admission& gate, Answer answer) {
+                  gate.remove(admin, {Kind::secret, "default", "till-key"}, {}, {}, std::move(answer));
+              }).find("change the original"),
               std::string::npos);
     auto instance = std::make_unique<model::Instance>();
     instance->mutable_metadata()->set_name("x");

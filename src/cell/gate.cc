@@ -7,6 +7,7 @@
 #include "model/image.pb.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
+#include "model/pinned.h"
 #include "model/reference.h"
 #include "model/validate.h"
 
@@ -79,6 +80,12 @@ Gate::Checked Gate::may_write(const trust::Identity& who, trust::Verb verb, Kind
     auto allowed = trust::may(who, verb, target_of(kind, message));
     if (!allowed) return refuse(std::move(allowed).error());
     const auto& facts = model::facts(kind);
+    if (who.role == trust::Role::user && model::metadata(message).labels().contains(std::string(model::pinned_label)))
+        return refuse(
+            Code::forbidden,
+            fmt::format("metadata.labels.{}: it marks the copies that revisions keep of Secrets and Configs, which nobody "
+                        "else writes: change the original, or leave the label out",
+                        model::pinned_label));
     if (facts.made_by_loops && who.role == trust::Role::user && verb != trust::Verb::status)
         return refuse(
             Code::forbidden,

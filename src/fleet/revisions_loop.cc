@@ -3,6 +3,7 @@
 #include "fleet/app_world.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
+#include "model/pinned.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
 #include "plan/app.h"
@@ -60,7 +61,7 @@ bool RevisionsLoop::make_pins(const store::Object& app, const model::Revision& r
     auto label = [](model::Meta& meta, const std::string& name, const std::string& project) {
         meta.set_name(name);
         meta.set_namespace_(project);
-        (*meta.mutable_labels())[std::string(plan::pinned_label)] = "true";
+        (*meta.mutable_labels())[std::string(model::pinned_label)] = "true";
     };
     const std::string& project = app.key.project;
     for (const auto& pin : revision.spec().pins()) {
@@ -125,7 +126,7 @@ void RevisionsLoop::erase_pins(const std::set<Key>& gone, const std::set<PinKey>
             used.insert({pin.kind() == "Secret" ? Kind::secret : Kind::config, object->key.project, pin.copy()});
     }
     auto sweep = [&](const store::ObjectPtr& object, const auto& labels) {
-        auto label = labels.find(std::string(plan::pinned_label));
+        auto label = labels.find(std::string(model::pinned_label));
         if (label == labels.end() || label->second != "true" || object->home != store.cell()) return;
         if (!used.contains({object->key.kind, object->key.project, object->key.name})) writing_.erase(*object);
     };

@@ -22,6 +22,9 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 
+/// Of metadata.name.
+constexpr std::size_t longest_name = 253;
+
 std::string state_of(const model::App& app) { return app.spec().state().empty() ? "running" : app.spec().state(); }
 
 bool same_wish(const model::App& app, const model::Revision& revision) {
@@ -157,7 +160,11 @@ std::string free_name(const model::App& app, const std::vector<const model::Revi
 } // namespace
 
 std::string pin_name(std::string_view name, std::string_view uid, std::uint32_t generation) {
-    return std::string(name) + ".g" + std::to_string(generation) + "." + std::string(uid.substr(0, 8));
+    std::string suffix = ".g" + std::to_string(generation) + "." + std::string(uid.substr(0, 8));
+    // The uid tells copies apart, so a name that would grow too long may lose its end.
+    std::string_view kept = name.substr(0, longest_name - suffix.size());
+    while (kept.ends_with('.') || kept.ends_with('-')) kept.remove_suffix(1);
+    return std::string(kept) + suffix;
 }
 
 std::uint32_t revision_ordinal(const model::Revision& revision) {

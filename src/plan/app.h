@@ -58,7 +58,5 @@ std::uint32_t revision_ordinal(const model::Revision&);
 
 /// `<name>.g<generation>.<first 8 hexadecimal digits of uid>`
 std::string pin_name(std::string_view name, std::string_view uid, std::uint32_t generation);
-/// Label of the copies, with value "true".
-inline constexpr std::string_view pinned_label = "skerry/pinned";
 
 } // namespace skerry::plan

@@ -4,6 +4,7 @@
 #include "model/image.pb.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
+#include "model/validate.h"
 
 #include <gtest/gtest.h>
 
@@ -131,6 +132,19 @@ TEST_F(AppPlanning, SourcesThatGoAwayChangeNothingThatIsClosed) {
     has_image = has_secret = world.project_exists = false;
     EXPECT_EQ(made(), "");
     EXPECT_TRUE(plan().obstacles.empty());
+}
+
+TEST_F(AppPlanning, NamesOfCopiesAreNames) {
+    std::string uid = "abcdef0123456789abcdef0123456789";
+    EXPECT_EQ(pin_name("till-key", uid, 3), "till-key.g3.abcdef01");
+    for (std::size_t size = 230; size <= 253; ++size) {
+        std::string longest;
+        while (longest.size() < size) longest += std::string(47, 'k') + ".";
+        longest.resize(size);
+        if (longest.ends_with('.')) longest.back() = 'k';
+        EXPECT_LE(pin_name(longest, uid, 4'000'000'000u).size(), 253u);
+        EXPECT_EQ(model::format_problem("name", pin_name(longest, uid, 4'000'000'000u)), "");
+    }
 }
 
 TEST_F(AppPlanning, AReusedNameIsANewApp) {

@@ -29,8 +29,10 @@
 #include "store/store.h"
 #include "trust/access_token.h"
 #include "trust/certificate.h"
+#include "trust/rights.h"
 #include "trust/verify.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
@@ -76,6 +78,10 @@ private:
     std::vector<std::string> reached_at() const;
     void commit_and_wait(store::Transaction);
     void announce();
+    Result<env::Peer> child_of(const http::PeerIdentity&) const;
+    std::string with_port(const std::string& host) const;
+    /// Addresses that a token names are from then on this server's, also after a restart. Returns them with ports.
+    Result<std::vector<std::string>> advertise(std::vector<std::string>);
 
     bool is_core() const { return known_.identity.role == trust::Role::core; }
     bool is_site() const { return known_.identity.role == trust::Role::site; }
@@ -83,7 +89,7 @@ private:
     bool has_node() const {
         return options_.role == Role::up || (is_site() && options_.with_node) || known_.identity.role == trust::Role::node;
     }
-    std::string site_name() const { return options_.role == Role::up ? options_.name : known_.identity.site; }
+    std::string site_name() const { return known_.identity.site; }
     std::string node_name() const {
         return known_.identity.role == trust::Role::node ? known_.identity.name : has_node() ? site_name() : "";
     }
@@ -110,7 +116,6 @@ private:
     std::unique_ptr<JoinDesk> desk_;
     std::unique_ptr<api::Blobs> blobs_;
     std::unique_ptr<api::Api> api_;
-    std::vector<std::string> advertised_;
 };
 
 Result<void> Daemon::open_store() {
@@ -137,13 +142,15 @@ void Daemon::commit_and_wait(store::Transaction transaction) {
 }
 
 std::vector<std::string> Daemon::reached_at() const {
-    std::string port = server_ ? std::to_string(server_->port()) : port_of(options_.listen.front());
     std::vector<std::string> addresses;
     std::vector<std::string> hosts = options_.advertise;
     if (hosts.empty()) hosts = machine_addresses();
-    hosts.insert(hosts.end(), advertised_.begin(), advertised_.end());
-    for (auto& host : hosts) addresses.push_back(has_port(host) ? host : host + ":" + port);
-    if (addresses.empty()) addresses.push_back("127.0.0.1:" + port);
+    for (auto& host : known_.advertised) hosts.push_back(host);
+    for (auto& host : hosts) {
+        std::string address = with_port(host);
+        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(std::move(address));
+    }
+    if (addresses.empty()) addresses.push_back(with_port("127.0.0.1"));
     return addresses;
 }
 
@@ -159,6 +166,10 @@ Result<void> Daemon::become() {
             return fail(Code::conflict, options_.folders.state + " belongs to " + known->identity.title() +
                                             "; start it as that, or give this one another --state");
         known_ = *known;
+        if (options_.role == Role::up && known_.identity.name != options_.name)
+            return fail(Code::conflict, options_.folders.state + " belongs to site " + known_.identity.name + ", not " +
+                                            options_.name + "; start it with --name " + known_.identity.name +
+                                            ", or give this one another --state");
         if (!options_.join) return {};
         auto token = TRY(trust::parse_join_token(*options_.join));
         if (token.name != known_.identity.name)
@@ -167,7 +178,7 @@ Result<void> Daemon::become() {
         return {};
     }
     if (wants_core) {
-        known_ = TRY(membership_->ensure_core(options_.role == Role::up ? "core" : options_.name, {}));
+        known_ = TRY(membership_->ensure_core(options_.name, {}));
         store::Transaction notes;
         Membership::write_notes(notes, known_);
         commit_and_wait(std::move(notes));
@@ -291,6 +302,7 @@ Result<void> Daemon::build_cell() {
     bool site_of_own = has_site();
     std::unique_ptr<cell::Slicer> down, up;
     if (is_core()) down = cell::slices_for_sites();
+    if (is_core() && site_of_own) down = cell::slices_for_both(std::move(down), cell::slices_for_nodes());
     if (is_site()) down = cell::slices_for_nodes(), up = cell::slice_of_site(known_.identity.name);
     if (known_.identity.role == trust::Role::node) up = cell::slice_of_node(known_.identity.name);
     env::Peer self = TRY(trust::peer_of(known_.identity));
@@ -340,12 +352,9 @@ Result<void> Daemon::serve() {
                               .membership = *membership_,
                               .site = has_site() ? site_name() : "",
                               .takes_sites = is_core(),
-                              .takes_nodes = is_site(),
+                              .takes_nodes = has_site(),
                               .addresses = [this] { return reached_at(); },
-                              .advertise = [this](const std::vector<std::string>& addresses) -> Result<void> {
-                                  advertised_.insert(advertised_.end(), addresses.begin(), addresses.end());
-                                  return tls_->replace(TRY(membership_->server_credentials(reached_at())));
-                              },
+                              .advertise = [this](const std::vector<std::string>& addresses) { return advertise(addresses); },
                               .identify = identify});
     server_->on_head([](const http::Request& request) {
         if (api::Blobs::is_upload(request)) return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true};
@@ -357,11 +366,7 @@ Result<void> Daemon::serve() {
             return;
         responder->respond(api::refusal({Code::not_found, "there is nothing under " + request.path.substr(0, 200)}));
     });
-    link::accept_links(*server_, {.peer = [](const http::PeerIdentity& peer) -> Result<env::Peer> {
-                                      auto* identity = std::any_cast<trust::Identity>(&peer.identity);
-                                      if (!identity) return fail(Code::unauthenticated, "no identity in the certificate");
-                                      return trust::peer_of(*identity);
-                                  },
+    link::accept_links(*server_, {.peer = [this](const http::PeerIdentity& peer) -> Result<env::Peer> { return child_of(peer); },
                                   .arrived =
                                       [this](std::unique_ptr<env::Wire> wire) {
                                           if (wire->channel() == env::Channel::bulk)
@@ -370,6 +375,38 @@ Result<void> Daemon::serve() {
                                               cell_->accept(std::move(wire));
                                       }});
     return {};
+}
+
+Result<env::Peer> Daemon::child_of(const http::PeerIdentity& peer) const {
+    auto* identity = std::any_cast<trust::Identity>(&peer.identity);
+    if (!identity)
+        return fail(Code::unauthenticated, "links need the certificate that a cell got when it joined; none came with this one");
+    TRY_VOID(trust::may_link(*identity, known_.identity, has_site()));
+    return trust::peer_of(*identity);
+}
+
+std::string Daemon::with_port(const std::string& host) const {
+    return has_port(host) ? host : host + ":" + (server_ ? std::to_string(server_->port()) : port_of(options_.listen.front()));
+}
+
+Result<std::vector<std::string>> Daemon::advertise(std::vector<std::string> addresses) {
+    constexpr std::size_t most = 64;
+    for (auto& address : addresses) address = with_port(address);
+    auto all = known_.advertised;
+    for (auto& address : addresses)
+        if (std::find(all.begin(), all.end(), address) == all.end()) all.push_back(address);
+    if (all == known_.advertised) return addresses;
+    if (all.size() > most)
+        return fail(Code::exhausted, "advertise: this server answers for " + std::to_string(known_.advertised.size()) +
+                                         " further addresses already (at most " + std::to_string(most) +
+                                         "); give fewer, or a name for all");
+    known_.advertised = std::move(all);
+    store::Transaction notes;
+    Membership::write_notes(notes, known_);
+    // On its way to the disk before the token's record, and durable with it at the latest.
+    store_->commit(std::move(notes), nullptr);
+    TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
+    return addresses;
 }
 
 /// An administrator's kubeconfig, written once and kept as long as it names this server.

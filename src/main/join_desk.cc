@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::string_view space = "token";
 constexpr Duration longest_ttl = 24h * 366;
+constexpr std::chrono::seconds kept_after_use = 24h * 30;
+constexpr std::size_t most_swept = 100; ///< at a time
 
 struct Wish {
     trust::JoinKind kind = trust::JoinKind::site;
@@ -71,8 +73,10 @@ Result<Wish> parse_wish(const http::Request& request) {
         if (list->array_items()->size() > 16) return fail(Code::invalid, "advertise: at most 16 addresses");
         for (auto& item : *list->array_items()) {
             if (!item.string()) return fail(Code::invalid, "advertise: wanted texts host:port");
-            if (auto problem = model::format_problem("host", *item.string()); !problem.empty())
-                return fail(Code::invalid, "advertise: \"" + *item.string() + "\" " + problem);
+            if (!model::format_problem("host", *item.string()).empty() &&
+                !model::format_problem("host", *item.string() + ":1").empty())
+                return fail(Code::invalid, "advertise: " + model::quoted(*item.string()) +
+                                               " is neither a host nor a host with a port (try core.example.com:7443)");
             wish.advertise.push_back(*item.string());
         }
     }
@@ -112,9 +116,12 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
     if (!for_site && !options_.takes_nodes)
         return refuse({Code::unsupported, "kind: a core takes sites, not nodes; ask the API of the node's site"});
     if (!for_site && !wish->name.starts_with(options_.site + ".")) wish->name = options_.site + "." + wish->name;
-    if (!wish->advertise.empty())
-        if (auto done = options_.advertise(wish->advertise); !done) return refuse(done.error());
-    std::vector<std::string> addresses = wish->advertise;
+    std::vector<std::string> addresses;
+    if (!wish->advertise.empty()) {
+        auto complete = options_.advertise(wish->advertise);
+        if (!complete) return refuse(complete.error());
+        addresses = std::move(*complete);
+    }
     for (auto& address : options_.addresses())
         if (std::find(addresses.begin(), addresses.end(), address) == addresses.end() && addresses.size() < 16)
             addresses.push_back(address);
@@ -129,6 +136,7 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
         if (!made) return responder->respond(api::refusal(made.error()));
         store::Transaction transaction;
         transaction.note(space, record.id.text(), write_json(record.json()));
+        sweep(transaction);
         options_.store.commit(std::move(transaction), [responder, token](Result<store::Number> done) {
             if (!done) return responder->respond(api::refusal(done.error()));
             responder->respond(api::json_response(
@@ -159,15 +167,37 @@ void JoinDesk::join(const http::Request& request, std::shared_ptr<http::Responde
     auto stored = parse_json(*note);
     auto record = stored ? trust::TokenRecord::from_json(*stored) : std::unexpected(stored.error());
     if (!record) return responder->respond(api::refusal({Code::corrupt, "the token's record: " + record.error().message}));
+    if (under_way_.contains(record->id))
+        return responder->respond(
+            api::refusal({Code::unavailable, "this token is being used by another request at this moment; try again"}));
     auto redeemed = trust::redeem(*record, *wanted, *options_.membership.authority(), options_.cell.env().clock.wall());
     if (!redeemed) return responder->respond(api::refusal(redeemed.error()));
     log(Level::info, "join", "{} joins from {}{}", redeemed->identity.title(), request.remote,
         redeemed->repeated ? " (again)" : "");
+    if (redeemed->repeated) return responder->respond(api::json_response(200, redeemed->answer.json()));
     store::Transaction transaction;
     transaction.note(space, record->id.text(), write_json(redeemed->record.json()));
-    options_.store.commit(std::move(transaction), [responder, answer = redeemed->answer.json()](Result<store::Number> done) {
-        responder->respond(done ? api::json_response(200, answer) : api::refusal(done.error()));
-    });
+    under_way_.insert(record->id);
+    options_.store.commit(std::move(transaction),
+                          [this, responder, id = record->id, answer = redeemed->answer.json()](Result<store::Number> done) {
+                              under_way_.erase(id);
+                              responder->respond(done ? api::json_response(200, answer) : api::refusal(done.error()));
+                          });
+}
+
+void JoinDesk::sweep(store::Transaction& transaction) const {
+    WallTime now = options_.cell.env().clock.wall();
+    std::size_t gone = 0;
+    for (const auto& [id, text] : options_.store.notes(space)) {
+        auto json = parse_json(text);
+        auto record = json ? trust::TokenRecord::from_json(*json) : std::unexpected(json.error());
+        if (!record) continue;
+        WallTime end = record->expires;
+        if (!record->used_by.empty()) end.seconds += std::chrono::seconds(kept_after_use).count();
+        if (end >= now) continue;
+        transaction.erase_note(space, id);
+        if (++gone == most_swept) return;
+    }
 }
 
 } // namespace skerry::main

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ namespace skerry::main {
 ///     POST /join/v1    trust::JoinRequest → trust::JoinAnswer                                    for whoever has a token
 ///
 /// Token records are notes (space "token", by id), durable before an answer leaves, so that a repeated join gets the same
-/// certificate.
+/// certificate. A used one is kept for a month after its end, since a lost answer is asked for again; an unused one goes with
+/// the first token or join after its end.
 class JoinDesk {
 public:
     struct Options {
@@ -29,8 +31,9 @@ public:
         bool takes_nodes = false;
         /// Where children reach this cell.
         std::function<std::vector<std::string>()> addresses;
-        /// New addresses that a token names: they go into the server's certificate too.
-        std::function<Result<void>(const std::vector<std::string>&)> advertise;
+        /// New addresses (HOST or HOST:PORT) that a token names: they go into the server's certificate too. Returns them with
+        /// ports.
+        std::function<Result<std::vector<std::string>>(const std::vector<std::string>&)> advertise;
         std::function<Result<trust::Identity>(const http::Request&)> identify;
     };
     explicit JoinDesk(Options);
@@ -42,7 +45,11 @@ private:
     void create_token(const http::Request&, std::shared_ptr<http::Responder>);
     void join(const http::Request&, std::shared_ptr<http::Responder>);
 
+    /// Fills a transaction.
+    void sweep(store::Transaction&) const;
+
     Options options_;
+    std::set<Id> under_way_; ///< tokens whose first use is on its way to disk: a second one waits for what it says
 };
 
 } // namespace skerry::main

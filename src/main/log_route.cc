@@ -226,12 +226,13 @@ std::unique_ptr<api::LogFlow> LogRoute::open(Wanted wanted, Sink sink) {
         flow->begin();
         return std::make_unique<NearHold>(std::move(flow));
     }
-    const std::string& child = wanted.site == options_.site ? wanted.node : wanted.site;
-    return open_far(child, wanted, std::move(sink));
+    return open_far(wanted, std::move(sink));
 }
 
-std::unique_ptr<api::LogFlow> LogRoute::open_far(const std::string& child, const Wanted& wanted, Sink sink) {
-    auto stream = options_.tunnel.open_child(child, target_of(wanted));
+std::unique_ptr<api::LogFlow> LogRoute::open_far(const Wanted& wanted, Sink sink) {
+    bool own_site = wanted.site == options_.site;
+    auto stream = options_.tunnel.open_child(own_site ? env::Peer::Role::node : env::Peer::Role::site,
+                                             own_site ? wanted.node : wanted.site, target_of(wanted));
     if (!stream) {
         options_.env.timers.post([sink = std::move(sink), error = stream.error()] {
             sink.end(fail(error.code, error.message + "; its logs can be read there, and here once it is back"));

@@ -29,7 +29,7 @@ public:
     std::unique_ptr<api::LogFlow> open(Wanted, Sink) override;
 
 private:
-    std::unique_ptr<api::LogFlow> open_far(const std::string& child, const Wanted&, Sink);
+    std::unique_ptr<api::LogFlow> open_far(const Wanted&, Sink);
     void serve(std::shared_ptr<link::Stream>);
 
     Options options_;

@@ -44,6 +44,7 @@ void Membership::write_notes(store::Transaction& transaction, const Known& known
     transaction.note(space, "name", known.identity.name);
     transaction.note(space, "site", known.identity.site);
     transaction.note(space, "parents", join_lines(known.parents));
+    transaction.note(space, "advertised", join_lines(known.advertised));
 }
 
 Result<std::optional<Membership::Known>> Membership::load() {
@@ -55,6 +56,7 @@ Result<std::optional<Membership::Known>> Membership::load() {
     known.identity.site = store_.note(space, "site").value_or("");
     known.identity.cell = store_.cell();
     known.parents = split_lines(store_.note(space, "parents").value_or(""));
+    known.advertised = split_lines(store_.note(space, "advertised").value_or(""));
     return TRY(open(std::move(known)));
 }
 
@@ -88,7 +90,7 @@ Result<Membership::Known> Membership::ensure_core(const std::string& name, const
         TRY_VOID(keys_.put_key("authority", root.key_pem()));
         TRY_VOID(keys_.put_chain("authority", root.chain_pem()));
     }
-    Known known{self, {}};
+    Known known{self, {}, {}};
     TRY(open(known));
     TRY(server_credentials(advertised));
     return known;
@@ -109,7 +111,7 @@ Result<void> Membership::complete_join(const trust::JoinToken& token, const trus
     TRY_VOID(keys_.put_chain("cell", answer.chain));
     if (token.kind == trust::JoinKind::site) TRY_VOID(keys_.put_chain("authority", answer.authority_chain));
     TRY_VOID(keys_.put_chain("parent", answer.parent_authority));
-    Known known{identity, token.addresses};
+    Known known{identity, token.addresses, {}};
     write_notes(notes, known);
     TRY(open(known));
     return {};

@@ -29,6 +29,7 @@ public:
     struct Known {
         trust::Identity identity;
         std::vector<std::string> parents;
+        std::vector<std::string> advertised; ///< addresses that tokens gave to children, besides those of the options
     };
     /// None before the first start or join.
     Result<std::optional<Known>> load();

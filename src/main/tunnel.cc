@@ -23,15 +23,16 @@ void Tunnel::opened(From from, const env::Peer& peer, std::shared_ptr<link::Stre
 
 void Tunnel::accept(std::unique_ptr<env::Wire> wire) {
     env::Peer peer = wire->peer();
-    auto& trunk = children_[peer.name];
+    Child child(peer.role, peer.name);
+    auto& trunk = children_[child];
     trunk.reset();
     trunk = std::make_unique<link::Trunk>(
         std::move(wire), link::MuxOptions{.side = link::Side::acceptor},
         [this, peer](std::shared_ptr<link::Stream> stream) { opened(From::child, peer, std::move(stream)); },
-        [this, name = peer.name](std::string) {
+        [this, child](std::string) {
             // The trunk must not die within its own call.
-            auto gone = std::make_shared<std::unique_ptr<link::Trunk>>(std::move(children_[name]));
-            children_.erase(name);
+            auto gone = std::make_shared<std::unique_ptr<link::Trunk>>(std::move(children_[child]));
+            children_.erase(child);
             timers_.post([gone] {});
         });
 }
@@ -84,8 +85,8 @@ Result<std::shared_ptr<link::Stream>> Tunnel::open_parent(link::Target target) {
     return parent_->mux().open(std::move(target));
 }
 
-Result<std::shared_ptr<link::Stream>> Tunnel::open_child(const std::string& name, link::Target target) {
-    auto child = children_.find(name);
+Result<std::shared_ptr<link::Stream>> Tunnel::open_child(env::Peer::Role role, const std::string& name, link::Target target) {
+    auto child = children_.find({role, name});
     if (child == children_.end()) return fail(Code::unavailable, name + " is out of reach");
     return child->second->mux().open(std::move(target));
 }

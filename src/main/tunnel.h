@@ -39,7 +39,7 @@ public:
 
     /// `unavailable`, saying who is away, where there is no wire.
     Result<std::shared_ptr<link::Stream>> open_parent(link::Target);
-    Result<std::shared_ptr<link::Stream>> open_child(const std::string& name, link::Target);
+    Result<std::shared_ptr<link::Stream>> open_child(env::Peer::Role, const std::string& name, link::Target);
 
 private:
     void opened(From, const env::Peer&, std::shared_ptr<link::Stream>);
@@ -49,7 +49,9 @@ private:
     env::Timers& timers_;
     env::Chance& chance_;
     std::map<std::pair<From, std::string>, Serve> serves_;
-    std::map<std::string, std::unique_ptr<link::Trunk>> children_;
+    /// By role and name: a node of some site may have the name of another site.
+    using Child = std::pair<env::Peer::Role, std::string>;
+    std::map<Child, std::unique_ptr<link::Trunk>> children_;
     env::Dialer* dialer_ = nullptr;
     std::vector<std::string> addresses_;
     std::size_t next_address_ = 0;

@@ -97,4 +97,14 @@ Result<void> may(const Identity& who, Verb verb, const Target& what) {
                 who.title() + " may not " + std::string(name(verb)) + " " + object + ": " + std::string(remedy(who)));
 }
 
+Result<void> may_link(const Identity& child, const Identity& parent, bool has_site) {
+    bool is_child = child.role == Role::site   ? parent.role == Role::core
+                    : child.role == Role::node ? has_site && child.site == parent.site
+                                               : false;
+    if (is_child) return {};
+    return fail(Code::forbidden,
+                child.title() + " is no child of " + parent.title() +
+                    ": dial the parent that was joined, or join this one with a token of its own (skerry token create)");
+}
+
 } // namespace skerry::trust

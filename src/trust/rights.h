@@ -35,4 +35,9 @@ struct Target {
 /// `forbidden`, naming who, what, and which right would be needed.
 Result<void> may(const Identity&, Verb, const Target&);
 
+/// Whether this cell may be a child by link of that one: a site of a core, a node of the site that it stands in (also where core
+/// and site are one cell: `has_site`). A certificate that leads to the same root is not enough, or a captured site could speak at
+/// its neighbours. `forbidden` otherwise.
+Result<void> may_link(const Identity& child, const Identity& parent, bool has_site);
+
 } // namespace skerry::trust

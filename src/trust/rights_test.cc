@@ -64,6 +64,22 @@ TEST(Rights, refusals_name_who_what_and_the_right_needed) {
     EXPECT_THAT(refused.error().message, testing::StartsWith("user n may not list Apps of project retail: "));
 }
 
+TEST(Rights, links_are_for_children) {
+    auto core = Identity::core("core", CellId(Id{1, 1})), harbour = Identity::core("harbour", CellId(Id{1, 2}));
+    auto one = Identity::of_site("store-1", CellId(Id{2, 1})), two = Identity::of_site("store-2", CellId(Id{2, 2}));
+    auto box = Identity::node("store-1", "store-1.box", CellId(Id{3, 1}));
+    auto quay = Identity::node("harbour", "harbour.quay", CellId(Id{3, 2}));
+    EXPECT_TRUE(may_link(one, core, false));
+    EXPECT_TRUE(may_link(box, one, true));
+    EXPECT_TRUE(may_link(quay, harbour, true)) << "core and site in one cell";
+    EXPECT_FALSE(may_link(box, two, true)) << "a node of another site";
+    EXPECT_FALSE(may_link(box, core, false));
+    EXPECT_FALSE(may_link(quay, core, false));
+    EXPECT_FALSE(may_link(two, one, true)) << "sites are no children of sites";
+    EXPECT_FALSE(may_link(core, one, true));
+    EXPECT_FALSE(may_link(Identity::user("admin", {std::string(administrators)}), core, false));
+}
+
 TEST(Rights, verbs_have_kubernetes_names) {
     EXPECT_EQ(parse_verb("delete"), Verb::remove);
     EXPECT_EQ(parse_verb("watch"), Verb::watch);

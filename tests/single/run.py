@@ -86,6 +86,16 @@ def body(world):
         raise Failure(f"a crash of skerry restarted the container: {was} {box.containers()}")
     say("kill -9 and up: same process")
 
+    token = word(box.skerry("token", "create", "--node", "back-room", "--advertise", box.address).stdout, "skerry1.")
+    second = world.machine("back-room", wan)
+    second.start("node", "--join", token)
+    wait_until("a further machine is a node of it", lambda: ready_nodes(box) == 2, 30)
+    box.restart()
+    wait_until("and is there after a crash", lambda: ready_nodes(box) == 2, 30)
+    second.daemon.stop()
+    second.power_off()
+    say("a further machine joined as a node, and found its way back")
+
     refused = box.skerry("reset", "--yes", *box.cell_arguments(), check=False)
     if refused.returncode == 0:
         raise Failure("reset does not refuse while skerry runs")

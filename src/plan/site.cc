@@ -17,15 +17,18 @@ struct Seat {
     MilliCpu cpu_left;
     Bytes memory_left;
     std::vector<std::uint16_t> ports;
+    std::size_t instances = 0;
 
     void take(const SiteAllocation& allocation) {
         cpu_left.count -= allocation.cpu.count;
         memory_left.count -= allocation.memory.count;
+        ++instances;
         ports.insert(ports.end(), allocation.ports.begin(), allocation.ports.end());
     }
     void give_back(const SiteAllocation& allocation) {
         cpu_left.count += allocation.cpu.count;
         memory_left.count += allocation.memory.count;
+        --instances;
         for (std::uint16_t port : allocation.ports) {
             auto found = std::find(ports.begin(), ports.end(), port);
             if (found != ports.end()) ports.erase(found);
@@ -36,7 +39,7 @@ struct Seat {
 class Planning {
 public:
     Planning(const std::vector<SiteAllocation>& allocations, const std::vector<SiteNode>& nodes) : allocations_(allocations) {
-        for (const SiteNode& node : nodes) seats_[node.name] = {&node, node.cpu, node.memory, {}};
+        for (const SiteNode& node : nodes) seats_[node.name] = {&node, node.cpu, node.memory, {}, 0};
         for (const SiteAllocation& allocation : allocations)
             for (const SiteInstance& instance : allocation.instances)
                 if (Seat* seat = seat_of(instance)) seat->take(allocation);
@@ -133,6 +136,7 @@ private:
         if (kept.size() >= allocation.replicas) return;
         // One node at a time: a port is published once on each, and the next choice sees the room that is left.
         for (std::size_t missing = allocation.replicas - kept.size(); missing > 0; --missing) {
+            if (created_ == most_new) return;
             place::Snapshot snapshot;
             std::map<std::string, std::uint32_t> here;
             for (const SiteInstance* instance : kept) ++here[instance->node];
@@ -147,7 +151,7 @@ private:
                 candidate.cpu_free = seat.cpu_left;
                 candidate.memory_free = seat.memory_left;
                 candidate.used_ports = seat.ports;
-                candidate.open = seat.node->in_touch && !seat.node->silent;
+                candidate.open = seat.node->in_touch && !seat.node->silent && seat.instances < most_on_a_node;
                 candidate.holds_image = std::count(seat.node->images.begin(), seat.node->images.end(), allocation.image) > 0;
                 candidate.replicas = here[name];
                 there += here[name];
@@ -170,14 +174,18 @@ private:
                 return;
             }
             plan_.changes.push_back({InstanceChange::What::create, index, {}, *chosen});
+            ++created_;
             seats_[*chosen].take(allocation);
         }
     }
 
     void explain(std::size_t index, std::size_t missing, const place::Proposal& proposal) {
         auto& shortage = plan_.shortages[index];
-        std::size_t open = 0;
-        for (const auto& [name, seat] : seats_) open += seat.node->exists && seat.node->in_touch && !seat.node->silent ? 1 : 0;
+        std::size_t open = 0, full = 0;
+        for (const auto& [name, seat] : seats_) {
+            open += seat.node->exists && seat.node->in_touch && !seat.node->silent ? 1 : 0;
+            full += seat.node->exists && seat.instances >= most_on_a_node ? 1 : 0;
+        }
         bool port = !proposal.reasons.empty() && proposal.reasons.front().why == place::Why::port;
         shortage.reason = open == 0 ? "NoNode" : port ? "PortTaken" : "NoRoom";
         std::string count = std::to_string(missing) + (missing == 1 ? " replica has" : " replicas have") + " no node: ";
@@ -187,6 +195,9 @@ private:
         else if (port)
             remedy = "; a port can be published once on each node: stop what holds it (skerry get instances -o wide), choose "
                      "another, or add a node";
+        else if (full > 0)
+            remedy = "; a node takes at most " + std::to_string(most_on_a_node) +
+                     " instances: ask for fewer replicas, or add a node: skerry token create --node NAME";
         else
             remedy = "; free some, ask for less in resources, or add a node: skerry token create --node NAME";
         shortage.message = count + proposal.text("node") + remedy;
@@ -195,6 +206,7 @@ private:
     const std::vector<SiteAllocation>& allocations_;
     std::map<std::string, Seat> seats_;
     SitePlan plan_;
+    std::size_t created_ = 0;
 };
 
 } // namespace

@@ -58,6 +58,11 @@ struct InstanceChange {
     bool operator==(const InstanceChange&) const = default;
 };
 
+/// More on one node than this is not a plan but a mistake.
+inline constexpr std::size_t most_on_a_node = 250;
+/// New instances of one plan; the next one goes on.
+inline constexpr std::size_t most_new = 64;
+
 struct SitePlan {
     std::vector<InstanceChange> changes; ///< those to erase first
     /// For each allocation: why not all of its replicas have a node. Empty: they have.

@@ -53,6 +53,20 @@ TEST(Site, SaysWhyThereIsNoRoom) {
     EXPECT_EQ(plan_site({pos(1)}, {}).shortages[0].reason, "NoNode");
 }
 
+TEST(Site, AMistakeInReplicasIsBoundedAndSaysSo) {
+    auto many = pos(100'000);
+    many.cpu = MilliCpu{0};
+    auto plan = plan_site({many}, {node("a"), node("b")});
+    EXPECT_EQ(plan.changes.size(), most_new);
+    EXPECT_TRUE(plan.shortages[0].reason.empty()) << "the next turn goes on";
+    for (std::size_t i = 0; i < 2 * most_on_a_node; ++i)
+        many.instances.push_back(instance("i" + std::to_string(i), i % 2 ? "a" : "b"));
+    plan = plan_site({many}, {node("a"), node("b")});
+    EXPECT_TRUE(plan.changes.empty());
+    EXPECT_EQ(plan.shortages[0].reason, "NoRoom");
+    EXPECT_NE(plan.shortages[0].message.find("at most 250 instances"), std::string::npos) << plan.shortages[0].message;
+}
+
 TEST(Site, APortIsPublishedOncePerNode) {
     auto one = pos(1), two = pos(1);
     one.ports = two.ports = {80};

@@ -11,21 +11,29 @@ namespace skerry::api {
 
 namespace {
 
-/// Where a continued list goes on: behind this (project, name).
+/// Where a continued list goes on: behind this (project, name). Its pages are not of one moment, so all of them carry the number
+/// of the first: a watch from there tells what changed meanwhile.
 struct Place {
     std::string project, name;
+    store::Number number = 0;
 };
 
-std::string write_place(const store::Object& last) {
-    return base64(write_json(Json::object({{"project", last.key.project}, {"name", last.key.name}})));
+std::string write_place(const store::Object& last, store::Number number) {
+    return base64(
+        write_json(Json::object({{"project", last.key.project}, {"name", last.key.name}, {"number", std::to_string(number)}})));
 }
 
 Result<Place> parse_place(std::string_view token) {
     auto json = unbase64(token);
     Result<Json> place = json ? parse_json(*json, {.bytes = 2048, .depth = 2, .values = 8}) : std::unexpected(json.error());
-    if (!place || !place->find("name"))
+    store::Number number = 0;
+    if (place) {
+        auto text = place->text("number");
+        if (std::from_chars(text.data(), text.data() + text.size(), number).ptr != text.data() + text.size()) number = 0;
+    }
+    if (!place || !place->find("name") || number == 0)
         return fail(Code::gone, "continue: this token is not one of ours; start the list anew without it");
-    return Place{std::string(place->text("project")), std::string(place->text("name"))};
+    return Place{std::string(place->text("project")), std::string(place->text("name")), number};
 }
 
 Result<std::size_t> parse_limit(std::string_view text) {
@@ -41,6 +49,7 @@ struct Page {
     std::vector<store::ObjectPtr> objects;
     std::string next;
     std::int64_t remaining = 0;
+    store::Number number = 0; ///< of the list's first page
 };
 
 Result<Page> read_page(const store::Store& store, const Resource& resource, const http::Query& query) {
@@ -48,7 +57,9 @@ Result<Page> read_page(const store::Store& store, const Resource& resource, cons
     std::size_t limit = TRY(parse_limit(query.get("limit")));
     std::optional<Place> behind;
     if (auto token = query.get("continue"); !token.empty()) behind = TRY(parse_place(token));
-    Page page;
+    if (behind && !store.knows(behind->number))
+        return fail(Code::gone, "continue: this list began too long ago, or in another life of this store; start it anew");
+    Page page{.objects = {}, .next = {}, .number = behind ? behind->number : store.cursor().number};
     std::optional<std::string_view> project;
     if (!resource.project.empty()) project = resource.project;
     for (store::ObjectPtr& object : store.list(resource.kind, project)) {
@@ -59,7 +70,7 @@ Result<Page> read_page(const store::Store& store, const Resource& resource, cons
         else
             page.objects.push_back(std::move(object));
     }
-    if (page.remaining) page.next = write_place(*page.objects.back());
+    if (page.remaining) page.next = write_place(*page.objects.back(), page.number);
     if (filter.selects_by_content()) page.remaining = 0;
     return page;
 }
@@ -83,7 +94,7 @@ http::Response get(const store::Store& store, const Resource& resource, const ht
 http::Response list(const store::Store& store, const Resource& resource, const http::Request& request, WallTime now) {
     auto page = read_page(store, resource, request.query);
     if (!page) return refusal(page.error(), &resource);
-    std::string version = std::to_string(store.cursor().number);
+    std::string version = std::to_string(page->number);
     Json metadata = Json::object({{"resourceVersion", version}});
     if (!page->next.empty()) {
         metadata.set("continue", page->next);

@@ -27,11 +27,11 @@ std::string_view reason_of(Code code) {
     case Code::unavailable:
         return "ServiceUnavailable";
     case Code::exhausted:
-        return "RequestEntityTooLarge";
+        return "TooManyRequests";
     case Code::timeout:
         return "Timeout";
     case Code::unsupported:
-        return "MethodNotAllowed";
+        return "NotImplemented";
     default:
         return "InternalError";
     }

@@ -6,12 +6,14 @@
 #include "model/mapping.h"
 
 #include <charconv>
+#include <deque>
 
 namespace skerry::api {
 
 namespace {
 
 constexpr std::size_t unsent_limit = 4 << 20;
+constexpr std::size_t backlog_limit = 500'000; ///< changes, which share their objects with the store
 constexpr Duration bookmark_period = 60s;
 
 enum class Happened { added, modified, deleted };
@@ -48,6 +50,8 @@ struct Watches::Watcher {
     bool bookmarks = false;
     bool columns_sent = false;
     Include include = Include::metadata;
+    /// What was there, or was missed, when the watch began, and what has come behind that: told as the client reads.
+    std::deque<store::Change> backlog;
     std::shared_ptr<http::BodyStream> stream;
     std::unique_ptr<env::Timer> bookmark;
     std::unique_ptr<env::Timer> end;
@@ -99,19 +103,15 @@ void Watches::open(const Resource& resource, const http::Request& request, const
             close(*raw);
         });
 
-    std::map<Form, std::string> written;
     if (from_start) {
         std::optional<std::string_view> project;
         if (!resource.project.empty()) project = resource.project;
-        for (auto& object : store_.list(resource.kind, project)) {
-            written.clear();
-            tell(*watcher, {object->key, nullptr, object, object->number()}, written);
-        }
+        for (auto& object : store_.list(resource.kind, project))
+            watcher->backlog.push_back({object->key, nullptr, object, object->number()});
     }
-    for (const store::Change& change : missed) {
-        written.clear();
-        tell(*watcher, change, written);
-    }
+    for (store::Change& change : missed) watcher->backlog.push_back(std::move(change));
+    watcher->stream->on_drained([this, raw = watcher.get()] { catch_up(*raw); });
+    catch_up(*watcher);
     if (!watcher->bookmarks) return;
     auto arm = std::make_shared<std::function<void()>>();
     *arm = [this, raw = watcher.get(), arm = std::weak_ptr(arm)] {
@@ -120,7 +120,9 @@ void Watches::open(const Resource& resource, const http::Request& request, const
                                   {"apiVersion", view.api_version},
                                   {"metadata", Json::object({{"resourceVersion", std::to_string(store_.cursor().number)}})}});
         if (raw->table) mark = empty_table(raw->resource.view, raw->resource.kind, std::to_string(store_.cursor().number), false);
-        raw->stream->write(write_json(Json::object({{"type", "BOOKMARK"}, {"object", std::move(mark)}})) + "\n");
+        // Before it has been told everything, it is not where the store is.
+        if (raw->backlog.empty())
+            raw->stream->write(write_json(Json::object({{"type", "BOOKMARK"}, {"object", std::move(mark)}})) + "\n");
         if (auto again = arm.lock()) raw->bookmark = env_.timers.after(bookmark_period, [again] { (*again)(); });
     };
     watcher->bookmark = env_.timers.after(bookmark_period, [arm] { (*arm)(); });
@@ -132,7 +134,38 @@ void Watches::changed(const store::Change& change) {
     std::vector<std::shared_ptr<Watcher>> watchers;
     for (auto& watcher : watchers_)
         if (watcher->filter.covers(change.key)) watchers.push_back(watcher);
-    for (auto& watcher : watchers) tell(*watcher, change, written);
+    for (auto& watcher : watchers) {
+        if (watcher->backlog.empty())
+            tell(*watcher, change, written);
+        else if (watcher->backlog.size() < backlog_limit)
+            watcher->backlog.push_back(change);
+        else
+            give_up(*watcher);
+    }
+}
+
+void Watches::catch_up(Watcher& watcher) {
+    // It may end itself, and must not while we are in it.
+    std::shared_ptr<Watcher> held;
+    for (auto& each : watchers_)
+        if (each.get() == &watcher) held = each;
+    std::map<Form, std::string> written;
+    while (held && held->stream->is_open() && !held->backlog.empty() && held->stream->unsent() < http::BodyStream::high_mark) {
+        store::Change change = std::move(held->backlog.front());
+        held->backlog.pop_front();
+        written.clear();
+        tell(*held, change, written);
+    }
+}
+
+void Watches::give_up(Watcher& watcher) {
+    watcher.stream->write(
+        write_json(
+            Json::object({{"type", "ERROR"},
+                          {"object", status_json({Code::gone, "this watch reads too slowly; list and watch again"}, nullptr)}})) +
+        "\n");
+    watcher.stream->end();
+    close(watcher);
 }
 
 void Watches::tell(Watcher& watcher, const store::Change& change, std::map<Form, std::string>& written) {
@@ -159,15 +192,7 @@ void Watches::tell(Watcher& watcher, const store::Change& change, std::map<Form,
     }
     watcher.columns_sent = true;
     watcher.stream->write(bytes);
-    if (watcher.stream->unsent() > unsent_limit) {
-        watcher.stream->write(
-            write_json(Json::object(
-                {{"type", "ERROR"},
-                 {"object", status_json({Code::gone, "this watch reads too slowly; list and watch again"}, nullptr)}})) +
-            "\n");
-        watcher.stream->end();
-        close(watcher);
-    }
+    if (watcher.stream->unsent() > unsent_limit) give_up(watcher);
 }
 
 } // namespace skerry::api

@@ -17,8 +17,8 @@ namespace skerry::api {
 /// watch it.
 ///
 /// A watch that starts at a resourceVersion gets what changed since, `410 Expired` where that is no longer known, and without one
-/// all that exists. A watcher that reads too slowly (more than 4 MiB unsent) is cut off and comes back with its last version: no
-/// queue grows for it.
+/// all that exists: both as fast as it reads. A watcher that then reads too slowly (more than 4 MiB unsent, or half a million
+/// changes while it catches up) is cut off and comes back with its last version: no queue grows for it.
 class Watches {
 public:
     Watches(env::Env, store::Store&);
@@ -32,7 +32,8 @@ private:
     struct Form;
     void changed(const store::Change&);
     void close(Watcher&);
-    Result<void> begin(Watcher&, const http::Request&);
+    void catch_up(Watcher&);
+    void give_up(Watcher&);
     void tell(Watcher&, const store::Change&, std::map<Form, std::string>& written);
 
     env::Env env_;

@@ -1,7 +1,11 @@
 #include "cli/terminal.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <unistd.h>
 
 namespace skerry::cli {
@@ -30,6 +34,18 @@ std::string painted(Paint paint, std::string_view text) {
 std::size_t width_of(std::string_view utf8) {
     return static_cast<std::size_t>(
         std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+void flush_output() {
+    errno = 0;
+    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+    int error = errno;
+    if (error == EPIPE || error == 0) {
+        std::signal(SIGPIPE, SIG_DFL);
+        std::raise(SIGPIPE);
+    }
+    std::fprintf(stderr, "skerry: standard output: %s\n", std::strerror(error));
+    std::_Exit(1);
 }
 
 std::string printable(std::string_view text, bool keep_lines) {

@@ -21,6 +21,10 @@ std::size_t width_of(std::string_view utf8);
 /// Control characters replaced, so that names and messages of others cannot steer the terminal; line breaks stay where asked.
 std::string printable(std::string_view text, bool keep_lines = false);
 
+/// Sends what was printed on its way. If nobody reads standard output any more, the process ends as others do, by SIGPIPE (which
+/// connections ignore); if it cannot be written, with a sentence and status 1.
+void flush_output();
+
 /// Rows under headings, columns three spaces apart, as kubectl prints them.
 class TextTable {
 public:

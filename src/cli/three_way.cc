@@ -51,6 +51,9 @@ void overlay(Json& under, const Json& over) {
 
 } // namespace
 
+/// Below what a server takes as annotations.
+constexpr std::size_t longest_note = 200 << 10;
+
 std::string write_last_applied(Json manifest) {
     drop_annotation(manifest);
     sort_names(manifest);
@@ -68,6 +71,7 @@ std::optional<Json> read_last_applied(const Json& object) {
 Json annotated(const Json& manifest) {
     Json out = manifest;
     std::string note = write_last_applied(manifest);
+    if (note.size() > longest_note) return out;
     Json* metadata = out.find("metadata");
     if (!metadata || !metadata->members()) {
         out.set("metadata", Json::object());

@@ -15,7 +15,8 @@ inline constexpr std::string_view last_applied_annotation = "kubectl.kubernetes.
 std::string write_last_applied(Json manifest);
 /// None where it is absent or unreadable.
 std::optional<Json> read_last_applied(const Json& object);
-/// The manifest with the annotation that describes it.
+/// The manifest with the annotation that describes it; without, where that would be larger than annotations may be. What a later
+/// manifest no longer says then stays.
 Json annotated(const Json& manifest);
 
 /// A merge patch (RFC 7386) that turns `target` into `wanted`; empty object: nothing to do. Lists are replaced whole.

@@ -1,6 +1,7 @@
 #include "cli/client.h"
 #include "cli/manifests.h"
 #include "cli/targets.h"
+#include "cli/terminal.h"
 #include "cli/three_way.h"
 #include "cli/verbs/verbs.h"
 
@@ -73,10 +74,14 @@ Result<int> apply_all(Session& session, const Invocation& call) {
             // No answer to this one is none to the others either.
             if (outcome.error().code == Code::unauthenticated || outcome.error().message.starts_with("cannot reach"))
                 return std::unexpected(outcome.error());
-            status = report({outcome.error().code, target->title() + " refused: " + outcome.error().message});
+            bool known = outcome.error().code != Code::timeout && outcome.error().code != Code::unavailable;
+            status =
+                report({outcome.error().code, printable(target->title()) +
+                                                  (known ? " refused: " : ": not known whether it was taken (apply again): ") +
+                                                  outcome.error().message});
             continue;
         }
-        std::printf("%s %s%s\n", target->title().c_str(), outcome->c_str(), mode.dry_run ? " (dry run)" : "");
+        std::printf("%s %s%s\n", printable(target->title()).c_str(), outcome->c_str(), mode.dry_run ? " (dry run)" : "");
     }
     return status;
 }

@@ -220,8 +220,8 @@ Result<int> get_watched(Session& session, Wish wish) {
             if (wish.format == "yaml") std::puts("---");
             print_whole(object, wish.format);
         }
-        std::fflush(stdout);
-        return std::ferror(stdout) ? Next::stop : Next::go_on;
+        flush_output();
+        return Next::go_on;
     };
     Watching watching{.kind = kind, .choice = wish.choice, .as_table = wish.as_table()};
     watching.listed = [&](const Json& list) -> Result<Next> {

@@ -60,7 +60,7 @@ public:
             print(std::string_view(begun_).substr(at, end - at));
         begun_.erase(0, at);
         if (begun_.size() > (1 << 20)) flush();
-        std::fflush(stdout);
+        flush_output();
     }
     void flush() {
         if (!begun_.empty()) print(begun_);
@@ -89,7 +89,7 @@ Result<int> print_logs(Session& session, const Invocation& call) {
     if (targets.size() == 1 && !call.has("prefix")) {
         TRY_VOID(session.stream(log_request(targets[0], call), [](std::string piece) {
             std::fwrite(piece.data(), 1, piece.size(), stdout);
-            std::fflush(stdout);
+            flush_output();
         }));
         return 0;
     }

@@ -26,7 +26,22 @@ Result<bool> FileLogReader::open_age(int age) {
     return true;
 }
 
+/// Of all files together.
+Result<std::int64_t> FileLogReader::size() const {
+    std::int64_t bytes = 0;
+    for (int age = 0; age <= series_.rotated; ++age) {
+        struct stat there {};
+        if (::stat(series_.path(age).c_str(), &there) == 0)
+            bytes += there.st_size;
+        else if (errno != ENOENT)
+            return fail_errno("look at the log");
+    }
+    return bytes;
+}
+
 Result<void> FileLogReader::begin() {
+    std::int64_t bytes = TRY(size());
+    ahead_ = bytes;
     if (window_.tail >= 0) {
         // Counted first, so that the tail is found without keeping it in memory.
         counting_ = true;
@@ -37,6 +52,7 @@ Result<void> FileLogReader::begin() {
         skip_ = std::max<std::int64_t>(0, counted_ - window_.tail);
         file_.reset();
         pending_.clear();
+        ahead_ = bytes;
     }
     return {};
 }
@@ -61,8 +77,10 @@ Result<bool> FileLogReader::move_on() {
 /// Reads a piece; false at the end of all there is.
 Result<bool> FileLogReader::fill() {
     char buffer[32 << 10];
+    if (ahead_ == 0) return false;
     for (int ends = 0;;) {
-        ssize_t got = file_ ? ::read(file_.number(), buffer, sizeof buffer) : 0;
+        std::size_t most = ahead_ ? std::min<std::size_t>(sizeof buffer, static_cast<std::size_t>(*ahead_)) : sizeof buffer;
+        ssize_t got = file_ ? ::read(file_.number(), buffer, most) : 0;
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return fail_errno("read the log");
         if (got == 0) {
@@ -79,6 +97,7 @@ Result<bool> FileLogReader::fill() {
             ends = 0;
             continue;
         }
+        if (ahead_) *ahead_ -= got;
         std::string_view piece(buffer, static_cast<std::size_t>(got));
         while (!piece.empty()) {
             auto end = piece.find('\n');
@@ -147,7 +166,10 @@ Result<std::string> FileLogReader::next(std::size_t limit) {
         if (!lines_.empty()) break;
         if (TRY(fill())) continue;
         flush_parts();
-        if (lines_.empty()) break;
+        if (lines_.empty()) {
+            if (out.empty()) ahead_.reset();
+            break;
+        }
     }
     if (left_ > 0) left_ -= static_cast<std::int64_t>(out.size());
     return out;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,8 @@ struct LogSeries {
 /// Reads conmon's `k8s-file` format: `time stream P|F text`, where P marks a part that the next line of its stream goes on with.
 ///
 /// Follows the files through rotation (by inode: what was `current` is `current.1` now) and through a restart of the instance.
-/// Parts are put together, up to 256 KiB; at the end of what there is, a last part without newline counts as a line.
+/// Parts are put together, up to 256 KiB; at the end of what there is, a last part without newline counts as a line. The end is
+/// first where it was at `begin`, so that who reads to the end is not led on by a program that writes faster.
 class FileLogReader : public LogReader {
 public:
     FileLogReader(LogSeries series, LogWindow window);
@@ -34,6 +36,7 @@ public:
 private:
     Result<bool> open_age(int age);
     Result<bool> move_on();
+    Result<std::int64_t> size() const;
     Result<bool> fill();
     void take_line(std::string_view line);
     void flush_parts();
@@ -49,8 +52,9 @@ private:
     std::string pending_; ///< the beginning of a line whose end was not read yet
     Part parts_[2];       ///< of standard output and error
     std::deque<std::string> lines_;
-    std::int64_t skip_ = 0;  ///< lines before the tail
-    std::int64_t left_ = -1; ///< bytes of the limit, or -1
+    std::int64_t skip_ = 0;             ///< lines before the tail
+    std::int64_t left_ = -1;            ///< bytes of the limit, or -1
+    std::optional<std::int64_t> ahead_; ///< bytes to the end as it was at `begin`; none once it was reached
     bool counting_ = false;
     std::int64_t counted_ = 0;
 };

@@ -71,6 +71,15 @@ TEST_F(LogReading, TakesWindows) {
     EXPECT_EQ(logs.open("../x", {}).error().code, Code::invalid);
 }
 
+TEST_F(LogReading, AFastWriterLeadsNobodyOn) {
+    write("current", line("1") + line("2"));
+    auto reader = open({.tail = 1});
+    // As a program that prints faster than we read.
+    for (int i = 0; i < 100; ++i) write("current", line("more"));
+    EXPECT_EQ(all(*reader), "2\n");
+    EXPECT_EQ(all(*reader).size(), 500u) << "who follows goes on";
+}
+
 TEST_F(LogReading, FollowsThroughRotationAndRestart) {
     write("current", line("1"));
     auto reader = open({.tail = 0});

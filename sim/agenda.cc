@@ -6,8 +6,8 @@
 namespace skerry::sim {
 
 std::string_view name(What what) {
-    constexpr std::string_view names[] = {"timer", "post",  "job",     "landing", "message", "wire",
-                                          "dial",  "image", "process", "weather", "operate", "check"};
+    constexpr std::string_view names[] = {"timer", "post",    "job",     "landing", "message", "wire", "dial",
+                                          "image", "process", "weather", "operate", "check",   "leash"};
     return names[static_cast<std::size_t>(what)];
 }
 

@@ -14,7 +14,7 @@
 namespace skerry::sim {
 
 /// What happens; part of the hash of a run.
-enum class What : std::uint8_t { timer, post, job, landing, message, wire, dial, image, process, weather, operate, check };
+enum class What : std::uint8_t { timer, post, job, landing, message, wire, dial, image, process, weather, operate, check, leash };
 std::string_view name(What);
 
 /// Number of a computer; 0 is the world itself, which never dies.

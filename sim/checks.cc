@@ -2,6 +2,7 @@
 
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
+#include "model/epoch.h"
 #include "model/instance.pb.h"
 #include "model/revision.pb.h"
 #include "sim/fleet.h"
@@ -28,14 +29,28 @@ bool runs(const Computer& computer, const drivers::InstanceName& name) {
     return found != processes.end() && found->second.phase == drivers::Phase::running;
 }
 
+bool is_once(const store::Object& object) {
+    const auto& labels = store::as<model::Instance>(object).metadata().labels();
+    auto policy = labels.find("skerry/partition");
+    return policy != labels.end() && policy->second == "atMostOnce";
+}
+
 } // namespace
 
 const std::vector<std::string_view>& Checks::names() {
-    static const std::vector<std::string_view> list = {
-        "acked-never-lost",     "generations-never-back",  "restart-only-for-cause",
-        "no-restart-on-heal",   "no-needless-replacement", "cut-site-keeps-running",
-        "boots-without-parent", "capacity-kept",           "converged",
-        "queues-bounded"};
+    static const std::vector<std::string_view> list = {"acked-never-lost",
+                                                       "generations-never-back",
+                                                       "restart-only-for-cause",
+                                                       "no-restart-on-heal",
+                                                       "no-needless-replacement",
+                                                       "cut-site-keeps-running",
+                                                       "boots-without-parent",
+                                                       "capacity-kept",
+                                                       "converged",
+                                                       "queues-bounded",
+                                                       "at-most-once",
+                                                       "epoch-never-back",
+                                                       "term-never-back"};
     return list;
 }
 
@@ -57,6 +72,8 @@ void Checks::opened(Computer& computer) {
 }
 
 void Checks::changed(Computer& computer, const store::Change& change) {
+    if (change.after && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
+        epochs(computer, *change.after);
     if (change.after) return generation(computer, *change.after);
     if (change.before && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
         replaced(computer, *change.before);
@@ -110,7 +127,7 @@ void Checks::cut_sites_run() {
             Computer& where = fleet_.computer(kept.cell);
             auto object = instance_of(store, kept.name);
             // Taken away by the site for a reason that other checks look at, or hit by weather of its own.
-            bool excused = !object || store::as<model::Instance>(*object).spec().state() != "running" ||
+            bool excused = !object || is_once(*object) || store::as<model::Instance>(*object).spec().state() != "running" ||
                            !is_well(where, fleet_.now()) || where.sick.contains(kept.name);
             if (excused || runs(where, kept.name)) {
                 kept.missing.reset();
@@ -152,7 +169,8 @@ void Checks::boots_alone() {
         const auto& store = fleet_.computer(site).process->store();
         for (const auto& name : boot.ran) {
             auto object = instance_of(store, name);
-            if (!object || store::as<model::Instance>(*object).spec().state() != "running" || computer.sick.contains(name))
+            if (!object || is_once(*object) || store::as<model::Instance>(*object).spec().state() != "running" ||
+                computer.sick.contains(name))
                 continue;
             if (!runs(computer, name))
                 fleet_.violate("boots-without-parent", object->key.text() + " ran on " + computer.name +
@@ -219,11 +237,68 @@ void Checks::queues() {
                        std::to_string(fleet_.network().deepest()) + " bytes waited in one direction of one connection");
 }
 
+/// Rule F6: across the whole fleet, by what computers really run. A computer that stood still is beyond what leases promise until
+/// all that was granted before is over.
+void Checks::at_most_once() {
+    constexpr Duration forgiven = 10min;
+    const auto& once = fleet_.operators().once();
+    if (once.empty()) return;
+    std::map<std::string, std::vector<std::string>> running;
+    for (const auto& computer : fleet_.computers()) {
+        if (!computer || !computer->has_node || computer->frozen) continue;
+        if (computer->thawed && fleet_.now() - *computer->thawed < forgiven) continue;
+        for (const auto& [name, process] : computer->machine.processes()) {
+            if (process.phase != drivers::Phase::running) continue;
+            // Of "default/till.main.store-1.x2k4p" the allocation, or the app.
+            std::string title = process.spec.title.substr(process.spec.title.find('/') + 1);
+            auto app = once.find(title.substr(0, title.find('.')));
+            if (app == once.end()) continue;
+            running[app->second.each ? title.substr(0, title.rfind('.')) : app->first].push_back(title + " on " + computer->name);
+        }
+    }
+    for (const auto& [what, list] : running) {
+        std::uint32_t most = once.at(what.substr(0, what.find('.'))).most;
+        if (list.size() <= most) continue;
+        std::string all;
+        for (const auto& one : list) all += (all.empty() ? "" : ", ") + one;
+        fleet_.violate("at-most-once",
+                       what + " runs " + std::to_string(list.size()) + " times where " + std::to_string(most) + " may: " + all);
+    }
+}
+
+void Checks::started(Computer&) { at_most_once(); }
+
+/// A site never acts on a lower epoch than it acted on before for the same allocation (rule H4).
+void Checks::epochs(Computer& site, const store::Object& object) {
+    const auto& spec = store::as<model::Instance>(object).spec();
+    auto uid = Id::parse(spec.allocation_uid());
+    if (!uid) return;
+    auto& highest = epochs_[{site.cell, Uid(*uid)}];
+    if (model::compare(spec.epoch(), highest) < 0)
+        fleet_.violate("epoch-never-back", site.name + " acts on epoch " + model::text(spec.epoch()) + " for " +
+                                               object.key.text() + ", and acted on " + model::text(highest) + " before");
+    highest = spec.epoch();
+}
+
+void Checks::terms() {
+    for (const auto& computer : fleet_.computers()) {
+        if (!computer || !computer->process || !computer->process->works()) continue;
+        std::uint32_t term = computer->process->cell().epochs().term();
+        auto& highest = terms_[computer->cell];
+        if (term < highest)
+            fleet_.violate("term-never-back", computer->name + " gives epochs of term " + std::to_string(term) +
+                                                  ", and gave them of " + std::to_string(highest) + " before");
+        highest = term;
+    }
+}
+
 void Checks::audit() {
     acknowledged_is_there();
     cut_sites_run();
     boots_alone();
     queues();
+    at_most_once();
+    terms();
     for (Cell site : fleet_.sites())
         if (fleet_.computer(site).process) capacity(fleet_.computer(site));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "drivers/driver.h"
+#include "model/allocation.pb.h"
 #include "sim/computer.h"
 #include "store/store.h"
 
@@ -29,6 +30,8 @@ public:
     void cut(Cell site);
     void healed(Cell site) { kept_.erase(site); }
     void before_reboot(Computer&);
+    /// Something may have started there.
+    void started(Computer&);
     /// Every once in a while.
     void audit();
 
@@ -40,6 +43,9 @@ private:
     void boots_alone();
     void capacity(Computer& site);
     void queues();
+    void at_most_once();
+    void epochs(Computer& site, const store::Object& allocation);
+    void terms();
 
     Fleet& fleet_;
     std::map<std::pair<Cell, Uid>, std::uint32_t> generations_;
@@ -55,6 +61,8 @@ private:
         std::optional<Duration> started;
     };
     std::map<Cell, Boot> boots_;
+    std::map<std::pair<Cell, Uid>, model::Epoch> epochs_; ///< highest that a site acted on
+    std::map<Cell, std::uint32_t> terms_;
 };
 
 } // namespace skerry::sim

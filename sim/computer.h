@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,6 +48,10 @@ struct Computer {
     bool forgets_images = false;                  ///< at a reboot: a planted bug
     std::set<drivers::InstanceName> sick;         ///< fail their health checks
     Duration spent{};                             ///< by the driver call under way
+    bool leash_is_slack = false;                  ///< it never ends anything: a planted bug
+    std::uint64_t leash_turn = 0;                 ///< the last time it was set
+    unsigned leash_still = 0;                     ///< tenths of a second past its moment without anything to end or a daemon
+    std::optional<Duration> thawed;               ///< the last time that all of it had stood still (rule F6)
 
     std::unique_ptr<Process> process; ///< null: none runs
     std::uint64_t starts = 0;         ///< of processes

@@ -33,6 +33,7 @@ Cell Fleet::add(Role role, const std::string& name, Cell parent, std::uint64_t s
     made->has_node = role != Role::core;
     made->site = role == Role::site ? name : role == Role::node ? computers_[parent]->name : "";
     made->disturbed = -1h;
+    made->machine.leash_changed = [this, cell] { set_leash(cell); };
     Computer& computer = *made;
     computers_.push_back(std::move(made));
     shapes_.emplace_back();
@@ -207,7 +208,9 @@ void Fleet::thaw(Cell cell) {
     if (!std::exchange(one.frozen, false)) return;
     tell(one.name + " goes on");
     one.disturbed = now();
+    one.thawed = now();
     agenda_.delay(cell, one.clock.go_on());
+    set_leash(cell);
     network_.power_back(cell);
     if (one.stopped) return;
     agenda_.resume(cell);
@@ -242,6 +245,37 @@ void Fleet::heal(Cell child) {
 }
 
 void Fleet::changed(Computer& computer, const store::Change& change) { checks_.changed(computer, change); }
+
+void Fleet::touched(Computer& computer) {
+    ledger_.audit(computer);
+    checks_.started(computer);
+}
+
+void Fleet::set_leash(Cell cell) {
+    Computer& one = computer(cell);
+    std::uint64_t turn = ++one.leash_turn;
+    one.leash_still = 0;
+    auto hold = one.machine.leashed();
+    if (!hold || one.leash_is_slack || one.frozen) return;
+    Duration left = std::max<Duration>(hold->until - one.clock.now(), 0ns);
+    agenda_.at(one.clock.world_after(left), What::leash, cell, Agenda::Bound::free, [this, cell, turn] { tug(cell, turn); });
+}
+
+void Fleet::tug(Cell cell, std::uint64_t turn) {
+    Computer& one = computer(cell);
+    if (one.leash_turn != turn || one.frozen || one.leash_is_slack) return;
+    auto ended = one.machine.tug(one.clock.now());
+    for (const auto& name : ended) {
+        ledger_.ended_by_weather(cell, name);
+        tell("the leash of " + one.name + " ends " + name);
+    }
+    one.leash_still = ended.empty() && !one.process ? one.leash_still + 1 : 0;
+    if (one.leash_still > 100) {
+        drivers::fake::FakeLeash(one.machine).let_go();
+        return;
+    }
+    agenda_.at(now() + 100ms, What::leash, cell, Agenda::Bound::free, [this, cell, turn] { tug(cell, turn); });
+}
 
 void Fleet::audit() {
     for (auto& computer : computers_)

@@ -77,6 +77,8 @@ public:
     void fell_over(Cell);
     void joined(Cell);
     void changed(Computer&, const store::Change&);
+    /// Something may have started there.
+    void touched(Computer&);
 
     /// Lets time pass. Returns at once after a violation.
     void pass(Duration);
@@ -104,6 +106,9 @@ public:
 private:
     Cell add(env::Peer::Role, const std::string& name, Cell parent, std::uint64_t seed);
     void audit();
+    /// What the leash of that computer does, in time (rule F3).
+    void set_leash(Cell);
+    void tug(Cell, std::uint64_t turn);
 
     Agenda agenda_;
     env::SeededChance chance_;

@@ -37,6 +37,14 @@ std::string Ledger::cause(Computer& computer, const drivers::InstanceName& name,
     auto bytes = store.note(node::note_space, name);
     auto note = bytes ? node::Note::parse(*bytes) : Result<node::Note>(fail(Code::not_found, ""));
     if (!note) return "unknown here";
+    if (note->once) {
+        auto own = computer.process->cell().leases().own();
+        // A renewal may come when the end is decided; the leash does not have it yet.
+        auto hold = computer.machine.leashed();
+        if (note->stopping && now() - computer.disturbed < 30s) return "its lease ended when that was decided";
+        Instant until = note->stopping && hold ? std::min(own.until, hold->until) : own.until;
+        if (until - computer.clock.now() <= std::min<Duration>(10s, own.length / 3)) return "its lease ends";
+    }
     std::string wanted = wanted_hash(store, *object);
     return wanted != note->hash ? "changed" : "";
 }

@@ -38,6 +38,7 @@ std::unique_ptr<model::App> app_of(const AppWish& wish) {
     auto& variable = *component.add_env();
     variable.set_name("WHERE");
     variable.set_value("$(site.name)");
+    component.mutable_partition()->set_policy(wish.policy);
     auto& placement = *component.mutable_placement();
     placement.set_mode(wish.each ? "each" : "spread");
     placement.set_replicas(wish.replicas);
@@ -82,6 +83,10 @@ void Operators::push_image() {
 
 void Operators::apply(const AppWish& wish) {
     wishes_[wish.name] = wish;
+    if (wish.policy == "atMostOnce") {
+        once_[wish.name].each = wish.each;
+        once_[wish.name].most = std::max(once_[wish.name].most, wish.replicas);
+    }
     acknowledged_.erase(wish.name); // what stood before may be replaced from here on
     write(wish.name, busy_[wish.name] = ++tickets_);
 }

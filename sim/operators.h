@@ -29,6 +29,7 @@ struct AppWish {
     std::uint32_t label = 0; ///< changes nothing that runs
     std::string max_unavailable = "50%";
     std::string cpu = "100m";
+    std::string policy = "keep"; ///< of its partition
 };
 
 /// People at the core: they deploy, scale, update, stop and delete apps through admission, and write down what was acknowledged.
@@ -57,6 +58,14 @@ public:
     };
     const std::map<std::string, Acknowledged>& acknowledged() const { return acknowledged_; }
 
+    /// Of each app that was ever wanted with policy atMostOnce: how many may run at once, of each allocation where it is wanted
+    /// on each site, else in the fleet.
+    struct Once {
+        bool each = true;
+        std::uint32_t most = 0;
+    };
+    const std::map<std::string, Once>& once() const { return once_; }
+
     static constexpr const char* project = "default";
     static constexpr std::uint32_t tags = 4;
     static std::string digest(std::uint32_t tag);
@@ -71,6 +80,7 @@ private:
     env::SeededChance chance_;
     std::map<std::string, AppWish> wishes_;
     std::map<std::string, Acknowledged> acknowledged_;
+    std::map<std::string, Once> once_;
     std::map<std::string, std::uint64_t> busy_; ///< by name: the newest ticket
     std::uint64_t tickets_ = 0;
     std::uint32_t made_ = 0;

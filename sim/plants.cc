@@ -1,5 +1,6 @@
 #include "sim/plants.h"
 
+#include "model/allocation.pb.h"
 #include "model/instance.pb.h"
 #include "sim/fleet.h"
 
@@ -111,6 +112,67 @@ void leaking_wire(Fleet& fleet) {
     fleet.converge(10min);
 }
 
+/// One app that may run once, on a site of three computers; the one that runs it.
+Computer* begin_once(Fleet& fleet) {
+    Cell site = fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}, .more_nodes = 2});
+    fleet.computer(site).claims.cpu = MilliCpu{10}; // so that it runs on one of the others
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "ledger", .policy = "atMostOnce"});
+    fleet.converge(10min);
+    for (Cell node : fleet.children(store_1))
+        if (!fleet.computer(node).machine.running().empty()) return &fleet.computer(node);
+    return nullptr;
+}
+
+void slack_leash(Fleet& fleet) {
+    Computer* where = begin_once(fleet);
+    if (fleet.violated() || !where) return;
+    where->leash_is_slack = true;
+    fleet.stop(where->cell);
+    fleet.pass(5min);
+}
+
+void obedient_site(Fleet& fleet) {
+    begin_once(fleet);
+    if (fleet.violated()) return;
+    auto& site = fleet.computer(store_1).process->store();
+    for (const auto& [key, bytes] : site.notes("epoch.site")) {
+        store::Transaction forget;
+        forget.erase_note("epoch.site", key);
+        site.commit(std::move(forget), nullptr);
+    }
+    auto& store = fleet.core().process->store();
+    for (const auto& object : store.list(model::Kind::allocation)) {
+        model::Allocation wish;
+        wish.ParseFromString(*object->wish.bytes);
+        wish.mutable_spec()->mutable_epoch()->set_term(0);
+        wish.mutable_metadata()->set_generation(object->generation + 1);
+        store::Transaction lower;
+        lower.put(object->key, object->uid, object->home, object->generation + 1, wish.SerializeAsString(),
+                  store::Transaction::anything());
+        store.commit(std::move(lower), nullptr);
+    }
+    fleet.pass(1min);
+}
+
+void forgotten_term(Fleet& fleet) {
+    begin(fleet);
+    if (fleet.violated()) return;
+    store::Transaction higher;
+    fleet.core().process->cell().epochs().raise(4, higher);
+    fleet.core().process->store().commit(std::move(higher), nullptr);
+    fleet.pass(10s);
+    store::Transaction forget;
+    forget.erase_note("epoch", "term");
+    fleet.core().process->store().commit(std::move(forget), nullptr);
+    fleet.pass(10s);
+    fleet.kill(core);
+    fleet.pass(5s);
+    fleet.start(core);
+    fleet.pass(10s);
+}
+
 void leaking_timers(Fleet& fleet) {
     fleet.agenda().keeps_cancelled = true;
     begin(fleet);
@@ -131,6 +193,9 @@ const std::vector<Plant>& plants() {
         {"capacity-kept", "a node boasts of eight times its processors", boasting_node},
         {"converged", "a wire loses every larger message on its way up", leaking_wire},
         {"queues-bounded", "timers that were let go stay for ever", leaking_timers},
+        {"at-most-once", "a leash holds nothing, and the daemon above it is stopped", slack_leash},
+        {"epoch-never-back", "a site forgets the epochs that it accepted, and a core sends lower ones", obedient_site},
+        {"term-never-back", "a core forgets its term", forgotten_term},
     };
     return list;
 }

@@ -18,7 +18,7 @@ class NodeWitness final : public RuntimeWitness {
 public:
     NodeWitness(Fleet& fleet, Computer& computer) : fleet_(fleet), computer_(computer) {}
     void ending(const drivers::InstanceName& name) override { fleet_.ledger().ending(computer_, name); }
-    void touched() override { fleet_.ledger().audit(computer_); }
+    void touched() override { fleet_.touched(computer_); }
 
 private:
     Fleet& fleet_;
@@ -62,12 +62,14 @@ Process::Process(Fleet& fleet, Computer& computer)
         witness_ = std::make_unique<NodeWitness>(fleet, computer);
         runtime_ = std::make_unique<WitnessedRuntime>(computer.machine, computer.images, *witness_, computer.faults);
         network_ = std::make_unique<drivers::fake::FakeNetwork>(computer.machine);
+        leash_ = std::make_unique<drivers::fake::FakeLeash>(computer.machine);
         images_ = std::make_unique<SimImages>(fleet, computer);
         prober_ = std::make_unique<SimProber>(fleet, computer);
         node::add_loops(*cell_, {.name = computer.name,
                                  .machine = computer.claims,
                                  .drivers = {{"container", runtime_.get()}},
                                  .network = network_.get(),
+                                 .leash = leash_.get(),
                                  .images = images_.get(),
                                  .prober = prober_.get(),
                                  .version = std::string(version),

@@ -54,6 +54,7 @@ private:
     std::unique_ptr<WitnessedRuntime> runtime_;
     std::unique_ptr<RuntimeWitness> witness_;
     std::unique_ptr<drivers::network::NetworkDriver> network_;
+    std::unique_ptr<drivers::fake::FakeLeash> leash_;
     std::unique_ptr<SimImages> images_;
     std::unique_ptr<SimProber> prober_;
     std::unique_ptr<cell::Cell> cell_;

@@ -13,6 +13,9 @@ const std::vector<Scenario>& scenarios() {
          play_core_crash},
         {"site-reboot-while-cut", "a site without its link loses power, more than once", play_reboot_while_cut},
         {"node-loss-in-cut-site", "a node of a cut-off site dies; the site heals itself", play_node_loss},
+        {"leases",
+         "work of policy atMostOnce under cuts of sites and of nodes, crashes, stopped daemons, restarts and drifting clocks",
+         play_leases},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},
         {"speed", "an idle fleet for a day: 200 sites, 20 of them with two more nodes", play_speed, false},
     };

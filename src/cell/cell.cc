@@ -5,6 +5,7 @@
 #include "cell/children.h"
 #include "cell/event_log.h"
 #include "cell/gate.h"
+#include "cell/own_lease.h"
 #include "cell/parent.h"
 #include "cell/turns.h"
 #include "model/meta.pb.h"
@@ -24,23 +25,31 @@ std::string_view word(env::Peer::Role role) {
     return role == env::Peer::Role::node ? "node" : role == env::Peer::Role::site ? "site" : "core";
 }
 
-class LiveCell final : public Cell, private Peers {
+class LiveCell final : public Cell, private Peers, private Leases {
 public:
     LiveCell(env::Env env, store::Store& store, Options options, std::unique_ptr<Slicer> down, std::unique_ptr<Slicer> up)
         : env_(env), store_(store), options_(std::move(options)), down_(std::move(down)), up_(std::move(up)), turns_(env_.timers),
           events_(env_, store_, fmt::format("{} {}", word(options_.self.role), options_.self.name)),
+          own_lease_(
+              env_.clock, !options_.parents.empty(),
+              [this] {
+                  if (parent_) parent_->want_lease(own_lease_.wanted());
+              },
+              [this](const std::string& loop) { turns_.wake(loop); }),
+          epochs_(store_),
           gate_(
               env_, store_, [this](CellId cell) { return name_of(cell); }, [this](CellId cell) { return exists(cell); }) {
         options_.self.cell = store_.cell();
         auto get = [this](const store::Key& key) { return store_.get(key); };
         if (down_) {
             down_closure_.emplace(*down_, Closure::Way::down, get);
-            children_ = std::make_unique<Children>(context(*down_, *down_closure_), [this] { turns_.wake_all(); });
+            children_ = std::make_unique<Children>(context(*down_, *down_closure_), own_lease_, [this] { turns_.wake_all(); });
         }
         if (up_) {
             up_closure_.emplace(*up_, Closure::Way::up, get);
             parent_ = std::make_unique<Parent>(context(*up_, *up_closure_),
-                                               Parent::Dialing{options_.parents, options_.redial_first, options_.redial_most});
+                                               Parent::Dialing{options_.parents, options_.redial_first, options_.redial_most},
+                                               own_lease_);
         }
         index();
         watch_ = store_.watch([this](const store::Change& change) { changed(change); });
@@ -52,6 +61,8 @@ public:
     Admission& admission() override { return gate_; }
     Events& events() override { return events_; }
     Peers& peers() override { return *this; }
+    Leases& leases() override { return *this; }
+    Epochs& epochs() override { return epochs_; }
 
     void add(std::unique_ptr<Loop> loop) override { turns_.add(std::move(loop)); }
     void start() override {
@@ -75,6 +86,13 @@ private:
     }
     std::optional<PeerView> parent() const override { return parent_ ? parent_->view() : std::nullopt; }
     Instant listening_since() const override { return since_; }
+
+    Own own() const override { return own_lease_.view(); }
+    void want(std::string_view loop, bool wanted) override { own_lease_.want(loop, wanted); }
+    void recall(Instant until, Duration length) override { own_lease_.recall(until, length); }
+    void grant_nothing(std::string why) override {
+        if (children_) children_->grant_nothing(std::move(why));
+    }
 
     LinkContext context(const Slicer& slicer, const Closure& closure) {
         return {.env = env_,
@@ -163,6 +181,8 @@ private:
     std::optional<Closure> down_closure_, up_closure_;
     Turns turns_;
     EventLog events_;
+    OwnLease own_lease_;
+    Epochs epochs_;
     Gate gate_;
     std::unique_ptr<Children> children_;
     std::unique_ptr<Parent> parent_;

@@ -3,7 +3,9 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "cell/admission.h"
+#include "cell/epochs.h"
 #include "cell/events.h"
+#include "cell/leases.h"
 #include "cell/loop.h"
 #include "cell/peers.h"
 #include "cell/slicer.h"
@@ -41,6 +43,8 @@ public:
     virtual Admission& admission() = 0;
     virtual Events& events() = 0;
     virtual Peers& peers() = 0;
+    virtual Leases& leases() = 0;
+    virtual Epochs& epochs() = 0;
 
     /// Before `start`.
     virtual void add(std::unique_ptr<Loop>) = 0;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "model/site.pb.h"
+#include "model/uplink.h"
 
 #include <google/protobuf/message.h>
 
@@ -13,28 +14,39 @@ namespace {
 
 Duration patience(Duration beat) { return 3 * beat + 2s; }
 
+Duration usual_lease(Duration beat) { return 5 * beat + 10s; }
+
+constexpr Duration node_beat = 1s;
+
 } // namespace
 
 Duration beat_of_site(const google::protobuf::Message& message) {
     const auto& spec = static_cast<const model::Site&>(message).spec();
     if (spec.uplinks().empty()) return 15s;
-    const auto& uplink = spec.uplinks(0);
-    if (uplink.has_beat())
-        if (auto beat = parse_duration(uplink.beat()); beat && *beat >= 100ms) return *beat;
-    if (uplink.profile() == "dsl") return 15s;
-    if (uplink.profile() == "cellular") return 60s;
-    if (uplink.profile() == "satellite") return 300s;
-    return 1s;
+    return model::beat_of(spec.uplinks(0));
 }
 
-Children::Children(LinkContext context, std::function<void()> touched)
-    : context_(std::move(context)), touched_(std::move(touched)) {}
+Duration lease_of_site(const google::protobuf::Message& message) {
+    const auto& spec = static_cast<const model::Site&>(message).spec();
+    if (!spec.uplinks().empty() && spec.uplinks(0).has_lease())
+        if (auto lease = parse_duration(spec.uplinks(0).lease()); lease && *lease >= sync::least_lease) return *lease;
+    return usual_lease(beat_of_site(message));
+}
+
+Children::Children(LinkContext context, OwnLease& own, std::function<void()> touched)
+    : context_(std::move(context)), lessor_(context_.env, context_.store, own), touched_(std::move(touched)) {}
 Children::~Children() = default;
 
 Duration Children::beat_of(const std::string& tag) const {
-    if (!tag.starts_with("site/")) return 1s;
+    if (!tag.starts_with("site/")) return node_beat;
     const auto* site = context_.store.get<model::Site>({model::Kind::site, "", tag.substr(5)});
     return site ? beat_of_site(*site) : 15s;
+}
+
+Duration Children::lease_of(const std::string& tag) const {
+    if (!tag.starts_with("site/")) return usual_lease(node_beat);
+    const auto* site = context_.store.get<model::Site>({model::Kind::site, "", tag.substr(5)});
+    return site ? lease_of_site(*site) : usual_lease(15s);
 }
 
 void Children::accept(std::unique_ptr<env::Wire> wire) {
@@ -50,6 +62,9 @@ void Children::accept(std::unique_ptr<env::Wire> wire) {
         child.link.reset();
         child.link = std::make_unique<Link>(context_, sync::Side::parent, peer, tag, beat_of(tag),
                                             [this, tag](bool up, const std::string& why) { turned(tag, up, why); });
+        child.link->set_lease_lane([this, tag, again = child.link->again()](sync::Session& session) {
+            if (session.lease_question()) lessor_.look(tag, lease_of(tag), session, again);
+        });
     }
     child.link->attach(std::move(wire));
 }
@@ -87,24 +102,40 @@ void Children::turned(const std::string& tag, bool up, const std::string& why) {
     });
 }
 
-PeerView Children::view_of(const Child& child) const {
+PeerView Children::view_of(const std::string& tag, const Child& child) const {
     PeerView view = child.link->peer_view();
     view.in_touch = child.in_touch;
+    view.lease_over = lessor_.over(tag);
     return view;
+}
+
+/// Of a child that has not called since the start, and may hold a lease of before (rule F4).
+PeerView Children::absent(const std::string& tag) const {
+    bool site = tag.starts_with("site/");
+    return {
+        .peer = {.role = site ? env::Peer::Role::site : env::Peer::Role::node, .name = tag.substr(tag.find('/') + 1), .cell = {}},
+        .lease_over = lessor_.over(tag),
+        .trouble = "it has not called since this cell started"};
 }
 
 std::vector<PeerView> Children::views() const {
     std::vector<PeerView> views;
     for (const auto& [tag, child] : children_)
-        if (child.link) views.push_back(view_of(child));
+        if (child.link) views.push_back(view_of(tag, child));
+    for (const std::string& tag : lessor_.holders()) {
+        auto at = children_.find(tag);
+        if (at == children_.end() || !at->second.link) views.push_back(absent(tag));
+    }
     return views;
 }
 
 std::optional<PeerView> Children::view(std::string_view name, std::optional<env::Peer::Role> role) const {
     for (env::Peer::Role each : {env::Peer::Role::site, env::Peer::Role::node}) {
         if (role && *role != each) continue;
-        auto at = children_.find(peer_tag(each, name));
-        if (at != children_.end() && at->second.link) return view_of(at->second);
+        std::string tag = peer_tag(each, name);
+        auto at = children_.find(tag);
+        if (at != children_.end() && at->second.link) return view_of(tag, at->second);
+        if (lessor_.over(tag)) return absent(tag);
     }
     return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cell/lessor.h"
 #include "cell/link.h"
 
 #include <functional>
@@ -17,7 +18,7 @@ namespace skerry::cell {
 class Children {
 public:
     /// `touched` is called when a child comes into touch or goes out of it.
-    Children(LinkContext, std::function<void()> touched);
+    Children(LinkContext, OwnLease&, std::function<void()> touched);
     ~Children();
 
     void accept(std::unique_ptr<env::Wire>);
@@ -25,6 +26,8 @@ public:
     void refresh(const std::string& tag, const store::Key&, const store::Object* before);
     /// A change of any object, after `refresh`.
     void changed(const store::Change&);
+
+    void grant_nothing(std::string why) { lessor_.grant_nothing(std::move(why)); }
 
     std::vector<PeerView> views() const;
     std::optional<PeerView> view(std::string_view name, std::optional<env::Peer::Role>) const;
@@ -38,9 +41,12 @@ private:
 
     Duration beat_of(const std::string& tag) const;
     void turned(const std::string& tag, bool up, const std::string& why);
-    PeerView view_of(const Child&) const;
+    PeerView view_of(const std::string& tag, const Child&) const;
+    PeerView absent(const std::string& tag) const;
+    Duration lease_of(const std::string& tag) const;
 
     LinkContext context_;
+    Lessor lessor_;
     std::function<void()> touched_;
     std::map<std::string, Child, std::less<>> children_;
 };
@@ -48,5 +54,7 @@ private:
 /// Time between two beats of a child: of its first uplink's profile (lan 1 s, dsl 15 s, cellular 60 s, satellite 300 s) or as
 /// that uplink says. A site that names no uplink counts as dsl, a node as lan.
 Duration beat_of_site(const google::protobuf::Message& site);
+/// Length of a child's lease (rule F1): as its first uplink says, else five beats and the ten seconds that work has to stop.
+Duration lease_of_site(const google::protobuf::Message& site);
 
 } // namespace skerry::cell

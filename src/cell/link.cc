@@ -19,6 +19,15 @@ sync::Lane lane_of(SliceLane lane) { return lane == SliceLane::desired ? sync::L
 
 bool has_bytes(const store::PartState& part) { return part.bytes && !part.bytes->empty(); }
 
+/// The last openings of the store before this one, newest first.
+std::vector<IncarnationId> earlier_of(const store::Store& store) {
+    auto all = store.incarnations();
+    if (!all.empty()) all.pop_back();
+    std::ranges::reverse(all);
+    if (all.size() > sync::most_earlier) all.resize(sync::most_earlier);
+    return all;
+}
+
 constexpr store::Part all_parts[] = {store::Part::wish, store::Part::found, store::Part::seen};
 
 } // namespace
@@ -54,7 +63,8 @@ Link::Link(LinkContext context, sync::Side side, env::Peer peer, std::string tag
                 .version = context_.version,
                 .role = number_of(context_.self.role),
                 .beat = beat,
-                .keep_unknown = context_.store.note(behind_space, peer_.cell.text()).has_value()},
+                .keep_unknown = context_.store.note(behind_space, peer_.cell.text()).has_value(),
+                .earlier = earlier_of(context_.store)},
                *this) {
     for (const store::Key& key : context_.closure.members(tag_)) refresh(key, nullptr);
 }
@@ -75,6 +85,17 @@ void Link::attach(std::unique_ptr<env::Wire> wire) {
 void Link::end(std::string reason) {
     session_.end(std::move(reason));
     pump();
+}
+
+void Link::want_lease(bool wanted) {
+    session_.want_lease(wanted);
+    pump_soon();
+}
+
+std::function<void()> Link::again() {
+    return [this, alive = std::weak_ptr(alive_)] {
+        if (!alive.expired()) pump_soon();
+    };
 }
 
 void Link::set_beat(Duration beat) {
@@ -161,6 +182,7 @@ void Link::pump() {
     Instant now = context_.env.clock.now();
     session_.tick(now);
     while (auto apply = session_.take_apply()) queue_.push_back(std::move(*apply));
+    if (lease_lane_) lease_lane_(session_);
     while (wire_ && wire_->unsent() < env::Wire::high_mark) {
         auto message = session_.take_output(now);
         if (!message) break;

@@ -58,6 +58,12 @@ public:
     /// Ends the connection, if there is one, and tells the peer why.
     void end(std::string reason);
     void set_beat(Duration);
+    /// Called before anything is sent, after anything came: for the lease lane of the session.
+    using LeaseLane = std::function<void(sync::Session&)>;
+    void set_lease_lane(LeaseLane lane) { lease_lane_ = std::move(lane); }
+    void want_lease(bool);
+    /// Pumps again soon, if this link is still there.
+    std::function<void()> again();
 
     /// A member of the peer's slice, or a change of one, or its end. `before` where the object itself changed.
     void refresh(const store::Key&, const store::Object* before);
@@ -121,6 +127,7 @@ private:
         std::string why;
     };
     std::map<std::pair<store::Key, std::uint8_t>, KeptOut> kept_out_;
+    LeaseLane lease_lane_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

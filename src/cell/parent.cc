@@ -15,7 +15,8 @@ constexpr unsigned most_doublings = 16;
 
 } // namespace
 
-Parent::Parent(LinkContext context, Dialing dialing) : context_(std::move(context)), dialing_(std::move(dialing)) {}
+Parent::Parent(LinkContext context, Dialing dialing, OwnLease& lease)
+    : context_(std::move(context)), dialing_(std::move(dialing)), lease_(lease) {}
 Parent::~Parent() = default;
 
 void Parent::start() {
@@ -42,9 +43,12 @@ void Parent::dialled(Result<std::unique_ptr<env::Wire>> wire) {
         return dial_later();
     }
     if (link_ && link_->peer().cell != peer.cell) link_.reset();
-    if (!link_)
+    if (!link_) {
         link_ = std::make_unique<Link>(context_, sync::Side::child, peer, std::string(parent_tag), 15s,
                                        [this](bool up, const std::string& why) { turned(up, why); });
+        link_->set_lease_lane([this](sync::Session& session) { lease_.heard(session.lease(), session.lease_refused()); });
+        link_->want_lease(lease_.wanted());
+    }
     up_since_ = context_.env.clock.now();
     link_->attach(std::move(*wire));
 }
@@ -76,6 +80,10 @@ void Parent::changed(const store::Change& change) {
     if (link_ && (!change.before || !change.after)) link_->reconsider(change.key);
     // Agreement makes a connection a good one.
     if (link_ && failures_ > 0 && link_->has_wire() && link_->view().agreement) failures_ = 0;
+}
+
+void Parent::want_lease(bool wanted) {
+    if (link_) link_->want_lease(wanted);
 }
 
 std::optional<PeerView> Parent::view() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cell/link.h"
+#include "cell/own_lease.h"
 
 #include <memory>
 #include <string>
@@ -18,12 +19,14 @@ public:
         std::vector<std::string> addresses;
         Duration first{}, most{};
     };
-    Parent(LinkContext, Dialing);
+    Parent(LinkContext, Dialing, OwnLease&);
     ~Parent();
 
     void start();
     void refresh(const store::Key&, const store::Object* before);
     void changed(const store::Change&);
+    /// Asks for a lease from now on, or no longer.
+    void want_lease(bool);
     std::optional<PeerView> view() const;
 
 private:
@@ -34,6 +37,7 @@ private:
 
     LinkContext context_;
     Dialing dialing_;
+    OwnLease& lease_;
     std::size_t next_ = 0;
     unsigned failures_ = 0;
     Instant up_since_ = Instant::never();

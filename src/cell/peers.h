@@ -34,7 +34,8 @@ struct PeerView {
 class Peers {
 public:
     virtual ~Peers() = default;
-    /// Children seen since the start, by name. A child that has not called since this process started is absent.
+    /// Children seen since the start, by name. A child that has not called since this process started is absent, unless it may
+    /// hold a lease of before.
     virtual std::vector<PeerView> children() const = 0;
     /// A site and a node may have the same name: any of the two without a role.
     virtual std::optional<PeerView> child(std::string_view name, std::optional<env::Peer::Role> role = {}) const = 0;

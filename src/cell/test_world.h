@@ -195,7 +195,7 @@ inline std::unique_ptr<env::Timer> Machine::dial(const std::string& address, env
 }
 
 inline void Machine::boot(std::unique_ptr<Slicer> down, std::unique_ptr<Slicer> up, std::function<void(Cell&)> furnish) {
-    auto opened = store::Store::open(env(), std::make_unique<store::MemoryBackend>(disk), {});
+    auto opened = store::Store::open(env(), std::make_unique<store::MemoryBackend>(disk), {.failed = [](const Error&) {}});
     CHECK(opened);
     store = std::move(*opened);
     cell = Cell::make(env(), *store, options_, std::move(down), std::move(up));

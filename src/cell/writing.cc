@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "model/allocation.pb.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
 
@@ -67,6 +68,14 @@ void Writing::update(const store::Object& before, google::protobuf::Message& wis
 }
 
 void Writing::erase(const store::Object& object) { room(0).erase(object.key, {.number = {}, .uid = object.uid}); }
+
+void Writing::note(std::string_view space, std::string_view key, std::string bytes) {
+    room(bytes.size()).note(space, key, std::move(bytes));
+}
+
+void Writing::erase_note(std::string_view space, std::string_view key) { room(0).erase_note(space, key); }
+
+model::Epoch Writing::next_epoch() { return cell_.epochs().next(room(0)); }
 
 void Writing::end(std::function<void(Result<void>)> done) {
     send();

@@ -34,6 +34,11 @@ public:
     /// The next generation of an object, if nobody changed it in between. `wish` is its wish part with the changes made.
     void update(const store::Object& before, google::protobuf::Message& wish);
     void erase(const store::Object&);
+    /// A note of the cell, in one transaction with what is written next.
+    void note(std::string_view space, std::string_view key, std::string bytes);
+    void erase_note(std::string_view space, std::string_view key);
+    /// The next fencing number (rule H4), for what is written next.
+    model::Epoch next_epoch();
     /// Sends everything since `begin`; each 128 objects or 1 MiB are one transaction (rule S4), in the order of writing. `done`,
     /// if given, learns of the first error once all have landed. What fails is planned again by a later turn.
     void end(std::function<void(Result<void>)> done = {});

@@ -146,6 +146,16 @@ plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::R
     return input;
 }
 
+namespace {
+
+bool is_fenced(const model::Revision& revision, const std::string& component) {
+    for (const auto& closed : revision.spec().components())
+        if (closed.component().name() == component) return closed.component().partition().policy() != "keep";
+    return false;
+}
+
+} // namespace
+
 void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan) {
     for (const auto& step : plan.steps) {
         Key key{Kind::allocation, app.key.project, app.key.name + "." + step.component + "." + step.site};
@@ -165,8 +175,13 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
             spec.set_component(step.component);
             spec.set_revision(revision.metadata().name());
             spec.set_replicas(step.replicas);
-            spec.mutable_epoch()->set_term(1);
-            spec.mutable_epoch()->set_count(1);
+            // Fencing numbers are counted where somebody may have to be kept from acting on an earlier one (rule H4).
+            if (is_fenced(revision, step.component)) {
+                *spec.mutable_epoch() = writing_.next_epoch();
+            } else {
+                spec.mutable_epoch()->set_term(cell_.epochs().term());
+                spec.mutable_epoch()->set_count(1);
+            }
             writing_.create(Kind::allocation, allocation);
         } else if (object && step.what == plan::RolloutStep::What::erase) {
             writing_.erase(*object);

@@ -13,6 +13,7 @@ namespace skerry::main {
 ///     <state>/container/          unpacked layers, writable layers, logs (drivers/container)
 ///     <state>/network/            addresses and ports given to instances (drivers/network)
 ///     <state>/admin.kubeconfig    an administrator's way in
+///     <run>/leash                 socket of the process that ends work whose lease is over (drivers/leash)
 ///     <run>/…                     sockets, pids, namespaces: on a tmpfs, gone after a reboot
 struct Folders {
     std::string state = "/var/lib/skerry";

@@ -35,6 +35,8 @@ Result<std::unique_ptr<OwnNode>> OwnNode::make(Options options) {
                                                                       *node->bytes_));
     node->network_ = TRY(drivers::network::BridgeNetwork::make(
         {.state_folder = given.folders.network(), .run_folder = given.folders.network_run(), .prefix = given.prefix}));
+    node->leash_ = std::make_unique<drivers::leash::ProcessLeash>(
+        drivers::leash::ProcessLeash::Options{.run = given.folders.run, .cgroup = "/" + given.prefix});
     node->logs_ = std::make_unique<drivers::container::ContainerLogs>(node->containers_->paths());
     OwnNode* raw = node.get();
     node->changes_ = given.world.loop.on_readable(node->containers_->watch_fd(), [raw] { raw->containers_->drain(); });
@@ -52,6 +54,7 @@ void OwnNode::rotate() {
 node::Options OwnNode::options() {
     node::Options options{
         .name = options_.name, .machine = machine_, .drivers = {{"container", containers_.get()}}, .network = network_.get()};
+    options.leash = leash_.get();
     options.post_from_any_thread = [this](std::function<void()> call) { options_.world.loop.post(std::move(call)); };
     return options;
 }

@@ -2,6 +2,7 @@
 
 #include "depot/depot.h"
 #include "drivers/container/container_driver.h"
+#include "drivers/leash/process_leash.h"
 #include "drivers/logs.h"
 #include "drivers/network/bridge_network.h"
 #include "main/folders.h"
@@ -39,6 +40,7 @@ private:
     node::Machine machine_;
     std::unique_ptr<Bytes> bytes_;
     std::unique_ptr<drivers::container::ContainerDriver> containers_;
+    std::unique_ptr<drivers::Leash> leash_;
     std::unique_ptr<drivers::Logs> logs_;
     std::unique_ptr<drivers::network::BridgeNetwork> network_;
     std::unique_ptr<env::Loop::Token> changes_;

@@ -1,6 +1,7 @@
 #include "main/reset.h"
 
 #include "drivers/container/container_driver.h"
+#include "drivers/leash/process_leash.h"
 #include "drivers/network/bridge_network.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -27,6 +28,7 @@ Result<void> remove_all(const Folders& folders, const std::string& prefix) {
         blobs));
     // Without a runtime nothing of it can run; what is left on disk goes all the same.
     if (auto probed = containers->probe(); !probed) std::fprintf(stderr, "skerry: %s\n", probed.error().message.c_str());
+    TRY_VOID(drivers::leash::ProcessLeash({.run = folders.run, .cgroup = "/" + prefix}).release() | during("leash"));
     TRY_VOID(containers->reset() | during("containers"));
     auto network = TRY(drivers::network::BridgeNetwork::make(
         {.state_folder = folders.network(), .run_folder = folders.network_run(), .prefix = prefix}));

@@ -3,11 +3,17 @@
 #include "model/node.pb.h"
 #include "model/rule.h"
 #include "model/site.pb.h"
+#include "model/uplink.h"
 #include "model/validate.h"
 
+#include <algorithm>
 #include <set>
 
 namespace skerry::model {
+
+namespace {
+constexpr Duration longest_lease = 30 * 24h;
+}
 
 void check(const Site& site, Problems& problems) {
     const std::string& name = site.metadata().name();
@@ -18,6 +24,18 @@ void check(const Site& site, Problems& problems) {
         std::string at = join("spec.parents", static_cast<std::size_t>(i));
         if (parent == name) problems.add(at, quoted(parent) + " is the site itself (remove it)");
         if (!seen.insert(parent).second) problems.add(at, quoted(parent) + " is there twice (remove one)");
+    }
+    for (int i = 0; i < site.spec().uplinks_size(); ++i) {
+        const Uplink& uplink = site.spec().uplinks(i);
+        auto lease = parse_duration(uplink.lease());
+        if (!uplink.has_lease() || !lease) continue;
+        std::string at = join("spec.uplinks", static_cast<std::size_t>(i)) + ".lease";
+        Duration least = std::max<Duration>(3 * beat_of(uplink), 1s);
+        if (*lease < least)
+            problems.add(at, quoted(uplink.lease()) + " is over before three beats of " + text(beat_of(uplink)) +
+                                 " could renew it (write " + text(least) + " or more, or a shorter beat)");
+        if (*lease > longest_lease)
+            problems.add(at, quoted(uplink.lease()) + " is longer than " + text(longest_lease) + " (write that or less)");
     }
     const Location& place = site.spec().location();
     if (place.has_latitude() != place.has_longitude())

@@ -11,6 +11,9 @@ bool is_fault(std::string_view type) {
     return type == "NameTaken" || type == "Removing" || type == "Halted" || type == "Revoked";
 }
 
+/// Says something that people should know, and is no fault.
+bool is_remark(std::string_view type) { return type == "FencedByLeaseOnly"; }
+
 std::string word(const Condition& condition) {
     if (!condition.reason().empty()) return condition.reason();
     return (condition.status() == "True" ? "" : condition.status() == "False" ? "Not" : "Unknown") + condition.type();
@@ -25,7 +28,7 @@ std::string summary(const google::protobuf::Message& message, std::string_view g
     for (const Condition& condition : *all) {
         if (condition.type() == "Ready")
             ready = &condition;
-        else if ((condition.status() == "True") == is_fault(condition.type()))
+        else if (!is_remark(condition.type()) && (condition.status() == "True") == is_fault(condition.type()))
             return word(condition);
     }
     if (ready && ready->status() != "True") return word(*ready);

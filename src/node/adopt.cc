@@ -33,7 +33,7 @@ void NodeLoop::load_notes() {
 /// True once every runtime has answered to its probe, those that work are adopted, and so is the network.
 bool NodeLoop::ensure_adopted(const WantedByUid& wanted) {
     load_notes();
-    if (adopting_) return false;
+    if (adopting_ || !ensure_recalled()) return false;
     bool first = false;
     for (const auto& [name, runtime] : runtimes_) {
         if (runtime.adopted) continue;

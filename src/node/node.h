@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "cell/cell.h"
 #include "drivers/driver.h"
+#include "drivers/leash.h"
 #include "drivers/network/network_driver.h"
 #include "node/images.h"
 #include "node/prober.h"
@@ -18,9 +19,13 @@
 /// What the drivers hold is remembered in the store's notes:
 ///
 ///     notes space "handle":  <uid of the instance> → runtime, handle, hash and revision that run, image digest, ports, restarts
+///     notes space "epoch.node":  <project>/<allocation> → the highest fencing number accepted of it (rule H4)
 ///
 /// The note is durable before a driver is asked to start, and again with the handle before anything depends on it, so that after
 /// a crash at any moment an instance found on the machine is known with the hash it runs (rule A6: it is not restarted).
+///
+/// Work of policy atMostOnce runs under the cell's lease only (rules F1 to F3): it is put on the leash, then started; it is asked
+/// to stop so early that it is gone when the lease ends, and the leash ends what is not.
 namespace skerry::node {
 
 /// What the machine is; measured by whoever builds the cell.
@@ -39,6 +44,7 @@ struct Options {
     Machine machine;
     std::map<std::string, drivers::Driver*> drivers;    ///< by runtime: container, vm, metal
     drivers::network::NetworkDriver* network = nullptr; ///< null: instances share the machine's network
+    drivers::Leash* leash = nullptr;                    ///< null: nothing of policy atMostOnce runs here under another cell
     Images* images = nullptr;
     Prober* prober = nullptr;
     std::string version; ///< of the program

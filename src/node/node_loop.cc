@@ -73,6 +73,7 @@ void NodeLoop::turn() {
         run.uid = uid;
         run.key = one.object->key;
     }
+    fence(wanted);
 
     std::set<std::string> images;
     for (const auto& [uid, one] : wanted)

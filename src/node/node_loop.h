@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,6 +41,15 @@ private:
     void adopt_runtimes();
     void adopt_network(const WantedByUid&);
     void take_back(const std::string& runtime, const std::vector<drivers::Found>&);
+
+    // fence.cc
+    bool ensure_recalled();
+    void fence(WantedByUid&);
+    void accept_epoch(Wanted&, store::Transaction& accepted);
+    void fence(Wanted&, const cell::Leases::Own&);
+    void keep_leash(const WantedByUid&, const cell::Leases::Own&);
+    void leash_to(std::optional<drivers::Leash::Hold>);
+    bool ended_by_leash(const Run&, const drivers::Look&) const;
 
     // steps.cc
     void step(Run&, const Wanted* wanted);
@@ -83,6 +93,15 @@ private:
     Error network_trouble_;
     Instant network_retry_{};
     std::map<Uid, Run> runs_;
+    /// What the leash is known to hold.
+    struct Leashed {
+        bool recalled = false; ///< asked what an earlier process left on it
+        bool busy = false;
+        std::optional<drivers::Leash::Hold> hold;
+        std::string trouble; ///< why it does not hold what it should; empty: it does
+        Instant retry{};
+    };
+    Leashed leash_;
     std::set<std::string> kept_images_;
     bool images_told_ = false;
     Instant next_wake_ = Instant::never();

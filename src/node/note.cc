@@ -15,6 +15,7 @@ std::string Note::bytes() const {
     json.set("started", started);
     json.set("restarts", restarts);
     if (stopping) json.set("stopping", true);
+    if (once) json.set("once", true);
     json.set("project", project);
     json.set("name", name);
     Json list = Json::array();
@@ -37,6 +38,7 @@ Result<Note> Note::parse(std::string_view bytes) {
     if (const Json* restarts = json.find("restarts"); restarts && restarts->integer())
         note.restarts = static_cast<std::uint32_t>(*restarts->integer());
     note.stopping = json.find("stopping") != nullptr;
+    note.once = json.find("once") != nullptr;
     if (const Json* ports = json.find("ports"); ports && ports->array_items())
         for (const Json& port : *ports->array_items())
             if (port.integer()) note.ports.push_back(static_cast<std::uint32_t>(*port.integer()));

@@ -25,6 +25,7 @@ struct Note {
     bool stopping = false;            ///< asked to end by us, so that its end counts as no restart, also if we crash meanwhile
     std::vector<std::uint32_t> ports; ///< published ones, see port_key
     std::string project, name;        ///< of its object, for events once that is gone
+    bool once = false;                ///< runs under a lease (policy atMostOnce)
 
     std::string bytes() const;
     static Result<Note> parse(std::string_view bytes);

@@ -40,6 +40,7 @@ struct Run {
     std::optional<Instant> started; ///< of the present run, as far as this process knows
     Instant next_look{};
     HealthState health;
+    std::optional<Instant> once_since; ///< runs since before its policy became atMostOnce, and has no lease yet
 
     std::string image_asked; ///< digest under way
     std::string image_ready; ///< digest complete on this machine

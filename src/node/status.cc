@@ -27,7 +27,10 @@ Story story(const Run& run, const Wanted& wanted, Instant now, const std::string
             std::optional<std::uint16_t> port_taken, const std::string& progress) {
     bool runs = run.presence == Presence::running;
     if (run.doing == "Stopping") return {"Stopping", run.reason, run.message};
-    if (!wanted.plan.running) return runs ? Story{"Stopping", "", ""} : Story{"Stopped", "Stopped", "the app's state is stopped"};
+    // A start that is under way ends as something that runs, or not.
+    bool may_run = runs || run.doing == "Starting";
+    if (!wanted.plan.running)
+        return may_run ? Story{"Stopping", "", ""} : Story{"Stopped", "Stopped", "the app's state is stopped"};
     if (runs) {
         if (!run.health.last_error.empty()) return {"Running", "Unhealthy", "health check failed: " + run.health.last_error};
         if (!obstacle.empty()) return {"Running", obstacle_reason, "runs on as it is: " + obstacle};
@@ -35,6 +38,7 @@ Story story(const Run& run, const Wanted& wanted, Instant now, const std::string
     }
     if (run.doing == "Starting") return {"Starting", "", ""};
     if (!obstacle.empty()) return {"Waiting", obstacle_reason, obstacle};
+    if (!wanted.lease_trouble.empty()) return {"Waiting", "NoLease", wanted.lease_trouble};
     if (run.reason == "ImageUnavailable") return {"Waiting", run.reason, run.message};
     if (run.image_ready != wanted.digest())
         return {"Fetching", "Fetching", progress.empty() ? "image " + wanted.digest() + " is on its way" : progress};
@@ -98,8 +102,20 @@ void NodeLoop::report_instance(const Run& run, const Wanted& wanted) {
     }
     if (run.exit_code) status.set_exit_code(*run.exit_code);
     std::string word = ready ? "Running" : !tale.reason.empty() ? tale.reason : running ? "NotYetHealthy" : tale.phase;
-    model::set_condition(*status.mutable_conditions(), "Ready", ready ? "True" : "False", word, tale.message,
-                         rfc3339(cell_.env().clock.wall()));
+    std::string wall = rfc3339(cell_.env().clock.wall());
+    model::set_condition(*status.mutable_conditions(), "Ready", ready ? "True" : "False", word, tale.message, wall);
+    if (wanted.once) {
+        bool leased = wanted.lease_trouble.empty();
+        model::set_condition(*status.mutable_conditions(), "Leased", leased ? "True" : "False", leased ? "Granted" : "NoLease",
+                             wanted.lease_trouble, wall);
+        model::set_condition(*status.mutable_conditions(), "FencedByLeaseOnly", "True", "NothingChecksEpochs",
+                             "that it runs once rests on its lease alone: clocks that keep time, no pause of the whole machine "
+                             "(rule F6); nothing it uses checks epochs",
+                             wall);
+    } else {
+        model::remove_condition(*status.mutable_conditions(), "Leased");
+        model::remove_condition(*status.mutable_conditions(), "FencedByLeaseOnly");
+    }
     cell::report_part(cell_.store(), *wanted.object, store::Part::found, report);
 }
 

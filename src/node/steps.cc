@@ -67,13 +67,16 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
         break;
     case InstanceStep::wait_port: // whoever holds it wakes the loop when it goes
     case InstanceStep::wait_obstacle:
-        break; // a change in the store, or the period
+        break;                     // a change in the store, or the period
+    case InstanceStep::wait_lease: // a lease, or the answer of the leash
+        break;
     case InstanceStep::start:
         start(run, *wanted);
         break;
     case InstanceStep::restart:
     case InstanceStep::update:
     case InstanceStep::stop:
+    case InstanceStep::fence:
         stop(run, wanted, next);
         break;
     case InstanceStep::clean:
@@ -150,7 +153,8 @@ void NodeLoop::start(Run& run, const Wanted& wanted) {
                 .restarts = restarts,
                 .ports = wanted.ports,
                 .project = run.key.project,
-                .name = run.key.name};
+                .name = run.key.name,
+                .once = wanted.once};
     run.noted = true;
     run.busy = true;
     run.doing = "Starting";
@@ -180,9 +184,16 @@ void NodeLoop::start_noted(Uid uid, drivers::InstanceSpec spec, drivers::network
     run.busy = false;
     if (!runtime) return;
     auto outcome = std::make_shared<Outcome>();
+    Instant until = run.note.once ? cell_.leases().own().until : Instant::never();
     on_lane(
         run, "Starting",
-        [outcome, runtime, network = options_.network, spec = std::move(spec), wish = std::move(wish)]() mutable {
+        [outcome, runtime, network = options_.network, spec = std::move(spec), wish = std::move(wish), clock = &cell_.env().clock,
+         until]() mutable {
+            // It may have waited here for long, as a process that was stopped does.
+            if (clock->now() >= until) {
+                outcome->handle = fail(Code::timeout, "its lease ended before it could start (rule F1)");
+                return;
+            }
             if (network) {
                 outcome->attachment = network->connect(wish);
                 if (!outcome->attachment) {
@@ -251,10 +262,19 @@ void NodeLoop::stop(Run& run, const Wanted* wanted, InstanceStep why) {
     if (!runtime) return;
     Duration grace = wanted ? wanted->stop_grace() : Duration(10s);
     bool counts = why == InstanceStep::restart;
-    std::string cause = counts                        ? "it failed its health check"
-                        : why == InstanceStep::update ? "it is out of date"
-                                                      : "it is not wanted any more";
-    event(run, cell::Tone::normal, "Killing", "asked to stop, since " + cause);
+    if (why == InstanceStep::fence) {
+        // Gone when the lease ends; the leash sees to what is not.
+        Instant until = cell_.leases().own().until;
+        grace = std::clamp(until - now(), Duration(0), grace);
+        run.reason = "LeaseEnded";
+        run.message = "stopped, since its lease ends and the parent has not renewed it (policy atMostOnce, rule F1)";
+        event(run, cell::Tone::warning, "LeaseEnded", run.message);
+    } else {
+        std::string cause = counts                        ? "it failed its health check"
+                            : why == InstanceStep::update ? "it is out of date"
+                                                          : "it is not wanted any more";
+        event(run, cell::Tone::normal, "Killing", "asked to stop, since " + cause);
+    }
     if (counts || !run.noted) return stop_noted(run.uid, grace, counts);
     run.note.stopping = true;
     run.busy = true;
@@ -361,6 +381,15 @@ void NodeLoop::forget(Run& run) {
 /// It is gone without our asking.
 void NodeLoop::ended(Run& run, const drivers::Look& look) {
     bool lost = look.phase == drivers::Phase::lost;
+    if (ended_by_leash(run, look)) {
+        run.presence = Presence::exited;
+        run.pid = 0;
+        run.started.reset();
+        run.health = {};
+        event(run, cell::Tone::warning, "LeaseEnded",
+              "the leash ended it when its lease was over (policy atMostOnce, rule F3); it starts again under the next one");
+        return;
+    }
     run.presence = lost ? Presence::lost : Presence::exited;
     run.pid = 0;
     run.exit_code = look.exit_code;

@@ -57,6 +57,8 @@ Wanted look_up(const store::Store& store, store::ObjectPtr object) {
         return wanted;
     }
     wanted.plan.hash = wanted.closed->hash();
+    // What is decided in this very cell needs nobody's leave.
+    wanted.once = wanted.closed->component().partition().policy() == "atMostOnce" && wanted.revision->home != store.cell();
     for (const auto& port : wanted.closed->component().ports())
         if (port.has_publish())
             wanted.ports.push_back(port_key(static_cast<std::uint16_t>(port.publish()), port.protocol() == "udp"));

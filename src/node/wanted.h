@@ -27,6 +27,8 @@ struct Wanted {
     const model::ClosedComponent* closed = nullptr; ///< null: see plan.obstacle
     plan::WantedInstance plan;
     std::string obstacle_reason;      ///< beside plan.obstacle, the word for it
+    bool once = false;                ///< policy atMostOnce: runs under a lease only
+    std::string lease_trouble;        ///< why it cannot start under one now, as a sentence
     std::vector<std::uint32_t> ports; ///< port_key of each published one
 
     Duration stop_grace() const;

@@ -26,6 +26,8 @@ InstanceStep next_step(const std::optional<WantedInstance>& wanted, const FoundI
     if (!wanted) return toward_nothing(found, InstanceStep::forget);
     // What is not known to be out of date runs on, whatever is missing for a new start.
     if (!wanted->running) return toward_nothing(found, InstanceStep::nothing);
+    bool is_over = now >= wanted->stop_by;
+    if (is_over && found.presence == Presence::running) return InstanceStep::fence;
     bool current = found.hash == wanted->hash;
     if (found.presence == Presence::running && (current || !wanted->obstacle.empty()))
         return found.unhealthy ? InstanceStep::restart : InstanceStep::nothing;
@@ -37,6 +39,7 @@ InstanceStep next_step(const std::optional<WantedInstance>& wanted, const FoundI
     if (found.connected && !current) return InstanceStep::clean;
     if (now < back_off.until()) return InstanceStep::wait_back_off;
     if (found.port_taken) return InstanceStep::wait_port;
+    if (is_over || !wanted->leashed) return InstanceStep::wait_lease;
     return InstanceStep::start;
 }
 

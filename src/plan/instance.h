@@ -38,6 +38,9 @@ struct WantedInstance {
     std::string hash;    ///< of the component in the wanted revision (rule A6)
     /// Something it needs is not there (its Revision, a pin, a driver): the reason and the remedy.
     std::string obstacle;
+    /// Policy atMostOnce: asked to stop from this moment on, so that it is gone when the lease ends (rule F1) …
+    Instant stop_by = Instant::never();
+    bool leashed = true; ///< … and not started before the leash has it (rule F3)
 };
 
 enum class Presence : std::uint8_t {
@@ -65,16 +68,18 @@ enum class InstanceStep : std::uint8_t {
     wait_port,  ///< another instance holds a port it publishes
     wait_back_off,
     wait_obstacle,
-    start,   ///< connect, then start
-    restart, ///< stop, because it is unhealthy; counts as a restart
-    update,  ///< stop, because what runs is out of date
-    stop,    ///< stop, because it is not to run
-    clean,   ///< remove what does not run, then disconnect
-    forget,  ///< nothing is left and nobody wants it: drop all memory of it
+    wait_lease, ///< policy atMostOnce, and no lease to start under
+    start,      ///< connect, then start
+    restart,    ///< stop, because it is unhealthy; counts as a restart
+    update,     ///< stop, because what runs is out of date
+    stop,       ///< stop, because it is not to run
+    fence,      ///< stop, because its lease ends
+    clean,      ///< remove what does not run, then disconnect
+    forget,     ///< nothing is left and nobody wants it: drop all memory of it
 };
 
 /// `wanted` is none when no such instance is wanted here any more. An image is asked for before what runs is stopped for an
-/// update.
+/// update, and while there is no lease.
 InstanceStep next_step(const std::optional<WantedInstance>& wanted, const FoundInstance& found, const BackOff& back_off,
                        Instant now);
 

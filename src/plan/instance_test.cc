@@ -73,5 +73,23 @@ TEST(Instance, BackOffDoublesToAMinuteAndForgives) {
     EXPECT_EQ(back_off.until() - now, Duration(1s));
 }
 
+/// Rules F1 to F3: stopped while there is time to end politely, and started only under a lease, on the leash.
+TEST(Instance, AtMostOnceRunsOnlyUnderALease) {
+    auto leased = wanted;
+    leased->stop_by = now + 1s;
+    EXPECT_EQ(next_step(leased, running("h2"), {}, now), InstanceStep::nothing);
+    EXPECT_EQ(next_step(leased, running("h2"), {}, now + 1s), InstanceStep::fence);
+    EXPECT_EQ(next_step(leased, running("h1"), {}, now + 1s), InstanceStep::fence) << "out of date or not";
+    FoundInstance nothing{.presence = Presence::nothing, .hash = {}, .image_ready = true, .port_taken = {}};
+    EXPECT_EQ(next_step(leased, nothing, {}, now), InstanceStep::start);
+    EXPECT_EQ(next_step(leased, nothing, {}, now + 1s), InstanceStep::wait_lease);
+    leased->leashed = false;
+    EXPECT_EQ(next_step(leased, nothing, {}, now), InstanceStep::wait_lease);
+    nothing.image_ready = false;
+    EXPECT_EQ(next_step(leased, nothing, {}, now + 1s), InstanceStep::fetch) << "bytes need no lease";
+    nothing.presence = Presence::exited, nothing.image_ready = true;
+    EXPECT_EQ(next_step(leased, nothing, {}, now + 1s), InstanceStep::clean);
+}
+
 } // namespace
 } // namespace skerry::plan

@@ -47,9 +47,10 @@ public:
 
     SitePlan run() {
         plan_.shortages.resize(allocations_.size());
+        room_.resize(allocations_.size());
         // All that goes, before anything that comes: it makes room.
         std::vector<std::vector<const SiteInstance*>> kept;
-        for (std::size_t i = 0; i < allocations_.size(); ++i) kept.push_back(drain(i));
+        for (std::size_t i = 0; i < allocations_.size(); ++i) kept.push_back(allocations_[i].once ? retire(i) : drain(i));
         for (std::size_t i = 0; i < allocations_.size(); ++i) {
             if (!allocations_[i].resolved) continue;
             update(i, kept[i]);
@@ -73,6 +74,45 @@ private:
         if (Seat* seat = seat_of(instance)) seat->give_back(allocations_[index]);
     }
 
+    /// Of policy atMostOnce: tells to stop what has lost its node and what is too much, erases what is known not to run; returns
+    /// what counts, and finds how many more may be made.
+    std::vector<const SiteInstance*> retire(std::size_t index) {
+        const SiteAllocation& allocation = allocations_[index];
+        std::vector<const SiteInstance*> counted, idle;
+        std::uint32_t may_run = allocation.others;
+        for (const SiteInstance& instance : allocation.instances) {
+            bool stopping = instance.state == "stopped" && allocation.state == "running";
+            Seat* seat = seat_of(instance);
+            bool lost = !seat || (seat->node->silent && !seat->node->leased && instance.fenced);
+            if (stopping && instance.gone) {
+                idle.push_back(&instance);
+            } else if (stopping || (lost && allocation.resolved)) {
+                ++may_run;
+                if (!stopping) plan_.changes.push_back({InstanceChange::What::stop, index, instance.name, {}});
+            } else {
+                counted.push_back(&instance);
+            }
+        }
+        keep_best(allocation, counted, [&](const SiteInstance& instance) {
+            if (instance.gone) return erase(index, instance);
+            ++may_run;
+            if (instance.state != "stopped") plan_.changes.push_back({InstanceChange::What::stop, index, instance.name, {}});
+        });
+        std::uint32_t there = static_cast<std::uint32_t>(counted.size()) + may_run;
+        room_[index] = there < allocation.replicas ? allocation.replicas - there : 0;
+        for (const SiteInstance* instance : idle) {
+            Seat* seat = seat_of(*instance);
+            bool good = seat && seat->node->in_touch && !seat->node->silent;
+            if (good && room_[index] > 0 && allocation.resolved) {
+                --room_[index];
+                counted.push_back(instance);
+            } else if (!seat || counted.size() >= allocation.replicas) {
+                erase(index, *instance);
+            }
+        }
+        return counted;
+    }
+
     /// Erases what has no node any more and what is too much; returns what counts.
     std::vector<const SiteInstance*> drain(std::size_t index) {
         const SiteAllocation& allocation = allocations_[index];
@@ -83,6 +123,13 @@ private:
             else if (!is_silent(instance) || allocation.replicas == 0)
                 counted.push_back(&instance);
         }
+        keep_best(allocation, counted, [&](const SiteInstance& instance) { erase(index, instance); });
+        return counted;
+    }
+
+    /// Lets go of those that are too much.
+    template<class LetGo>
+    static void keep_best(const SiteAllocation& allocation, std::vector<const SiteInstance*>& counted, LetGo&& let_go) {
         std::map<std::string, int> per_node;
         for (const SiteInstance* instance : counted) ++per_node[instance->node];
         // Best to keep first: ready, up to date, alone on its node, made later.
@@ -96,10 +143,9 @@ private:
             return std::tie(a->made, a->name) > std::tie(b->made, b->name);
         });
         while (counted.size() > allocation.replicas) {
-            erase(index, *counted.back());
+            let_go(*counted.back());
             counted.pop_back();
         }
-        return counted;
     }
 
     void update(std::size_t index, const std::vector<const SiteInstance*>& kept) {
@@ -111,7 +157,7 @@ private:
             plan_.changes.push_back({InstanceChange::What::update, index, instance.name, {}});
         };
         for (const SiteInstance* instance : kept) {
-            if (instance->revision == allocation.revision && instance->state == allocation.state) continue;
+            if (instance->revision == allocation.revision && instance->state == allocation.state && instance->current) continue;
             bool restarts = instance->hash != allocation.hash && instance->state == "running" && allocation.state == "running";
             if (!restarts || !instance->ready) {
                 update(*instance);
@@ -122,7 +168,8 @@ private:
         }
         // On silent nodes too: they learn of it when they return.
         for (const SiteInstance& instance : allocation.instances)
-            if (is_silent(instance) && seat_of(instance) && allocation.replicas > 0 && instance.state != allocation.state)
+            if (!allocation.once && is_silent(instance) && seat_of(instance) && allocation.replicas > 0 &&
+                instance.state != allocation.state)
                 update(instance);
     }
 
@@ -134,8 +181,17 @@ private:
     void grow(std::size_t index, const std::vector<const SiteInstance*>& kept) {
         const SiteAllocation& allocation = allocations_[index];
         if (kept.size() >= allocation.replicas) return;
+        std::size_t missing = allocation.replicas - kept.size();
+        if (allocation.once && room_[index] < missing) {
+            missing = room_[index];
+            auto& shortage = plan_.shortages[index];
+            shortage.reason = "LeaseNotOver";
+            shortage.message =
+                "what stood here before may still run: its node has not said that it stopped, and has a lease (policy "
+                "atMostOnce, rule F7)";
+        }
         // One node at a time: a port is published once on each, and the next choice sees the room that is left.
-        for (std::size_t missing = allocation.replicas - kept.size(); missing > 0; --missing) {
+        for (; missing > 0; --missing) {
             if (created_ == most_new) return;
             place::Snapshot snapshot;
             std::map<std::string, std::uint32_t> here;
@@ -205,6 +261,7 @@ private:
 
     const std::vector<SiteAllocation>& allocations_;
     std::map<std::string, Seat> seats_;
+    std::vector<std::uint32_t> room_; ///< of those with `once`: how many more may be made
     SitePlan plan_;
     std::size_t created_ = 0;
 };

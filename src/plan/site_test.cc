@@ -126,6 +126,120 @@ TEST(Site, WithoutItsRevisionNothingIsMadeOrChanged) {
     EXPECT_TRUE(plan_site({allocation}, {node("a")}).changes.empty());
 }
 
+SiteAllocation once(std::uint32_t replicas) {
+    auto allocation = pos(replicas);
+    allocation.once = true;
+    return allocation;
+}
+
+/// Rule F7, step by step: the lease, then the word to stop, then what stands in for it.
+TEST(Site, AtMostOnceIsReplacedAfterTheLeaseOfASilentNode) {
+    auto allocation = once(1);
+    allocation.instances = {instance("x", "a")};
+    std::vector<SiteNode> nodes{node("a"), node("b")};
+    nodes[0].silent = true, nodes[0].in_touch = false, nodes[0].leased = true;
+    EXPECT_TRUE(plan_site({allocation}, nodes).changes.empty());
+    nodes[0].leased = false;
+    EXPECT_EQ(plan_site({allocation}, nodes).changes, (std::vector<InstanceChange>{{What::stop, 0, "x", ""}}));
+    allocation.instances[0].state = "stopped";
+    auto plan = plan_site({allocation}, nodes);
+    EXPECT_TRUE(plan.changes.empty()) << "told, and a lease may have been granted meanwhile";
+    EXPECT_EQ(plan.shortages[0].reason, "LeaseNotOver");
+    allocation.instances[0].gone = true;
+    EXPECT_EQ(plan_site({allocation}, nodes).changes, (std::vector<InstanceChange>{{What::create, 0, "", "b"}}));
+    allocation.instances.push_back(instance("y", "b"));
+    EXPECT_EQ(plan_site({allocation}, nodes).changes, (std::vector<InstanceChange>{{What::erase, 0, "x", ""}}));
+}
+
+TEST(Site, AtMostOnceOnANodeThatKnewNoLeaseIsNotReplacedByTime) {
+    auto allocation = once(1);
+    allocation.instances = {instance("x", "a")};
+    allocation.instances[0].fenced = false; // started under another policy
+    std::vector<SiteNode> nodes{node("a"), node("b")};
+    nodes[0].silent = true, nodes[0].in_touch = false;
+    EXPECT_TRUE(plan_site({allocation}, nodes).changes.empty());
+}
+
+TEST(Site, AtMostOnceIsNotMadeBesideWhatAnEarlierAllocationLeft) {
+    auto allocation = once(1);
+    allocation.others = 1;
+    EXPECT_TRUE(plan_site({allocation}, {node("a")}).changes.empty());
+}
+
+TEST(Site, AtMostOnceThatIsTooMuchStopsBeforeItIsErased) {
+    auto allocation = once(1);
+    allocation.instances = {instance("x", "a"), instance("y", "b")};
+    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::stop, 0, "x", ""}}));
+}
+
+TEST(Site, AtMostOnceThatStoppedHereRunsAgainRatherThanAnother) {
+    auto allocation = once(1);
+    allocation.instances = {instance("x", "a", false)};
+    allocation.instances[0].state = "stopped", allocation.instances[0].gone = true;
+    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::update, 0, "x", ""}}));
+}
+
+TEST(Site, AHigherEpochReachesEveryInstanceWithoutARestart) {
+    auto allocation = once(2);
+    allocation.instances = {instance("x", "a"), instance("y", "b")};
+    allocation.instances[0].current = false;
+    EXPECT_EQ(plan_site({allocation}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::update, 0, "x", ""}}));
+}
+
+/// Nodes fall silent, lose their leases, return and answer at random: never do more run than are wanted.
+TEST(Site, PropertyAtMostOnceNeverRunsTwice) {
+    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+        env::SeededChance chance(seed);
+        std::vector<SiteNode> nodes{node("a"), node("b"), node("c")};
+        auto allocation = once(1 + static_cast<std::uint32_t>(chance.bits() % 2));
+        struct Machine {
+            std::map<std::string, bool> told; ///< by instance: whether it should run, as the node last heard
+            std::vector<std::string> running;
+        };
+        std::map<std::string, Machine> machines;
+        int made = 0;
+        auto seat = [&](const std::string& name) { return std::ranges::find(nodes, name, &SiteNode::name); };
+        for (int round = 0; round < 120; ++round) {
+            bool healing = round > 100;
+            for (auto& one : nodes) {
+                auto& machine = machines[one.name];
+                if (healing || chance.bits() % 8 == 0) one.silent = !healing && !one.silent, one.in_touch = !one.silent;
+                if (one.silent && one.leased && chance.bits() % 3 == 0) one.leased = false, machine.running.clear();
+                if (one.silent) continue;
+                // It hears all, then has a lease; what it runs follows.
+                machine.told.clear();
+                for (auto& each : allocation.instances)
+                    if (each.node == one.name) machine.told[each.name] = each.state == "running";
+                one.leased = true;
+                machine.running.clear();
+                for (const auto& [name, runs] : machine.told)
+                    if (runs) machine.running.push_back(name);
+            }
+            for (auto& each : allocation.instances) {
+                auto at = seat(each.node);
+                auto& machine = machines[each.node];
+                each.ready = std::ranges::count(machine.running, each.name) > 0;
+                bool said = !at->silent && machine.told.contains(each.name) && !machine.told[each.name];
+                each.gone = each.state == "stopped" && (!at->leased || said);
+            }
+            std::size_t running = 0;
+            for (const auto& [name, machine] : machines) running += machine.running.size();
+            ASSERT_LE(running, allocation.replicas) << "seed " << seed << " round " << round;
+            for (const auto& change : plan_site({allocation}, nodes).changes) {
+                auto each = std::ranges::find(allocation.instances, change.instance, &SiteInstance::name);
+                if (change.what == What::create)
+                    allocation.instances.push_back(instance("i" + std::to_string(made++), change.node, false));
+                else if (change.what == What::erase)
+                    allocation.instances.erase(each);
+                else
+                    each->state = change.what == What::stop ? "stopped" : "running", each->gone = false;
+            }
+        }
+        EXPECT_TRUE(plan_site({allocation}, nodes).changes.empty()) << seed;
+        EXPECT_EQ(allocation.instances.size(), allocation.replicas) << seed;
+    }
+}
+
 /// Nodes come and go at random; healthy instances are never taken from where fewer than wanted are; in the end exactly the wanted
 /// number runs.
 TEST(Site, PropertyConvergesAndNeverDropsBelowWhatIsReady) {

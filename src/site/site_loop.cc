@@ -4,11 +4,13 @@
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
+#include "model/epoch.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
 #include "model/revision.pb.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace skerry::site {
@@ -21,6 +23,10 @@ namespace {
 
 /// How often the loop asks who is back, while somebody is away.
 constexpr Duration ask_again = 2s;
+
+constexpr std::string_view epoch_space = "epoch.site";
+/// On instances whose node knows from the start that they need a lease.
+constexpr std::string_view policy_label = "skerry/partition";
 
 /// Five of RFC 4648's base32 alphabet in lower case.
 std::string random_label(env::Chance& chance) {
@@ -84,6 +90,7 @@ SiteLoop::World SiteLoop::read() {
         seat.in_touch =
             touch.in_touch && reported && !node.spec().unschedulable() && model::holds(node.status().conditions(), "Ready");
         seat.silent = touch.silent;
+        seat.leased = is_leased(object->key.name);
         seat.images.assign(node.status().images().begin(), node.status().images().end());
         world.seats.push_back(std::move(seat));
         world.nodes.push_back(std::move(object));
@@ -92,10 +99,35 @@ SiteLoop::World SiteLoop::read() {
         if (store::as<model::Allocation>(*object).spec().site() == options_.name) world.allocations.push_back(std::move(object));
     for (auto& object : store.list(Kind::instance)) {
         const auto& spec = store::as<model::Instance>(*object).spec();
-        if (spec.site() == options_.name)
-            world.instances[{object->key.project, spec.allocation()}].emplace(object->key.name, object);
+        if (spec.site() != options_.name) continue;
+        world.instances[{object->key.project, spec.allocation()}].emplace(object->key.name, object);
+        if (!world.leased.contains(spec.node())) world.leased[spec.node()] = is_leased(spec.node());
     }
     return world;
+}
+
+bool SiteLoop::is_leased(const std::string& node) {
+    if (node == options_.own_node) return true; // it answers for itself, always
+    auto view = cell_.peers().child(node, env::Peer::Role::node);
+    if (!view || !view->lease_over) return false;
+    wake_at(*view->lease_over);
+    return now() < *view->lease_over;
+}
+
+bool SiteLoop::is_once(const store::Object& object) {
+    const auto& instance = store::as<model::Instance>(object);
+    auto label = instance.metadata().labels().find(std::string(policy_label));
+    return (label != instance.metadata().labels().end() && label->second == "atMostOnce") ||
+           model::holds(instance.status().conditions(), "FencedByLeaseOnly");
+}
+
+bool SiteLoop::is_gone(const store::Object& object, const World& world) {
+    const auto& instance = store::as<model::Instance>(object);
+    if (instance.spec().state() != "stopped") return false;
+    const auto& status = instance.status();
+    if (status.phase() == "Stopped" && status.observed_generation() == object.generation) return true;
+    auto leased = world.leased.find(instance.spec().node());
+    return is_once(object) && leased != world.leased.end() && !leased->second;
 }
 
 bool SiteLoop::is_silent(const World& world, const std::string& node) const {
@@ -109,6 +141,7 @@ plan::SiteAllocation SiteLoop::planned(const store::Object& object, const World&
     planned.name = object.key.project + "/" + object.key.name;
     planned.replicas = spec.replicas();
     planned.revision = spec.revision();
+    auto epoch = accepted(object);
     auto revision = cell_.store().get(Key{Kind::revision, object.key.project, spec.revision()});
     if (const auto* closed = component_of(revision, spec.component())) {
         const auto& component = closed->component();
@@ -116,6 +149,7 @@ plan::SiteAllocation SiteLoop::planned(const store::Object& object, const World&
         planned.hash = closed->hash();
         planned.image = closed->image_digest();
         planned.state = store::as<model::Revision>(*revision).spec().state();
+        planned.once = component.partition().policy() == "atMostOnce";
         if (auto cpu = parse_cpu(component.resources().cpu())) planned.cpu = *cpu;
         if (auto memory = parse_bytes(component.resources().memory())) planned.memory = *memory;
         for (const auto& port : component.ports())
@@ -126,14 +160,20 @@ plan::SiteAllocation SiteLoop::planned(const store::Object& object, const World&
     for (const auto& [name, instance] : instances->second) {
         const auto& message = store::as<model::Instance>(*instance);
         // Those of an earlier allocation of the same name are orphans, not replicas.
-        if (message.spec().allocation_uid() != object.uid.text()) continue;
+        if (message.spec().allocation_uid() != object.uid.text()) {
+            planned.others += is_once(*instance) && !is_gone(*instance, world);
+            continue;
+        }
         planned.instances.push_back({.name = name,
                                      .node = message.spec().node(),
                                      .revision = message.spec().revision(),
                                      .state = message.spec().state(),
                                      .made = message.metadata().creation_timestamp(),
                                      .ready = message.status().ready(),
-                                     .hash = message.status().hash()});
+                                     .hash = message.status().hash(),
+                                     .current = model::compare(message.spec().epoch(), epoch) == 0,
+                                     .fenced = is_once(*instance),
+                                     .gone = is_gone(*instance, world)});
     }
     return planned;
 }
@@ -143,13 +183,17 @@ void SiteLoop::turn() {
     next_wake_ = Instant::never();
     if (!writing_.begin()) return;
     World world = read();
+    auto refused = accept_epochs(world);
     std::vector<plan::SiteAllocation> allocations;
-    for (const auto& allocation : world.allocations) allocations.push_back(planned(*allocation, world));
+    for (std::size_t i = 0; i < world.allocations.size(); ++i) {
+        allocations.push_back(planned(*world.allocations[i], world));
+        if (refused[i]) allocations.back().resolved = false; // all stays as it is
+    }
     plan::SitePlan plan = plan::plan_site(allocations, world.seats);
     erase_orphans(world);
     apply(plan, world);
     writing_.end();
-    report_allocations(plan, world);
+    report_allocations(plan, world, allocations, refused);
     report_nodes(world);
     report_site(world, allocations);
 }
@@ -160,10 +204,44 @@ void SiteLoop::erase_orphans(const World& world) {
         uids[{allocation->key.project, allocation->key.name}] = allocation->uid.text();
     for (const auto& [key, instances] : world.instances) {
         auto owner = uids.find(key);
-        for (const auto& [name, instance] : instances)
-            if (owner == uids.end() || store::as<model::Instance>(*instance).spec().allocation_uid() != owner->second)
+        for (const auto& [name, instance] : instances) {
+            const auto& spec = store::as<model::Instance>(*instance).spec();
+            if (owner != uids.end() && spec.allocation_uid() == owner->second) continue;
+            if (!is_once(*instance) || is_gone(*instance, world)) {
                 writing_.erase(*instance);
+            } else if (spec.state() != "stopped") {
+                auto wish = cell::wish_of<model::Instance>(*instance);
+                wish.mutable_spec()->set_state("stopped");
+                writing_.update(*instance, wish);
+            }
+        }
     }
+}
+
+model::Epoch SiteLoop::accepted(const store::Object& allocation) const {
+    model::Epoch epoch;
+    if (auto bytes = cell_.store().note(epoch_space, allocation.key.project + "/" + allocation.key.name))
+        epoch.ParseFromString(*bytes);
+    const auto& wished = store::as<model::Allocation>(allocation).spec().epoch();
+    return model::compare(wished, epoch) > 0 ? wished : epoch;
+}
+
+std::vector<bool> SiteLoop::accept_epochs(const World& world) {
+    std::vector<bool> refused;
+    std::set<std::string> here;
+    for (const auto& allocation : world.allocations) {
+        std::string key = allocation->key.project + "/" + allocation->key.name;
+        here.insert(key);
+        model::Epoch highest;
+        if (auto bytes = cell_.store().note(epoch_space, key)) highest.ParseFromString(*bytes);
+        const auto& wished = store::as<model::Allocation>(*allocation).spec().epoch();
+        auto order = model::compare(wished, highest);
+        if (order > 0) writing_.note(epoch_space, key, wished.SerializeAsString());
+        refused.push_back(order < 0);
+    }
+    for (const auto& [key, bytes] : cell_.store().notes(epoch_space))
+        if (!here.contains(key)) writing_.erase_note(epoch_space, key);
+    return refused;
 }
 
 void SiteLoop::apply(const plan::SitePlan& plan, const World& world) {
@@ -189,6 +267,11 @@ void SiteLoop::apply(const plan::SitePlan& plan, const World& world) {
             wish.set_component(spec.component());
             wish.set_revision(spec.revision());
             wish.set_state(state);
+            *wish.mutable_epoch() = accepted(allocation);
+            for (const auto& closed : revision ? store::as<model::Revision>(*revision).spec().components()
+                                               : model::RevisionSpec::default_instance().components())
+                if (closed.component().name() == spec.component() && closed.component().partition().policy() == "atMostOnce")
+                    (*meta.mutable_labels())[std::string(policy_label)] = "atMostOnce";
             writing_.create(Kind::instance, instance);
             continue;
         }
@@ -196,10 +279,18 @@ void SiteLoop::apply(const plan::SitePlan& plan, const World& world) {
         if (!instance) continue;
         if (change.what == plan::InstanceChange::What::erase) {
             writing_.erase(*instance);
+        } else if (change.what == plan::InstanceChange::What::stop) {
+            auto wish = cell::wish_of<model::Instance>(*instance);
+            wish.mutable_spec()->set_state("stopped");
+            writing_.update(*instance, wish);
+            cell_.events().record(*instance, cell::Tone::normal, "Retiring",
+                                  "told to stop; what stands in for it starts once it is known not to run (policy atMostOnce, "
+                                  "rule F7)");
         } else {
             auto wish = cell::wish_of<model::Instance>(*instance);
             wish.mutable_spec()->set_revision(spec.revision());
             wish.mutable_spec()->set_state(state);
+            *wish.mutable_spec()->mutable_epoch() = accepted(allocation);
             writing_.update(*instance, wish);
         }
     }

@@ -2,6 +2,7 @@
 
 #include "cell/writing.h"
 #include "env/env.h"
+#include "model/allocation.pb.h"
 #include "plan/site.h"
 #include "site/site.h"
 
@@ -29,7 +30,8 @@ private:
         std::vector<store::ObjectPtr> allocations;
         /// By name of the allocation within its project, then of the instance.
         std::map<std::pair<std::string, std::string>, std::map<std::string, store::ObjectPtr>> instances;
-        std::vector<plan::SiteNode> seats; ///< one for each of `nodes`
+        std::vector<plan::SiteNode> seats;  ///< one for each of `nodes`
+        std::map<std::string, bool> leased; ///< by node that instances name, also of those without a Node object
     };
     World read();
     /// How a node is, by what this cell heard of it.
@@ -39,10 +41,22 @@ private:
         bool ever = false; ///< since this process started
     };
     Touch touch_of(const std::string& node);
+    /// Something may run on that node under its lease (rules F4, F7).
+    bool is_leased(const std::string& node);
+    static bool is_once(const store::Object& instance);
+    static bool is_gone(const store::Object& instance, const World&);
+    /// The highest epoch accepted of each allocation is in the notes before anything is done for it (rule H4):
+    ///
+    ///     notes space "epoch.site":  <project>/<name> → epoch
+    ///
+    /// Returns for each allocation whether its epoch is refused.
+    std::vector<bool> accept_epochs(const World&);
+    model::Epoch accepted(const store::Object& allocation) const;
     plan::SiteAllocation planned(const store::Object& allocation, const World&) const;
     void erase_orphans(const World&);
     void apply(const plan::SitePlan&, const World&);
-    void report_allocations(const plan::SitePlan&, const World&);
+    void report_allocations(const plan::SitePlan&, const World&, const std::vector<plan::SiteAllocation>&,
+                            const std::vector<bool>& refused);
     void report_nodes(const World&);
     void report_site(const World&, const std::vector<plan::SiteAllocation>&);
     bool is_silent(const World&, const std::string& node) const;

@@ -3,6 +3,7 @@
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
+#include "model/epoch.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
 #include "model/site.pb.h"
@@ -18,7 +19,8 @@ namespace skerry::site {
 using model::Kind;
 using store::Part;
 
-void SiteLoop::report_allocations(const plan::SitePlan& plan, const World& world) {
+void SiteLoop::report_allocations(const plan::SitePlan& plan, const World& world,
+                                  const std::vector<plan::SiteAllocation>& allocations, const std::vector<bool>& refused) {
     std::set<std::size_t> moving;
     for (const auto& change : plan.changes) moving.insert(change.allocation);
     for (std::size_t i = 0; i < world.allocations.size(); ++i) {
@@ -37,8 +39,19 @@ void SiteLoop::report_allocations(const plan::SitePlan& plan, const World& world
         if (!resolved)
             shortage = {"RevisionMissing", "revision " + allocation.spec().revision() +
                                                " has not arrived; it comes with the next batch of the parent"};
+        auto epoch = accepted(object);
+        if (refused[i])
+            shortage = {"EpochRefused",
+                        "its epoch " + model::text(allocation.spec().epoch()) + " is below " + model::text(epoch) +
+                            ", which this site has accepted; its home recovers, and sends a higher one (rule H4)"};
         auto report = cell::part_of<model::Allocation>(object, Part::found);
-        plan::summarise_allocation(allocation, counted, shortage, resolved && !moving.contains(i), wall(),
+        *report.mutable_status()->mutable_epoch() = epoch;
+        if (allocations[i].once)
+            model::set_condition(*report.mutable_status()->mutable_conditions(), "FencedByLeaseOnly", "True",
+                                 "NothingChecksEpochs", "that it runs once rests on leases alone (rule F6)", wall());
+        else
+            model::remove_condition(*report.mutable_status()->mutable_conditions(), "FencedByLeaseOnly");
+        plan::summarise_allocation(allocation, counted, shortage, resolved && !refused[i] && !moving.contains(i), wall(),
                                    *report.mutable_status());
         cell::report_part(cell_.store(), object, Part::found, report);
     }

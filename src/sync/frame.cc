@@ -85,6 +85,9 @@ void write(wire::Frame& out, const Beat& in) {
     beat.set_up_desired(in.up[0]);
     beat.set_up_status(in.up[1]);
     beat.set_busy(in.busy);
+    if (!in.lease) return;
+    beat.mutable_lease()->set_number(in.lease->number);
+    for (const IncarnationId& earlier : in.lease->earlier) beat.mutable_lease()->add_earlier(earlier.bytes());
 }
 
 void write(wire::Frame& out, const Batch& in) {
@@ -153,6 +156,17 @@ Result<Hello> read(const wire::Hello& in) {
         hello.held.push_back(std::move(held));
     }
     return hello;
+}
+
+Result<Beat> read(const wire::Beat& in) {
+    Beat beat{.down = {in.down_desired(), in.down_status()}, .up = {in.up_desired(), in.up_status()}, .busy = in.busy()};
+    if (!in.has_lease()) return beat;
+    if (in.lease().earlier_size() > static_cast<int>(most_earlier))
+        return bad(fmt::format("beat.lease.earlier has {} entries (at most {})", in.lease().earlier_size(), most_earlier));
+    beat.lease.emplace().number = in.lease().number();
+    for (const auto& earlier : in.lease().earlier())
+        beat.lease->earlier.push_back(TRY(read_id<IncarnationId>(earlier, "beat.lease.earlier")));
+    return beat;
 }
 
 Result<BatchItem> read(wire::Item& in) {
@@ -262,6 +276,13 @@ std::string encode(const Frame& frame) {
                        fragment.set_content(f.content);
                        fragment.set_last(f.last);
                    },
+                   [&](const Grant& f) {
+                       auto& grant = *out.mutable_grant();
+                       grant.set_number(f.number);
+                       grant.set_length_ms(f.length_ms);
+                       grant.set_holder(f.holder);
+                       grant.set_reason(cut(f.reason));
+                   },
                },
                frame);
     return out.SerializeAsString();
@@ -274,9 +295,11 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
     switch (in.body_case()) {
     case wire::Frame::kHello:
         return TRY(read(in.hello()));
-    case wire::Frame::kBeat: {
-        const auto& b = in.beat();
-        return Beat{.down = {b.down_desired(), b.down_status()}, .up = {b.up_desired(), b.up_status()}, .busy = b.busy()};
+    case wire::Frame::kBeat:
+        return TRY(read(in.beat()));
+    case wire::Frame::kGrant: {
+        const auto& g = in.grant();
+        return Grant{.number = g.number(), .length_ms = g.length_ms(), .holder = g.holder(), .reason = clean(g.reason())};
     }
     case wire::Frame::kBatch:
         return TRY(read(*in.mutable_batch()));

@@ -2,6 +2,7 @@
 
 #include "base/result.h"
 #include "sync/item.h"
+#include "sync/lease.h"
 #include "sync/radix.h"
 
 #include <optional>
@@ -56,6 +57,7 @@ struct Beat {
     std::uint64_t down[lanes] = {};
     std::uint64_t up[lanes] = {};
     bool busy = false;
+    std::optional<LeaseRequest> lease;
 };
 
 struct BatchItem {
@@ -121,13 +123,21 @@ struct Fragment {
     bool last = false;
 };
 
+/// Answers a lease request (rule F1).
+struct Grant {
+    std::uint32_t number = 0;
+    std::uint32_t length_ms = 0; ///< 0: refused
+    std::uint64_t holder = 0;    ///< see lease_holder
+    std::string reason;
+};
+
 /// Of a number that this build does not know: to be skipped.
 struct Unknown {};
 
 /// The highest format that the writer of this hello and we both speak; none: the two cannot talk.
 std::optional<std::uint32_t> common_format(const Hello&);
 
-using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Unknown>;
+using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Grant, Unknown>;
 
 std::string encode(const Frame&);
 /// `longest` is `max_message`, or `max_frame_bytes` for what was put together from fragments.

@@ -57,6 +57,8 @@ void Session::disconnected(Instant) {
     control_.clear();
     early_hello_.reset();
     ack_due_ = false;
+    question_.reset();
+    lease_asked_.clear(); // no answer comes on another connection
     for (auto& sending : sending_) sending.fragments.clear();
     for (auto& receiving : receiving_) receiving.assembled = {};
 }
@@ -122,6 +124,7 @@ Instant Session::next_wake() const {
     if (phase_ == Phase::down || over_) return Instant::never();
     if (phase_ != Phase::up) return connected_ + options_.hello_patience;
     Instant wake = options_.side == Side::child ? last_sent_ + beat_ : *heard_ + (3 * beat_ + 2s);
+    wake = std::min(wake, lease_due());
     for (const auto& sending : sending_)
         if (sending.outbound.quiet() && sending.outbound.wants()) wake = std::min(wake, sending.next_cut);
     return wake;
@@ -230,7 +233,11 @@ std::optional<std::string> Session::take_output(Instant now) {
     }
     if (phase_ != Phase::up || over_) return {};
     if (ack_due_) return sent(encode(ack_now()));
-    if (options_.side == Side::child && now >= last_sent_ + beat_) return sent(encode(beat_now()));
+    if (options_.side == Side::child && beat_is_due(now)) {
+        Beat beat = beat_now();
+        beat.lease = lease_request(now);
+        return sent(encode(beat));
+    }
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         Sending& sending = sending_[lane];
         if (!sending.fragments.empty()) {

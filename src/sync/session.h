@@ -48,7 +48,8 @@ public:
         Duration beat = 15s;         ///< parent: told to the child
         Duration status_gap = 200ms; ///< at least this between two batches of the status lane: storms coalesce
         Duration hello_patience = 30s;
-        bool keep_unknown = false; ///< our history went back before: remove nothing for mere absence (rule H3)
+        bool keep_unknown = false;               ///< our history went back before: remove nothing for mere absence (rule H3)
+        std::vector<IncarnationId> earlier = {}; ///< of our store, newest first; told with lease requests
     };
 
     Session(Options, Host&);
@@ -75,6 +76,20 @@ public:
     void forget(Lane, const ItemKey&);
     /// Parent: from now on; told to a connected child at once.
     void set_beat(Duration);
+
+    // The lease lane (rules F1 to F5).
+    /// Child: beats ask for a lease from now on, the first at once, or no longer do.
+    void want_lease(bool);
+    /// Child: what was granted on this link.
+    const HeldLease& lease() const { return lease_; }
+    /// Child: why the last request was refused; empty: it was not.
+    const std::string& lease_refused() const { return lease_refused_; }
+    /// Parent: what the child asks for and was not answered; a later request replaces an earlier one.
+    const std::optional<LeaseQuestion>& lease_question() const { return question_; }
+    /// Parent: the answer to that question. Length 0 refuses it, for this reason.
+    void answer_lease(Duration length, std::string reason);
+    /// Parent: the child holds durably all that it should of the desired slice.
+    bool child_is_current() const;
 
     // What the host has to do.
     std::optional<Apply> take_apply();
@@ -128,6 +143,10 @@ private:
     void take(Batch&&);
     void take(const Ack&);
     void take(Fragment&&);
+    void take(Grant&&);
+    std::optional<LeaseRequest> lease_request(Instant now);
+    Instant lease_due() const;
+    bool beat_is_due(Instant now) const;
     void dispatch(Frame&&, Instant now);
     bool lane_is_quiet(std::size_t lane) const;
     bool is_quiet() const;
@@ -154,6 +173,15 @@ private:
     bool ack_due_ = false;
     bool verify_due_[lanes] = {};
     bool history_behind_ = false;
+
+    std::string peer_boot_id_;
+    std::optional<LeaseQuestion> question_;
+    bool wants_lease_ = false;
+    std::uint32_t lease_number_ = 0;
+    Instant lease_asked_at_{};
+    std::deque<std::pair<std::uint32_t, Instant>> lease_asked_; ///< requests without an answer: their numbers, and when sent
+    HeldLease lease_;
+    std::string lease_refused_;
 };
 
 } // namespace skerry::sync

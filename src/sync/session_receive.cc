@@ -42,6 +42,7 @@ void Session::dispatch(Frame&& frame, Instant now) {
         return;
     }
     if (auto* verify = std::get_if<Verify>(&frame)) return sending_[static_cast<std::size_t>(verify->lane)].outbound.verify();
+    if (auto* grant = std::get_if<Grant>(&frame)) return take(std::move(*grant));
     if (auto* settings = std::get_if<Settings>(&frame)) {
         if (options_.side == Side::parent) return fail_with("bad frame: settings from a child");
         beat_ = std::chrono::milliseconds(std::clamp(settings->beat_ms, least_beat_ms, longest_beat_ms));
@@ -71,6 +72,8 @@ void Session::resume(Hello&& hello) {
     format_ = *common_format(hello);
     peer_incarnation_ = hello.incarnation;
     peer_version_ = std::move(hello.version);
+    peer_boot_id_ = std::move(hello.boot_id);
+    lease_asked_at_ = {};
     if (options_.side == Side::child && hello.beat_ms > 0)
         beat_ = std::chrono::milliseconds(std::clamp(hello.beat_ms, least_beat_ms, longest_beat_ms));
     for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -92,6 +95,9 @@ void Session::resume(Hello&& hello) {
 
 void Session::take(const Beat& beat, Instant now) {
     if (options_.side == Side::child) return fail_with("bad frame: a beat from the parent");
+    if (beat.lease && beat.lease->number != 0)
+        question_ =
+            LeaseQuestion{.request = *beat.lease, .incarnation = peer_incarnation_, .boot_id = peer_boot_id_, .arrived = now};
     if (beat.busy || now < next_verify_) return;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         if (!lane_is_quiet(lane)) continue;

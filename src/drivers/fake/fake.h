@@ -1,6 +1,7 @@
 #pragma once
 
 #include "drivers/driver.h"
+#include "drivers/leash.h"
 #include "drivers/network/network_driver.h"
 
 #include <cstdint>
@@ -62,6 +63,13 @@ public:
     /// Someone else on the machine listens on this port.
     void occupy_port(std::uint16_t port, bool occupied = true);
 
+    /// What the leash holds; gone with a reboot.
+    std::optional<Leash::Hold> leashed() const;
+    /// What the leash does by itself at this moment: ends what it holds, if its time has come. Those it ended.
+    std::vector<InstanceName> tug(Instant now);
+    /// Told after each change of what the leash holds; the simulator has its world call `tug` in time.
+    std::function<void()> leash_changed;
+
     std::map<InstanceName, Process> processes() const;
     std::vector<InstanceName> running() const;
     Count count(const InstanceName&) const;
@@ -73,6 +81,7 @@ public:
 private:
     friend class FakeDriver;
     friend class FakeNetwork;
+    friend class FakeLeash;
     enum class Luck : std::uint8_t { good, fail, half };
     Luck draw();
     bool end(const InstanceName&, int exit_code, bool out_of_memory);
@@ -84,6 +93,7 @@ private:
     std::map<InstanceName, std::uint8_t> addresses_;
     std::map<std::string, Error> broken_;
     std::set<std::uint16_t> occupied_;
+    std::optional<Leash::Hold> leash_;
     std::int64_t next_pid_ = 1000;
     std::uint64_t starts_ = 0;
     const void* driver_ = nullptr; ///< whose watcher it is
@@ -115,6 +125,23 @@ public:
     Result<void> probe_answer;
 
 private:
+    FakeMachine& machine_;
+};
+
+/// A leash that ends what it holds whenever the machine is tugged.
+class FakeLeash final : public Leash {
+public:
+    explicit FakeLeash(FakeMachine& machine) : machine_(machine) {}
+
+    Result<std::optional<Hold>> recall() override;
+    Result<void> hold(const Hold&) override;
+    Result<void> release() override;
+    /// It ends by itself.
+    void let_go();
+
+private:
+    Result<void> set(std::optional<Hold>);
+
     FakeMachine& machine_;
 };
 

@@ -9,6 +9,42 @@ void FakeMachine::reboot() {
     processes_.clear();
     connections_.clear();
     addresses_.clear();
+    leash_.reset();
+}
+
+std::optional<Leash::Hold> FakeMachine::leashed() const {
+    std::lock_guard lock(mutex_);
+    return leash_;
+}
+
+std::vector<InstanceName> FakeMachine::tug(Instant now) {
+    auto hold = leashed();
+    if (!hold || now < hold->until) return {};
+    std::vector<InstanceName> ended;
+    for (const InstanceName& name : hold->names)
+        if (exit(name, 137)) ended.push_back(name);
+    return ended;
+}
+
+Result<std::optional<Leash::Hold>> FakeLeash::recall() { return machine_.leashed(); }
+Result<void> FakeLeash::hold(const Hold& hold) { return set(hold); }
+Result<void> FakeLeash::release() { return set({}); }
+
+void FakeLeash::let_go() {
+    std::lock_guard lock(machine_.mutex_);
+    machine_.leash_.reset();
+}
+
+Result<void> FakeLeash::set(std::optional<Hold> hold) {
+    auto luck = FakeMachine::Luck::good;
+    {
+        std::lock_guard lock(machine_.mutex_);
+        luck = machine_.draw();
+        if (luck != FakeMachine::Luck::fail) machine_.leash_ = std::move(hold);
+    }
+    if (machine_.leash_changed) machine_.leash_changed();
+    if (luck != FakeMachine::Luck::good) return fail(Code::unavailable, "leash: the machine had bad luck");
+    return {};
 }
 
 bool FakeMachine::end(const InstanceName& name, int exit_code, bool out_of_memory) {

@@ -94,9 +94,11 @@ def body(world):
     took = gone_within(site, "the leash ends it under a stopped daemon", LEASE + LATE, begin)
     say(f"daemon stopped: gone after {took:.2f} s")
     stopped.send(signal.SIGCONT)
+    os.kill(stopped.process.pid, signal.SIGCONT)  # nsenter stops along with what it started
     wait_until("it runs again", lambda: runs(site), 40)
     core.skerry("delete", "app", "till", "-n", "retail")
     wait_until("nothing runs, and no leash is left", lambda: not site.containers() and leash_of(site) is None, 30)
+    say("runs again under the daemon that went on; deleted, and the leash is gone")
 
 
 scenario(body)

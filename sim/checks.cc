@@ -4,6 +4,8 @@
 #include "model/app.pb.h"
 #include "model/epoch.h"
 #include "model/instance.pb.h"
+#include "model/meta.pb.h"
+#include "model/parts.h"
 #include "model/revision.pb.h"
 #include "sim/fleet.h"
 
@@ -48,6 +50,8 @@ const std::vector<std::string_view>& Checks::names() {
                                                        "capacity-kept",
                                                        "converged",
                                                        "queues-bounded",
+                                                       "stamps-true",
+                                                       "clocks-decide-nothing",
                                                        "at-most-once",
                                                        "epoch-never-back",
                                                        "term-never-back"};
@@ -72,6 +76,7 @@ void Checks::opened(Computer& computer) {
 }
 
 void Checks::changed(Computer& computer, const store::Change& change) {
+    if (change.after && !change.before) stamp(computer, *change.after);
     if (change.after && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
         epochs(computer, *change.after);
     if (change.after) return generation(computer, *change.after);
@@ -212,6 +217,25 @@ void Checks::capacity(Computer& site) {
                                                 text(node->capacity.memory) + ", and is given " + text(MilliCpu{use.cpu}) +
                                                 " and " + text(Bytes{use.memory}));
     }
+}
+
+/// A cell whose clock was confirmed stamps what it makes with the true time, whatever its machine's clock says (rule T1).
+void Checks::stamp(Computer& computer, const store::Object& object) {
+    if (!computer.process || !computer.process->works() || object.home != computer.process->store().cell()) return;
+    const auto& clock = computer.process->clock();
+    if (clock.trust().level != env::ClockTrust::Level::confirmed) return;
+    auto stamped = parse_rfc3339(model::metadata(object.message()).creation_timestamp());
+    WallTime truth = ComputerClock::truth(fleet_.agenda());
+    // What two good clocks may differ by, here and at its parent, and the time to make it durable. A root that is wrong itself
+    // tells no better.
+    if (fleet_.core().clock.was_wrong()) return;
+    Duration stood = computer.clock.stood() + fleet_.core().clock.stood();
+    if (computer.parent != 0) stood += fleet_.computer(computer.parent).clock.stood();
+    Duration most = 30s + fleet_.now() / 400 + stood;
+    if (!stamped || truth - *stamped > most || *stamped - truth > most)
+        fleet_.violate("stamps-true", computer.name + " made " + object.key.text() + " at " +
+                                          (stamped ? rfc3339(*stamped) : "no time at all") + " by its clock, and it was " +
+                                          rfc3339(truth));
 }
 
 void Checks::queues() {

@@ -42,6 +42,7 @@ private:
     void cut_sites_run();
     void boots_alone();
     void capacity(Computer& site);
+    void stamp(Computer&, const store::Object&);
     void queues();
     void at_most_once();
     void epochs(Computer& site, const store::Object& allocation);

@@ -23,6 +23,7 @@ public:
         local_ = start;
         stands_ = false;
         wall_ahead_ = true_start + wall_error_seconds * 1s + since_ - start;
+        was_wrong_ = was_wrong_ || wall_error_seconds != 0;
     }
     std::int64_t drift() const { return drift_; }
     /// From now on; a timer that is set may ring as the old rate had it.
@@ -31,7 +32,12 @@ public:
         drift_ = ppm;
     }
     /// Somebody, or a time service, sets the wall clock.
-    void jump(Duration by) { wall_ahead_ += by; }
+    void jump(Duration by) {
+        was_wrong_ = was_wrong_ || by != Duration{};
+        wall_ahead_ += by;
+    }
+    /// The same, to the true time or so many seconds off.
+    void set_wall(std::int64_t error_seconds) { jump(truth(agenda_) + error_seconds * 1s - wall()); }
     /// Boot-time neither counts nor drifts until it goes on.
     void stand() {
         settle();
@@ -43,6 +49,7 @@ public:
         Duration stood = agenda_.now() - since_;
         since_ = agenda_.now();
         stands_ = false;
+        stood_ += stood;
         return stood;
     }
 
@@ -51,6 +58,12 @@ public:
         Duration wall = local() + wall_ahead_;
         return {wall / 1s, static_cast<std::int32_t>((wall % 1s).count())};
     }
+    /// What every wall clock should say.
+    static WallTime truth(const Agenda& agenda) { return WallTime{} + (true_start + agenda.now()); }
+    /// Whether the wall clock was ever set, or wrong at a boot.
+    bool was_wrong() const { return was_wrong_; }
+    /// How long it stood in all.
+    Duration stood() const { return stood_; }
     std::string boot_id() const override { return id_.text(); }
 
     /// When this much has passed on this clock, never earlier, if it neither stands nor changes its rate meanwhile.
@@ -75,7 +88,8 @@ private:
     const Agenda& agenda_;
     std::int64_t drift_;
     Duration since_{}, local_ = start; ///< a moment of the world, and what this clock showed then
-    bool stands_ = false;
+    bool stands_ = false, was_wrong_ = false;
+    Duration stood_{};
     Duration wall_ahead_ = true_start;
     Id id_;
 };

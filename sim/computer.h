@@ -45,6 +45,7 @@ struct Computer {
     RuntimeFaults faults;
     std::map<std::string, std::int64_t> bytes_of; ///< of images, as far as they have arrived
     std::set<std::string> images;                 ///< complete ones
+    bool shows_own_clock = false;                 ///< its cell sees the machine's wall clock as it is: a planted bug
     bool forgets_images = false;                  ///< at a reboot: a planted bug
     std::set<drivers::InstanceName> sick;         ///< fail their health checks
     Duration spent{};                             ///< by the driver call under way

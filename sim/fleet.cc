@@ -11,7 +11,8 @@ namespace skerry::sim {
 using Role = env::Peer::Role;
 
 Fleet::Fleet(std::uint64_t seed)
-    : chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this), operators_(*this, chance_.bits()) {
+    : seed_(seed), chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this),
+      operators_(*this, chance_.bits()) {
     computers_.push_back(nullptr);
     shapes_.emplace_back();
     add(Role::core, "core", 0, chance_.bits());
@@ -164,10 +165,24 @@ void Fleet::power_on(Cell cell) {
     if (one.powered) return;
     tell(one.name + " has power");
     one.powered = true;
-    one.clock.boot(chance_.id(),
-                   chance_.fraction() < 0.3 ? static_cast<std::int64_t>(chance_.bits() % 100'000'000) - 90'000'000 : 0);
+    Id boot = chance_.id();
+    std::int64_t error = chance_.fraction() < 0.3 ? static_cast<std::int64_t>(chance_.bits() % 100'000'000) - 90'000'000 : 0;
+    one.clock.boot(boot, 0);
+    set_wall(cell, error);
     network_.power_back(cell);
     agenda_.at(now() + 5s, What::process, 0, Agenda::Bound::free, [this, cell] { start(cell); });
+}
+
+void Fleet::set_wall(Cell cell, std::int64_t error_seconds) {
+    if (clocks_are_right) error_seconds = 0;
+    if (error_seconds != 0)
+        tell("the clock of " + computer(cell).name + " says " +
+             rfc3339(ComputerClock::truth(agenda_) + std::chrono::seconds(error_seconds)));
+    Computer& one = computer(cell);
+    one.clock.set_wall(error_seconds);
+    if (!probes_believe_clocks || error_seconds == 0) return;
+    for (const auto& name : one.machine.running()) one.sick.insert(name);
+    agenda_.at(now() + 2min, What::weather, 0, Agenda::Bound::free, [&one] { one.sick.clear(); });
 }
 
 void Fleet::reboot(Cell cell, Duration off) {

@@ -32,6 +32,7 @@ struct SiteShape {
 class Fleet {
 public:
     explicit Fleet(std::uint64_t seed);
+    std::uint64_t seed() const { return seed_; }
     ~Fleet();
 
     // Making.
@@ -100,6 +101,10 @@ public:
 
     Duration audit_period = 1s;
     bool verbose = false;
+    bool clocks_are_right = false;      ///< nothing that happens makes a wall clock wrong
+    bool probes_believe_clocks = false; ///< planted: what a wall clock that is set makes look late is called ill
+    /// A wall clock is set: its error from now on.
+    void set_wall(Cell, std::int64_t error_seconds);
     bool cut_kills = false;    ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
     bool heal_forgets = false; ///< planted: after a heal the driver says that what runs is lost
 
@@ -110,6 +115,7 @@ private:
     void set_leash(Cell);
     void tug(Cell, std::uint64_t turn);
 
+    std::uint64_t seed_;
     Agenda agenda_;
     env::SeededChance chance_;
     Network network_;

@@ -62,6 +62,7 @@ void Ledger::ending(Computer& computer, const drivers::InstanceName& name) {
     std::string why = cause(computer, name, life);
     if (why.empty()) restart_without_cause(computer, "instance " + name + " is healthy and as wanted, and is stopped");
     ++causes_;
+    ++endings_[computer.cell];
     life.ended = true;
     if (fleet_.verbose) fleet_.tell(computer.name + " ends " + name + ": " + why);
 }

@@ -28,6 +28,8 @@ public:
     void healed(Cell site) { healed_[site] = now(); }
 
     std::uint64_t causes() const { return causes_; }
+    /// What nodes have ended, by computer.
+    const std::map<Cell, std::uint64_t>& endings() const { return endings_; }
 
 private:
     struct Life {
@@ -43,6 +45,7 @@ private:
     std::map<std::pair<Cell, drivers::InstanceName>, Life> lives_;
     std::map<Cell, Duration> healed_;
     std::uint64_t causes_ = 0;
+    std::map<Cell, std::uint64_t> endings_;
 };
 
 /// What the instance object says its effective hash should be, as this store knows; empty where it cannot be told.

@@ -3,6 +3,7 @@
 #include "model/allocation.pb.h"
 #include "model/instance.pb.h"
 #include "sim/fleet.h"
+#include "sim/scenario.h"
 
 #include <algorithm>
 
@@ -179,6 +180,21 @@ void leaking_timers(Fleet& fleet) {
     fleet.pass(2h);
 }
 
+void unseen_correction(Fleet& fleet) {
+    fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}});
+    fleet.computer(store_1).shows_own_clock = true;
+    fleet.computer(store_1).clock.set_wall(-1'800'000'000);
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "till"});
+    fleet.pass(2min);
+}
+
+void believing_probes(Fleet& fleet) {
+    fleet.probes_believe_clocks = true;
+    play_clocks(fleet, {});
+}
+
 } // namespace
 
 const std::vector<Plant>& plants() {
@@ -192,6 +208,8 @@ const std::vector<Plant>& plants() {
         {"boots-without-parent", "images do not survive a restart of the machine", forgotten_images},
         {"capacity-kept", "a node boasts of eight times its processors", boasting_node},
         {"converged", "a wire loses every larger message on its way up", leaking_wire},
+        {"stamps-true", "a cell sees its machine's clock of 1970 as it is", unseen_correction},
+        {"clocks-decide-nothing", "probes call ill what a wall clock that was set makes look late", believing_probes},
         {"queues-bounded", "timers that were let go stay for ever", leaking_timers},
         {"at-most-once", "a leash holds nothing, and the daemon above it is stopped", slack_leash},
         {"epoch-never-back", "a site forgets the epochs that it accepted, and a core sends lower ones", obedient_site},

@@ -1,5 +1,6 @@
 #include "sim/process.h"
 
+#include "cell/wall_clock.h"
 #include "fleet/fleet.h"
 #include "model/project.pb.h"
 #include "node/node.h"
@@ -28,7 +29,9 @@ private:
 } // namespace
 
 Process::Process(Fleet& fleet, Computer& computer)
-    : fleet_(fleet), computer_(computer), env_{computer.clock, *this, *this, computer.chance, *this} {
+    : fleet_(fleet), computer_(computer),
+      clock_(computer.clock), env_{computer.shows_own_clock ? static_cast<env::Clock&>(computer.clock) : clock_, *this, *this,
+                                   computer.chance, *this} {
     ++computer.starts;
     auto& agenda = fleet.agenda();
     Cell number = computer.cell;
@@ -38,6 +41,7 @@ Process::Process(Fleet& fleet, Computer& computer)
                                      }});
     if (!opened) return; // the disk died on the way: see works()
     store_ = std::move(*opened);
+    cell::restore_mark(clock_, *store_);
 
     bool is_core = computer.role == env::Peer::Role::core, is_site = computer.role == env::Peer::Role::site;
     std::unique_ptr<cell::Slicer> down, up;
@@ -150,7 +154,25 @@ void Process::begin(std::string lane, Job job) {
 
 std::unique_ptr<env::Timer> Process::dial(const std::string&, env::Channel channel,
                                           std::function<void(Result<std::unique_ptr<env::Wire>>)> then) {
-    return fleet_.network().dial(computer_.cell, channel, std::move(then));
+    return fleet_.network().dial(computer_.cell, channel,
+                                 [this, channel, then = std::move(then)](Result<std::unique_ptr<env::Wire>> wire) {
+                                     bool began = wire.has_value() && channel == env::Channel::control;
+                                     then(std::move(wire));
+                                     if (began && cell::wants_time(clock_)) ask_for_the_time();
+                                 });
+}
+
+/// As `main` does over TLS: half a round trip there, half a round trip back.
+void Process::ask_for_the_time() {
+    constexpr Duration round_trip = 40ms;
+    Instant asked = clock_.now();
+    auto& agenda = fleet_.agenda();
+    agenda.at(agenda.now() + round_trip, What::dial, computer_.cell, Agenda::Bound::life, [this, asked] {
+        const Computer& parent = fleet_.computer(computer_.parent);
+        if (!parent.process || !parent.process->works()) return;
+        if (auto told = parent.process->clock().told(parent.parent != 0))
+            cell::confirm_clock(clock_, *store_, *told, asked + (clock_.now() - asked) / 2);
+    });
 }
 
 } // namespace skerry::sim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cell/cell.h"
+#include "env/corrected_clock.h"
 #include "sim/computer.h"
 #include "sim/images.h"
 #include "sim/prober.h"
@@ -26,6 +27,7 @@ public:
     void join_children();
     /// False when the store did not open, since its disk died on the way: the process ends at once.
     bool works() const { return cell_ != nullptr; }
+    const env::CorrectedClock& clock() const { return clock_; }
     cell::Cell& cell() { return *cell_; }
     store::Store& store() { return *store_; }
     env::Peer peer() const;
@@ -44,9 +46,11 @@ private:
         std::function<void()> job, then;
     };
     void begin(std::string lane, Job);
+    void ask_for_the_time();
 
     Fleet& fleet_;
     Computer& computer_;
+    env::CorrectedClock clock_;
     env::Env env_;
     std::map<std::string, std::deque<Job>> lanes_; ///< an entry: a job of that lane is under way
     std::size_t jobs_ = 0;

@@ -33,6 +33,23 @@ void later(Fleet& fleet, Duration wait, std::function<void()> call) {
     fleet.agenda().at(fleet.now() + wait, What::weather, 0, Agenda::Bound::free, std::move(call));
 }
 
+} // namespace
+
+std::int64_t wrong_clock(env::Chance& chance) {
+    switch (chance.bits() % 4) {
+    case 0:
+        return -1'800'000'000;
+    case 1:
+        return 2'300'000'000;
+    case 2:
+        return static_cast<std::int64_t>(chance.bits() % 7'200) - 3'600;
+    default:
+        return 0;
+    }
+}
+
+namespace {
+
 void bad_driver(Fleet& fleet, Computer& computer, Duration lasts) {
     if (!computer.has_node || computer.machine.behaviour.chance) return;
     auto& behaviour = computer.machine.behaviour;

@@ -30,4 +30,7 @@ struct WeatherOptions {
 /// Lets everything of the options happen from now on, for so long, at moments drawn from the seed.
 void begin_weather(Fleet&, const WeatherOptions&, Duration lasts);
 
+/// By how many seconds a wall clock is off after it was set: to about 1970, to about 2100, by up to an hour, not at all.
+std::int64_t wrong_clock(env::Chance&);
+
 } // namespace skerry::sim

@@ -16,6 +16,8 @@ const std::vector<Scenario>& scenarios() {
         {"leases",
          "work of policy atMostOnce under cuts of sites and of nodes, crashes, stopped daemons, restarts and drifting clocks",
          play_leases},
+        {"wrong-clocks", "wall clocks of 1970 and 2100, and clocks that jump: told twice, with wrong clocks and right ones",
+         play_clocks},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},
         {"speed", "an idle fleet for a day: 200 sites, 20 of them with two more nodes", play_speed, false},
     };

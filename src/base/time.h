@@ -29,6 +29,18 @@ struct WallTime {
     std::int64_t seconds = 0; ///< since 1970-01-01T00:00:00Z
     std::int32_t nanos = 0;
     auto operator<=>(const WallTime&) const = default;
+    friend WallTime operator+(WallTime t, Duration d) {
+        Duration nanos = Duration(t.nanos) + d % 1s;
+        std::int64_t carry = nanos < 0ns ? -1 : nanos / 1s;
+        return {t.seconds + d / 1s + carry, static_cast<std::int32_t>((nanos - carry * 1s).count())};
+    }
+    /// As long as a Duration can be, at most (292 years).
+    friend Duration operator-(WallTime a, WallTime b) {
+        constexpr std::int64_t most = Duration::max() / 1s - 1;
+        std::int64_t seconds = a.seconds - b.seconds;
+        if (seconds > most || seconds < -most) return seconds > 0 ? Duration::max() : -Duration::max();
+        return std::chrono::seconds(seconds) + Duration(a.nanos - b.nanos);
+    }
 };
 
 /// RFC 3339 in UTC with seconds: `2026-03-01T12:00:00Z`.

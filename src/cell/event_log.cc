@@ -29,7 +29,8 @@ std::string cut(std::string_view text) {
 } // namespace
 
 EventLog::EventLog(env::Env env, store::Store& store, std::string source)
-    : env_(env), store_(store), source_(std::move(source)), allowance_(burst), allowed_at_(env.clock.now()) {}
+    : env_(env), store_(store), source_(std::move(source)), allowance_(burst),
+      allowed_at_(env.clock.now()), written_by_{{env.clock.now(), store.cursor().number}} {}
 
 EventLog::~EventLog() = default;
 
@@ -124,12 +125,17 @@ void EventLog::prune(std::size_t room) {
     for (auto& object : store_.list(model::Kind::event))
         if (!object->wish.from) own.push_back(std::move(object));
     std::ranges::sort(own, {}, [](const store::ObjectPtr& object) { return object->wish.number; });
-    std::int64_t now = env_.clock.wall().seconds;
+    Instant now = env_.clock.now();
+    if (written_by_.empty() || now - written_by_.back().first >= longest / 24)
+        written_by_.emplace_back(now, store_.cursor().number);
+    while (!written_by_.empty() && now - written_by_.front().first > longest) {
+        old_below_ = written_by_.front().second;
+        written_by_.pop_front();
+    }
     std::size_t surplus = own.size() + room > kept ? own.size() + room - kept : 0;
     store::Transaction transaction;
     for (const auto& object : own) {
-        auto seen = parse_rfc3339(store::as<model::Event>(*object).spec().last_seen());
-        bool old = !seen || now - seen->seconds > longest_seconds;
+        bool old = object->wish.number <= old_below_;
         if (transaction.writes() >= surplus && !old) break; // in order of their last writing
         if (!transaction.fits(0)) break;
         transaction.erase(object->key, {.number = {}, .uid = object->uid});

@@ -3,9 +3,11 @@
 #include "cell/events.h"
 #include "env/env.h"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace skerry::cell {
 
@@ -25,7 +27,7 @@ public:
 
     static constexpr std::size_t kept = 1'000;
     static constexpr Duration repeat_gap = 10s;
-    static constexpr std::int64_t longest_seconds = 24 * 3600;
+    static constexpr Duration longest = 24h;
 
 private:
     struct Entry {
@@ -44,6 +46,10 @@ private:
     std::map<store::Key, Entry> repeated_;
     double allowance_;
     Instant allowed_at_;
+    /// What had been written by when, about hourly: an Event's age counts from its last writing, at the latest from our start, on
+    /// the boot-time clock (rule T1).
+    std::deque<std::pair<Instant, store::Number>> written_by_;
+    store::Number old_below_ = 0; ///< last written longer ago than `longest`
 };
 
 } // namespace skerry::cell

@@ -15,13 +15,27 @@
 /// called on the one deciding thread of a cell, and every callback arrives on it, unless a line says otherwise.
 namespace skerry::env {
 
+/// How far a wall clock is to be believed (rule T1).
+struct ClockTrust {
+    enum class Level : std::uint8_t {
+        wrong,     ///< before what is known to have passed, and nobody has told the time since
+        own,       ///< the machine's own, held against nobody's
+        confirmed, ///< the parent signed the time in this run
+    } level = Level::own;
+    /// What the machine's own clock was off by when the time was last confirmed; zero where the two agreed.
+    Duration correction{};
+    /// Known to have passed.
+    WallTime mark;
+};
+
 class Clock {
 public:
     virtual ~Clock() = default;
-    /// Boot-time clock: leases, beats, back-off.
+    /// Boot-time clock: leases, beats, back-off, and everything else that decides.
     virtual Instant now() const = 0;
-    /// Wall clock: time stamps for people, validity of certificates.
+    /// Wall clock: time stamps for people, validity of certificates. May be wrong by decades, and jump.
     virtual WallTime wall() const = 0;
+    virtual ClockTrust trust() const { return {}; }
     /// Changes with every boot of the machine (/proc/sys/kernel/random/boot_id).
     virtual std::string boot_id() const = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "env/corrected_clock.h"
 #include "env/env.h"
 #include "env/real/loop.h"
 #include "env/real/real_chance.h"
@@ -17,10 +18,11 @@ namespace skerry::main {
 class World {
 public:
     explicit World(std::string state_folder, unsigned threads = 3)
-        : files(std::move(state_folder)), timers(loop), workers(loop, threads) {}
+        : clock(machine_clock), files(std::move(state_folder)), timers(loop), workers(loop, threads) {}
 
     env::Loop loop;
-    env::RealClock clock;
+    env::RealClock machine_clock;
+    env::CorrectedClock clock;
     env::RealChance chance;
     env::RealFiles files;
     env::RealTimers timers;

@@ -26,6 +26,7 @@ std::string summary(const google::protobuf::Message& message, std::string_view g
     if (!all || all->empty()) return "Pending";
     const Condition* ready = nullptr;
     for (const Condition& condition : *all) {
+        if (condition.type() == "ClockTrusted") continue; // nothing that is wanted waits for it
         if (condition.type() == "Ready")
             ready = &condition;
         else if (!is_remark(condition.type()) && (condition.status() == "True") == is_fault(condition.type()))

@@ -1,5 +1,6 @@
 #include "node/node_loop.h"
 
+#include "cell/wall_clock.h"
 #include "cell/writing.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
@@ -159,6 +160,7 @@ void NodeLoop::report_node() {
     std::string message = ready ? "" : pending ? "looks for what runs" : !works ? trouble : network_trouble_.message;
     model::set_condition(*status.mutable_conditions(), "Ready", ready ? "True" : "False", reason, message,
                          rfc3339(cell_.env().clock.wall()));
+    cell::report_clock(cell_.env().clock, *status.mutable_conditions());
     cell::report_part(cell_.store(), *object, store::Part::found, report);
 }
 

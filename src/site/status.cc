@@ -1,5 +1,6 @@
 #include "site/site_loop.h"
 
+#include "cell/wall_clock.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
@@ -120,6 +121,7 @@ void SiteLoop::report_site(const World& world, const std::vector<plan::SiteAlloc
                                               : "none of its nodes is in touch and ready: skerry get nodes";
     model::set_condition(*status.mutable_conditions(), "Ready", is_ready ? "True" : "False", is_ready ? "Ready" : "NoNode",
                          message, wall());
+    cell::report_clock(cell_.env().clock, *status.mutable_conditions());
     cell::report_part(cell_.store(), *object, Part::found, report);
 }
 

@@ -7,6 +7,8 @@
 namespace skerry::env {
 
 /// The machine's clocks.
+///
+/// For tests, which cannot set the wall clock of one process: SKERRY_TEST_CLOCK_ERROR, in seconds, is added to it.
 class RealClock final : public Clock {
 public:
     RealClock();
@@ -17,6 +19,7 @@ public:
 
 private:
     std::string boot_id_;
+    std::int64_t error_ = 0;
 };
 
 } // namespace skerry::env

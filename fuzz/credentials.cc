@@ -1,4 +1,5 @@
-// What strangers show at the door: join tokens, join requests, access tokens, certificates, names in certificates.
+// What strangers show at the door: join tokens, join requests, renewals, successions of keys, access tokens, certificates, names
+// in certificates.
 #include "base/check.h"
 #include "env/seeded_chance.h"
 #include "seeds.h"
@@ -9,6 +10,8 @@
 #include "trust/join.h"
 #include "trust/join_token.h"
 #include "trust/key.h"
+#include "trust/renewal.h"
+#include "trust/succession.h"
 #include "trust/verify.h"
 
 using namespace skerry;
@@ -21,16 +24,20 @@ trust::Authority root() {
     return *made;
 }
 
+/// Keys of this run's root sign no seed, so whatever is accepted was forged.
+const trust::Authority& issuer() {
+    static const trust::Authority made = root();
+    return made;
+}
+
 void judge(std::string_view pem) {
     if (auto read = trust::read_certificate(pem))
         CHECK(trust::check(read->identity).has_value(), "a certificate with a wrong name");
     auto chain = trust::split_chain(pem);
     if (!chain) return;
     CHECK(chain->size() <= 8);
-    // Keys of this run's root sign no seed, so whatever is accepted was forged.
-    static const trust::Authority authority = root();
-    static const std::vector<std::string> anchors{authority.certificate_pem()};
-    static const std::vector<std::string> pinned{authority.fingerprint()};
+    static const std::vector<std::string> anchors{issuer().certificate_pem()};
+    static const std::vector<std::string> pinned{issuer().key()};
     CHECK(!trust::verify_peer(*chain, anchors, {}).has_value(), "a forged chain passes");
     CHECK(!trust::verify_parent(*chain, pinned).has_value(), "a forged parent passes");
 }
@@ -55,6 +62,26 @@ void posted(std::string_view body) {
     if (!json) return;
     if (auto request = trust::JoinRequest::from_json(*json)) (void)trust::request_fingerprint(request->request);
     if (auto answer = trust::JoinAnswer::from_json(*json)) judge(answer->chain);
+    if (auto request = trust::RenewalRequest::from_json(*json)) {
+        auto again = trust::RenewalRequest::from_json(request->json());
+        CHECK(again.has_value() && again->nonce == request->nonce, "a request for renewal does not read back");
+        // Nobody has the key on record here, so nothing may come of it but the time.
+        trust::Identity site = trust::Identity::of_site("store-17", CellId(Id{2, 2}));
+        auto renewed = trust::renew(site, {.cell = site.cell, .key = std::string(64, '0'), .authority_key = std::string(64, '0')},
+                                    *request, issuer(), {}, {.now = {}, .time = WallTime{}});
+        CHECK(!renewed || (renewed->answer.chain.empty() && renewed->answer.authority_chain.empty()),
+              "a stranger's key is certified");
+    }
+    if (auto answer = trust::RenewalAnswer::from_json(*json)) {
+        CHECK(answer->revocations.size() <= trust::most_node_revocations);
+        auto told = trust::verified_time(*answer, Id{1, 1}, CellId(Id{2, 2}), issuer().certificate_pem());
+        CHECK(!told || !*told, "a forged time passes");
+    }
+    if (auto steps = trust::parse_succession(*json)) {
+        CHECK(steps->size() <= trust::longest_succession);
+        CHECK(!trust::follow(issuer().key(), *steps), "a forged change of keys passes");
+    }
+    (void)trust::Member::from_json(*json);
     (void)trust::TokenRecord::from_json(*json);
     (void)trust::AccessRecord::from_json(*json);
 }
@@ -71,8 +98,8 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
     auto site = trust::Identity::of_site("store-17", CellId(Id{2, 2}));
     auto chain = authority.issue_chain(*request, {.identity = site, .addresses = {"10.0.0.1"}, .authority = true, .now = {}});
     CHECK(chain.has_value());
-    auto token = trust::make_join_token(chance, trust::JoinKind::site, "store-17", authority.fingerprint(),
-                                        {"core:7443", "[::1]:7443"}, WallTime{});
+    auto token = trust::make_join_token(chance, trust::JoinKind::site, "store-17", authority.key(), {"core:7443", "[::1]:7443"},
+                                        WallTime{});
     auto access = trust::make_access_token(chance);
     trust::JoinRequest join{
         .token = token.id, .secret = token.secret, .cell = site.cell, .request = *request, .authority_request = *request};
@@ -81,8 +108,19 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
                              .parent_authority = authority.certificate_pem(),
                              .parent = authority.identity()};
     auto record = trust::record_of(token, {{"tier", "store"}});
+    trust::Succession steps{*trust::succeed(authority, root())};
+    trust::RenewalRequest renewal{
+        .nonce = Id{1, 1}, .follows = authority.key(), .request = *request, .authority_request = *request};
+    trust::RenewalAnswer renewed{.time = WallTime{1'800'000'000, 5},
+                                 .signature = "signature",
+                                 .life = 24h,
+                                 .chain = *chain,
+                                 .authority_chain = *chain,
+                                 .succession = steps,
+                                 .revocations = {{.id = Id{1, 2}, .node = "store-17.box-2", .reason = "sold"}}};
     fuzz::start_from({'\0' + *chain, '\1' + *request, '\2' + trust::text(token), '\2' + access.text(), '\2' + trust::uri_of(site),
                       '\2' + trust::uri_of(trust::Identity::user("admin", {})), '\3' + write_json(join.json()),
+                      '\3' + write_json(renewal.json()), '\3' + write_json(renewed.json()), '\3' + write_json(trust::json(steps)),
                       '\3' + write_json(answer.json()), '\3' + write_json(record.json()),
                       '\3' + write_json(trust::record_of(access, "admin", {"system:masters"}).json())},
                      count, arguments);

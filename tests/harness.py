@@ -230,6 +230,7 @@ class Machine:
         self.kubeconfig = self.state + "/admin.kubeconfig"
         self.daemon = None
         self.links = []
+        self.environment = {}  # of everything that runs on it, besides this process's own
         os.makedirs(self.folder)
         with open(f"{world.folder}/prefixes", "a", encoding="ascii") as file:
             file.write(self.prefix + "\n")
@@ -284,7 +285,7 @@ class Machine:
         return ["nsenter", "-t", str(self.pid), "-n", "-m", "-u", "-i", *more, "--"]
 
     def env(self):
-        return {**os.environ, "KUBECONFIG": self.kubeconfig, "HOME": self.folder, "LC_ALL": "C.UTF-8"}
+        return {**os.environ, "KUBECONFIG": self.kubeconfig, "HOME": self.folder, "LC_ALL": "C.UTF-8", **self.environment}
 
     def run(self, *command, **options):
         return run(*self.inside("-p"), *command, env=self.env(), **options)

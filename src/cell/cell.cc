@@ -79,6 +79,10 @@ public:
             log(Level::warning, "cell", "refused a wire of {}: this cell takes no children", wire->peer().name);
     }
 
+    void dismiss(env::Peer::Role role, const std::string& name, const std::string& why) override {
+        if (children_) children_->dismiss(role, name, why);
+    }
+
 private:
     std::vector<PeerView> children() const override { return children_ ? children_->views() : std::vector<PeerView>{}; }
     std::optional<PeerView> child(std::string_view name, std::optional<env::Peer::Role> role) const override {

@@ -54,6 +54,8 @@ public:
     virtual void wake(std::string_view loop) = 0;
     /// A child's control wire, authenticated; the cell drives it from here on. An older wire of the same child is closed.
     virtual void accept(std::unique_ptr<env::Wire>) = 0;
+    /// Ends the wire of this child, if it has one, and tells it why. It may come back.
+    virtual void dismiss(env::Peer::Role, const std::string& name, const std::string& why) = 0;
 };
 
 } // namespace skerry::cell

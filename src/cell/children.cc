@@ -69,6 +69,11 @@ void Children::accept(std::unique_ptr<env::Wire> wire) {
     child.link->attach(std::move(wire));
 }
 
+void Children::dismiss(env::Peer::Role role, const std::string& name, const std::string& why) {
+    auto at = children_.find(peer_tag(role, name));
+    if (at != children_.end() && at->second.link) at->second.link->end(why);
+}
+
 void Children::refresh(const std::string& tag, const store::Key& key, const store::Object* before) {
     auto at = children_.find(tag);
     if (at != children_.end() && at->second.link) at->second.link->refresh(key, before);

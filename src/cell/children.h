@@ -22,6 +22,7 @@ public:
     ~Children();
 
     void accept(std::unique_ptr<env::Wire>);
+    void dismiss(env::Peer::Role, const std::string& name, const std::string& why);
     /// For each peer and member that the closure named.
     void refresh(const std::string& tag, const store::Key&, const store::Object* before);
     /// A change of any object, after `refresh`.

@@ -15,6 +15,10 @@ std::vector<Command> client_commands(std::string version) {
             image_push_command(),
             image_list_command(),
             token_create_command(),
+            site_revoke_command(),
+            node_revoke_command(),
+            ca_status_command(),
+            ca_rotate_command(),
             login_command(),
             version_command(std::move(version))};
 }

@@ -93,13 +93,16 @@ int wrong(std::string_view where, std::string_view why) {
     return wrong_usage;
 }
 
-/// The command that the words begin with; takes its words off.
+/// The command that the words begin with; takes its words off. Two words before one: `site revoke` is not `site`.
 const Command* take_command(std::span<const Command> commands, std::vector<std::string>& words) {
-    for (const Command& command : commands) {
-        auto noun = noun_of(command);
-        if (noun.empty() ? command.name != words[0] : words.size() < 2 || command.name != words[0] + " " + words[1]) continue;
-        words.erase(words.begin(), words.begin() + (noun.empty() ? 1 : 2));
-        return &command;
+    for (std::ptrdiff_t count : {2, 1}) {
+        if (std::ssize(words) < count) continue;
+        std::string name = count == 2 ? words[0] + " " + words[1] : words[0];
+        for (const Command& command : commands) {
+            if (command.name != name) continue;
+            words.erase(words.begin(), words.begin() + count);
+            return &command;
+        }
     }
     return nullptr;
 }

@@ -45,6 +45,8 @@ struct CommandLine : testing::Test {
         add({.name = "up", .summary = "Run it", .options = {{.names = "-v,--verbose", .value = "", .help = "more"}}});
         add({.name = "image push", .summary = "Send", .arguments = {{.name = "FROM"}, {.name = "NAME"}}});
         add({.name = "image list", .summary = "Show"});
+        add({.name = "site", .summary = "Run one", .options = {{.names = "--join", .value = "TOKEN", .help = "how"}}});
+        add({.name = "site revoke", .summary = "Refuse one", .arguments = {{.name = "NAME"}}});
     }
 
     void add(Command command) {
@@ -69,6 +71,15 @@ struct CommandLine : testing::Test {
 };
 
 } // namespace
+
+TEST_F(CommandLine, two_words_come_before_one) {
+    EXPECT_EQ(run({"site", "revoke", "store-17"}), 0);
+    EXPECT_EQ(ran, "site revoke");
+    EXPECT_EQ(run({"site", "--join", "token"}), 0);
+    EXPECT_EQ(ran, "site");
+    EXPECT_EQ(run({"site"}), 0);
+    EXPECT_EQ(ran, "site");
+}
 
 TEST_F(CommandLine, OptionsAndArgumentsInAnyOrder) {
     ASSERT_EQ(run({"get", "-o", "json", "apps", "--all", "till", "-f", "-", "-fa", "--filename=b", "shop"}), 0) << err;

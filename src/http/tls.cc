@@ -164,7 +164,7 @@ Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
     } else if (!options.pin.empty()) {
         state->verify = [pin = options.pin](const Chain& chain) -> Result<Verdict> {
             for (const auto& certificate : chain) {
-                if (TRY(fingerprint(certificate)) != pin) continue;
+                if (TRY(fingerprint(certificate)) != pin && TRY(key_fingerprint(certificate)) != pin) continue;
                 TRY_VOID(verify_chain(chain, certificate, Validity::ignored));
                 return Verdict{};
             }
@@ -187,7 +187,9 @@ Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
             if (authorities.empty()) return fail(Code::invalid, "certificate authority: no PEM certificate in it");
             for (auto& authority : authorities) X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get());
             // Any of them is an anchor, whether it signed itself or not: a site's own authority is an intermediate one.
-            X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+            unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+            if (options.validity == Validity::ignored) flags |= X509_V_FLAG_NO_CHECK_TIME;
+            X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), flags);
         }
     }
     state->options = std::move(options);

@@ -49,6 +49,8 @@ Verify pinned_authorities(std::string ca_pem, Validity);
 
 /// Lower-case hexadecimal SHA-256 of a certificate's DER: what `openssl x509 -fingerprint -sha256` prints, without colons.
 Result<std::string> fingerprint(const std::string& certificate_pem);
+/// The same of its public key (SubjectPublicKeyInfo): stays when a certificate is renewed.
+Result<std::string> key_fingerprint(const std::string& certificate_pem);
 
 enum class ClientCertificate { unasked, optional, required };
 
@@ -84,11 +86,13 @@ private:
 struct ClientTlsOptions {
     Credentials credentials; ///< empty: none
     std::string ca_pem;
-    /// SHA-256 fingerprint of an authority's certificate that the server must send; the chain must lead to it. For joins: the
-    /// authority's certificate is not here yet, its fingerprint is in the token.
+    /// SHA-256 fingerprint of an authority's certificate, or of its key, that the server must send; the chain must lead to it.
+    /// For joins: the authority's certificate is not here yet, its key's fingerprint is in the token.
     std::string pin;
     Verify verify;
-    bool insecure = false;   ///< any certificate will do
+    bool insecure = false; ///< any certificate will do
+    /// `ignored`: with `ca_pem`, no end of a certificate counts (this machine's clock is known to be wrong).
+    Validity validity = Validity::checked;
     std::string server_name; ///< replaces the address' host for SNI and the check of the name
     bool allow_tls12 = true;
 };

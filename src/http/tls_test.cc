@@ -54,10 +54,12 @@ TEST_F(Tls, TheNameIsCheckedAndMayBeReplaced) {
 
 TEST_F(Tls, APinnedAuthoritySufficesAndAnotherDoesNot) {
     serve_tls();
-    EXPECT_EQ(*fingerprint(authority.certificate_pem()), authority.fingerprint());
-    auto good = get(*client({.tls = {.pin = authority.fingerprint()}}), {});
+    EXPECT_EQ(*key_fingerprint(authority.certificate_pem()), authority.key());
+    for (const std::string& pin : {*fingerprint(authority.certificate_pem()), authority.key()})
+        EXPECT_TRUE(get(*client({.tls = {.pin = pin}}), {}));
+    auto good = get(*client({.tls = {.pin = authority.key()}}), {});
     EXPECT_TRUE(good) << good.error().message;
-    auto bad = get(*client({.tls = {.pin = make_authority("elsewhere").fingerprint()}}), {});
+    auto bad = get(*client({.tls = {.pin = make_authority("elsewhere").key()}}), {});
     ASSERT_FALSE(bad);
     EXPECT_EQ(bad.error().code, Code::unauthenticated);
 }

@@ -68,6 +68,17 @@ Result<std::string> fingerprint(const std::string& certificate_pem) {
     return hex(digest);
 }
 
+Result<std::string> key_fingerprint(const std::string& certificate_pem) {
+    auto certificates = TRY(read_certificates(certificate_pem));
+    if (certificates.empty()) return fail(Code::invalid, "no PEM certificate to take a fingerprint of");
+    unsigned char* der = nullptr;
+    int size = i2d_PUBKEY(X509_get0_pubkey(certificates[0].get()), &der);
+    if (size <= 0) return fail_tls(Code::invalid, "key of a certificate");
+    auto digest = sha256({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
+    OPENSSL_free(der);
+    return hex(digest);
+}
+
 Result<void> verify_chain(const Chain& chain, const std::string& ca_pem, Validity validity) {
     if (chain.empty()) return fail(Code::unauthenticated, "no certificate was sent");
     std::vector<Certificate> sent;

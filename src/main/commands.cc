@@ -39,6 +39,10 @@ const std::vector<cli::Option> serving_options{
      .help = "where children reach this cell, also in its certificate; may be repeated (default: the machine's addresses)",
      .choices = {},
      .repeatable = true},
+    {.names = "--certificate-life",
+     .value = "DURATION",
+     .help = "how long certificates of sites and nodes that join here are good; they renew them by themselves (default 2160h)",
+     .choices = {}},
     {.names = "-v,--verbose", .value = "", .help = "log more", .choices = {}},
 };
 
@@ -92,6 +96,13 @@ int run(DaemonOptions::Role role, const cli::Invocation& call) {
     if (auto problem = model::format_problem("label", options.name); !problem.empty())
         return wrong("--name: \"" + options.name + "\" " + problem);
     if (!read_labels(call, options.labels)) return wrong("--label: write it as name=value");
+    if (call.has("certificate-life")) {
+        auto life = parse_duration(call.get("certificate-life"));
+        if (!life) return wrong("--certificate-life: " + life.error().message);
+        if (*life < 5s || *life > 24h * 3652)
+            return wrong("--certificate-life: " + call.get("certificate-life") + " is not between 5s and 87648h");
+        options.certificate_life = *life;
+    }
     if (call.has("verbose")) log_from(Level::debug);
     return run_daemon(options);
 }

@@ -5,6 +5,7 @@
 #include "api/status.h"
 #include "base/log.h"
 #include "cell/cell.h"
+#include "cell/wall_clock.h"
 #include "fleet/fleet.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -19,7 +20,10 @@
 #include "main/memory.h"
 #include "main/own_node.h"
 #include "main/prober.h"
+#include "main/register.h"
 #include "main/session_dialer.h"
+#include "main/standing.h"
+#include "main/trust_desk.h"
 #include "main/tunnel.h"
 #include "main/version.h"
 #include "main/world.h"
@@ -30,12 +34,14 @@
 #include "trust/access_token.h"
 #include "trust/certificate.h"
 #include "trust/rights.h"
+#include "trust/succession.h"
 #include "trust/verify.h"
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
+#include <limits>
 #include <unistd.h>
 
 namespace skerry::main {
@@ -58,8 +64,10 @@ bool has_port(const std::string& address) {
 /// One running cell, put together. Members are in the order in which they need each other.
 class Daemon {
 public:
-    explicit Daemon(const DaemonOptions& options)
-        : options_(options), world_(options.folders.state), env_(world_.env(session_)) {}
+    explicit Daemon(const DaemonOptions& options) : options_(options), world_(options.folders.state), env_(world_.env(session_)) {
+        log_clocks([&clock = world_.clock] { return log_stamp(clock.wall(), clock.now()); });
+    }
+    ~Daemon() { log_clocks(nullptr); }
 
     Result<void> begin();
     void run();
@@ -67,14 +75,21 @@ public:
 private:
     Result<void> open_store();
     Result<void> become();
-    Result<void> join(const trust::JoinToken&);
-    Result<trust::JoinAnswer> ask_parent(const trust::JoinToken&, const trust::JoinRequest&);
+    Result<void> join(trust::JoinToken, std::size_t most_attempts);
+    Result<trust::JoinAnswer> ask_parent(trust::JoinToken&, const trust::JoinRequest&, std::size_t most_attempts);
+    Result<void> follow(trust::JoinToken&, const std::string& address);
+    Result<http::Response> ask(http::ClientOptions, http::Request);
+    Result<void> show_credentials();
     Result<void> open_doors();
     Result<void> build_cell();
     Result<void> serve();
     Result<void> write_way_in();
     Result<trust::Identity> identify(const http::Request&) const;
     Result<http::Verdict> judge(const http::Chain&) const;
+    /// Whether this machine's own clock, or what its parent said, is good enough to hold ends of certificates against.
+    bool knows_time() const;
+    Result<void> check_end(const trust::Shown&) const;
+    void start_standing();
     std::vector<std::string> reached_at() const;
     void commit_and_wait(store::Transaction);
     void announce();
@@ -102,6 +117,7 @@ private:
     std::optional<os::FileLock> lock_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<Membership> membership_;
+    std::unique_ptr<Register> members_;
     Membership::Known known_;
     std::shared_ptr<http::ServerTls> tls_;
     std::unique_ptr<http::Server> server_;
@@ -114,6 +130,8 @@ private:
     std::unique_ptr<cell::Cell> cell_;
     std::unique_ptr<LogRoute> logs_;
     std::unique_ptr<JoinDesk> desk_;
+    std::unique_ptr<TrustDesk> trust_desk_;
+    std::unique_ptr<Standing> standing_;
     std::unique_ptr<api::Blobs> blobs_;
     std::unique_ptr<api::Api> api_;
 };
@@ -128,6 +146,8 @@ Result<void> Daemon::open_store() {
     lock_ = TRY(std::move(lock));
     auto backend = std::make_unique<store::SqliteBackend>(world_.files, options_.folders.store());
     store_ = TRY(store::Store::open(env_, std::move(backend), {}));
+    cell::restore_mark(world_.clock, *store_);
+    members_ = std::make_unique<Register>(*store_);
     membership_ = std::make_unique<Membership>(env_, world_.files, *store_, options_.folders.keys());
     return {};
 }
@@ -175,6 +195,11 @@ Result<void> Daemon::become() {
         if (token.name != known_.identity.name)
             return fail(Code::conflict, options_.folders.state + " has already joined as " + known_.identity.title() +
                                             "; this token is for " + token.name);
+        if (token.id.text() == known_.token) return {};
+        // A new token: it joins again, and keeps its cell, its store and what it runs. Not to be reached is no reason not to run.
+        auto joined = join(token, 2 * token.addresses.size());
+        if (joined || joined.error().code != Code::unavailable) return joined;
+        std::fprintf(stderr, "skerry: %s; going on as before, the next start tries again\n", joined.error().message.c_str());
         return {};
     }
     if (wants_core) {
@@ -194,28 +219,43 @@ Result<void> Daemon::become() {
     if (for_site != (options_.role == Role::site))
         return fail(Code::invalid, std::string("--join: this token is for a ") +
                                        (for_site ? "site; run skerry site --join TOKEN" : "node; run skerry node --join TOKEN"));
-    return join(token);
+    return join(token, std::numeric_limits<std::size_t>::max());
 }
 
-Result<trust::JoinAnswer> Daemon::ask_parent(const trust::JoinToken& token, const trust::JoinRequest& request) {
+Result<http::Response> Daemon::ask(http::ClientOptions to, http::Request request) {
+    auto client = TRY(http::Client::create(world_.loop.context(), std::move(to)));
+    Result<http::Response> answer = fail(Code::cancelled, "interrupted");
+    bool done = false;
+    auto call = client->send(std::move(request), [&](Result<http::Response> response) {
+        answer = std::move(response);
+        done = true;
+        world_.wake();
+    });
+    world_.run_until(done);
+    return answer;
+}
+
+/// The parent's authority has a newer key than the token names: which one, the older one vouches for (rule T3).
+Result<void> Daemon::follow(trust::JoinToken& token, const std::string& address) {
+    http::Request get{.path = "/succession/v1", .query = {{"key", token.authority_key}}};
+    auto answer = TRY(ask({.base = "https://" + address, .tls = {.insecure = true}, .max_body = 2 << 20}, std::move(get)));
+    Json body = TRY(parse_json(answer.body, {.bytes = 2 << 20, .depth = 5, .values = 8192}));
+    auto passed = TRY(trust::follow(token.authority_key, TRY(trust::parse_succession(body))));
+    token.authority_key = TRY(trust::read_certificate(passed.back())).key_fingerprint;
+    return {};
+}
+
+Result<trust::JoinAnswer> Daemon::ask_parent(trust::JoinToken& token, const trust::JoinRequest& request,
+                                             std::size_t most_attempts) {
     Duration back_off = 500ms;
     for (std::size_t attempt = 0;; ++attempt) {
         const std::string& address = token.addresses[attempt % token.addresses.size()];
-        auto client = TRY(http::Client::create(world_.loop.context(),
-                                               {.base = "https://" + address, .tls = {.pin = token.authority_fingerprint}}));
         http::Request post{.method = "POST",
                            .path = "/join/v1",
                            .query = {},
                            .headers = {{"Content-Type", "application/json"}},
                            .body = write_json(request.json())};
-        Result<http::Response> answer = fail(Code::cancelled, "interrupted");
-        bool done = false;
-        auto call = client->send(std::move(post), [&](Result<http::Response> response) {
-            answer = std::move(response);
-            done = true;
-            world_.wake();
-        });
-        world_.run_until(done);
+        auto answer = ask({.base = "https://" + address, .tls = {.pin = token.authority_key}}, std::move(post));
         if (world_.stopping) return fail(Code::cancelled, "interrupted");
         if (answer && answer->status < 500) {
             auto body = parse_json(answer->body);
@@ -225,7 +265,9 @@ Result<trust::JoinAnswer> Daemon::ask_parent(const trust::JoinToken& token, cons
                                 (body ? std::string(body->text("message")) : "status " + std::to_string(answer->status)));
             return trust::JoinAnswer::from_json(TRY(std::move(body)));
         }
+        if (!answer && answer.error().code == Code::unauthenticated && follow(token, address)) continue;
         std::string why = answer ? "status " + std::to_string(answer->status) : answer.error().message;
+        if (attempt + 1 >= most_attempts) return fail(Code::unavailable, why);
         std::fprintf(stderr, "skerry: %s; trying again in %s\n", why.c_str(), text(back_off).c_str());
         bool waited = false;
         auto timer = env_.timers.after(back_off, [&] {
@@ -238,31 +280,56 @@ Result<trust::JoinAnswer> Daemon::ask_parent(const trust::JoinToken& token, cons
     }
 }
 
-Result<void> Daemon::join(const trust::JoinToken& token) {
+Result<void> Daemon::join(trust::JoinToken token, std::size_t most_attempts) {
     auto request = TRY(membership_->prepare_join(token));
-    auto answer = TRY(ask_parent(token, request) | during("joining as " + token.name));
+    auto answer = TRY(ask_parent(token, request, most_attempts) | during("joining as " + token.name));
     store::Transaction notes;
     TRY_VOID(membership_->complete_join(token, request, answer, notes));
     commit_and_wait(std::move(notes));
+    membership_->forget_join(token);
     known_ = *TRY(membership_->load());
     std::printf("joined as %s\n", known_.identity.title().c_str());
     return {};
 }
 
+bool Daemon::knows_time() const {
+    auto level = world_.clock.trust().level;
+    return level == env::ClockTrust::Level::confirmed || (level == env::ClockTrust::Level::own && known_.parents.empty());
+}
+
 Result<http::Verdict> Daemon::judge(const http::Chain& chain) const {
-    trust::Judgement judgement{.use = trust::Use::client, .at = {}, .mark = {}, .revoked = {}};
-    auto identity = TRY(trust::verify_peer(chain, membership_->anchors(), judgement));
-    // Machines whose clocks are wrong must get through (rule T1); people's certificates end when they end.
-    if (identity.role == trust::Role::user) {
-        judgement.at = world_.clock.wall();
-        identity = TRY(trust::verify_peer(chain, membership_->anchors(), judgement));
+    trust::Judgement judgement{.use = trust::Use::client, .at = {}, .mark = {}, .revoked = [this](const std::string& key) {
+                                   return members_->is_revoked(key);
+                               }};
+    auto shown = TRY(trust::examine_peer(chain, membership_->anchors(), judgement));
+    if (shown.identity.role == trust::Role::user) {
+        TRY_VOID(check_end(shown));
+    } else if (auto member = members_->member(shown.identity)) {
+        // One that has ended gets as far as the renewal.
+        if (member->key != shown.key)
+            return fail(Code::unauthenticated,
+                        "the key " + shown.key + " is not the one on record for " + shown.identity.title());
     }
-    return http::Verdict::of(std::move(identity));
+    return http::Verdict::of(std::move(shown));
+}
+
+/// Clocks that nobody vouches for refuse nobody; what ended before the mark has ended whatever a clock says (rule T3).
+Result<void> Daemon::check_end(const trust::Shown& shown) const {
+    WallTime now = knows_time() ? world_.clock.wall() : world_.clock.trust().mark;
+    if (shown.ends >= now) return {};
+    return fail(Code::unauthenticated,
+                "the certificate of " + shown.identity.title() + " ended at " + rfc3339(shown.ends) +
+                    (shown.identity.role == trust::Role::user ? "; the server's machine has a newer one in its admin.kubeconfig"
+                                                              : "; it renews it at /renewal/v1 by itself"));
 }
 
 Result<trust::Identity> Daemon::identify(const http::Request& request) const {
     if (request.peer)
-        if (auto* identity = std::any_cast<trust::Identity>(&request.peer->identity)) return *identity;
+        if (auto* shown = std::any_cast<trust::Shown>(&request.peer->identity)) {
+            if (members_->is_revoked(shown->key)) return fail(Code::unauthenticated, "key " + shown->key + " was revoked");
+            TRY_VOID(check_end(*shown));
+            return shown->identity;
+        }
     std::string_view header = request.headers.get("Authorization");
     if (header.starts_with("Bearer ")) {
         auto token = TRY(trust::AccessToken::parse(header.substr(7)));
@@ -291,10 +358,18 @@ Result<void> Daemon::build_cell() {
     tunnel_ = std::make_unique<Tunnel>(world_.timers, world_.chance);
     auto credentials = [this] { return membership_->link_credentials().value_or(http::Credentials{}); };
     auto verify = [this](const http::Chain& chain) -> Result<env::Peer> {
-        return trust::peer_of(TRY(trust::verify_parent(chain, membership_->pinned())));
+        return trust::peer_of(TRY(trust::verify_parent(chain, membership_->pinned(), world_.clock.trust().mark)));
     };
     dialer_ = link::make_dialer(world_.loop.context(), {.credentials = credentials, .verify = verify});
-    session_.bind(*dialer_, [this] { tunnel_->parent_returned(); });
+    session_.bind(
+        *dialer_,
+        [this] {
+            tunnel_->parent_returned();
+            if (standing_) standing_->link_began();
+        },
+        [this](const Error& error) {
+            if (standing_) standing_->link_failed(error);
+        });
 
     depot_ = TRY(depot::Depot::open(world_.files, options_.folders.depot(), {.boot_id = world_.clock.boot_id()}));
     images_ = std::make_unique<ImageBytes>(env_, *store_, *depot_, *tunnel_, oci::host_platform(machine_architecture()));
@@ -350,19 +425,38 @@ Result<void> Daemon::serve() {
             JoinDesk::Options{.cell = *cell_,
                               .store = *store_,
                               .membership = *membership_,
+                              .members = *members_,
+                              .life = options_.certificate_life,
+                              .joined = [this](const trust::Identity& who) { trust_desk_->joined(who); },
                               .site = has_site() ? site_name() : "",
                               .takes_sites = is_core(),
                               .takes_nodes = has_site(),
                               .addresses = [this] { return reached_at(); },
                               .advertise = [this](const std::vector<std::string>& addresses) { return advertise(addresses); },
                               .identify = identify});
+    if (membership_->authority())
+        trust_desk_ = std::make_unique<TrustDesk>(
+            TrustDesk::Options{.cell = *cell_,
+                               .store = *store_,
+                               .membership = *membership_,
+                               .members = *members_,
+                               .clock = world_.clock,
+                               .site = has_site() ? site_name() : "",
+                               .life = options_.certificate_life,
+                               .identify = identify,
+                               .authority_changed = [this] { return show_credentials(); },
+                               .dismiss =
+                                   [this](env::Peer::Role role, const std::string& name, const std::string& why) {
+                                       cell_->dismiss(role, name, why);
+                                       tunnel_->dismiss(role, name);
+                                   }});
     server_->on_head([](const http::Request& request) {
         if (api::Blobs::is_upload(request)) return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true};
         return http::Reception{};
     });
     server_->on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
         if (api_->answer(request, responder) || blobs_->answer(request, responder) ||
-            (desk_ && desk_->answer(request, responder)))
+            (desk_ && desk_->answer(request, responder)) || (trust_desk_ && trust_desk_->answer(request, responder)))
             return;
         responder->respond(api::refusal({Code::not_found, "there is nothing under " + request.path.substr(0, 200)}));
     });
@@ -378,11 +472,13 @@ Result<void> Daemon::serve() {
 }
 
 Result<env::Peer> Daemon::child_of(const http::PeerIdentity& peer) const {
-    auto* identity = std::any_cast<trust::Identity>(&peer.identity);
-    if (!identity)
+    auto* shown = std::any_cast<trust::Shown>(&peer.identity);
+    if (!shown)
         return fail(Code::unauthenticated, "links need the certificate that a cell got when it joined; none came with this one");
-    TRY_VOID(trust::may_link(*identity, known_.identity, has_site()));
-    return trust::peer_of(*identity);
+    TRY_VOID(check_end(*shown));
+    TRY_VOID(trust::may_link(shown->identity, known_.identity, has_site()));
+    if (trust_desk_) TRY_VOID(trust_desk_->may_link(shown->identity));
+    return trust::peer_of(shown->identity);
 }
 
 std::string Daemon::with_port(const std::string& host) const {
@@ -401,6 +497,7 @@ Result<std::vector<std::string>> Daemon::advertise(std::vector<std::string> addr
                                          " further addresses already (at most " + std::to_string(most) +
                                          "); give fewer, or a name for all");
     known_.advertised = std::move(all);
+    known_.life = membership_->life();
     store::Transaction notes;
     Membership::write_notes(notes, known_);
     // On its way to the disk before the token's record, and durable with it at the latest.
@@ -409,18 +506,53 @@ Result<std::vector<std::string>> Daemon::advertise(std::vector<std::string> addr
     return addresses;
 }
 
-/// An administrator's kubeconfig, written once and kept as long as it names this server.
+/// Certificates or anchors changed: new connections see it.
+Result<void> Daemon::show_credentials() {
+    std::string authorities;
+    for (auto& anchor : membership_->anchors()) authorities += anchor;
+    TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
+    TRY_VOID(tls_->replace_authorities(std::move(authorities)));
+    return write_way_in();
+}
+
+void Daemon::start_standing() {
+    if (known_.parents.empty()) return;
+    standing_ = std::make_unique<Standing>(Standing::Options{
+        .context = world_.loop.context(),
+        .env = env_,
+        .clock = world_.clock,
+        .store = *store_,
+        .membership = *membership_,
+        .parents = known_.parents,
+        .changed =
+            [this] {
+                if (auto shown = show_credentials(); !shown)
+                    log(Level::error, "main", "the renewed certificate is not shown: {}", shown.error().message);
+            },
+        .clock_confirmed =
+            [this] {
+                cell_->wake("site");
+                cell_->wake("node");
+            },
+        .revoked =
+            [this](const std::vector<trust::NodeRevocation>& list) {
+                if (trust_desk_) trust_desk_->revoke_nodes(list);
+            }});
+    standing_->start();
+}
+
+/// An administrator's kubeconfig, written once and kept as long as it leads to this server and lets somebody in.
 Result<void> Daemon::write_way_in() {
     if (!membership_->authority()) return {};
     std::string server = "https://127.0.0.1:" + std::to_string(server_->port());
     auto old = env::read_whole(world_.files, options_.folders.kubeconfig(), 1 << 20);
-    if (old && old->find(server + "\n") != std::string::npos) return {};
-    auto chain = TRY(trust::split_chain(membership_->authority()->chain_pem()));
+    if (old && kubeconfig_works(*old, server, [this](const http::Chain& chain) { return judge(chain).has_value(); })) return {};
     auto user = TRY(membership_->user_credentials("admin", {std::string(trust::administrators)}));
     std::string name =
         is_core() ? (options_.role == Role::up ? "skerry" : "skerry-" + known_.identity.name) : "skerry-" + known_.identity.name;
-    // The anchor that clients pin is the top of what the server shows.
-    return env::write_whole(world_.files, options_.folders.kubeconfig(), write_kubeconfig(name, server, chain.back(), user));
+    // The whole chain, so that a site's stays good when the root's key changes: its own authority's stays.
+    return env::write_whole(world_.files, options_.folders.kubeconfig(),
+                            write_kubeconfig(name, server, membership_->authority()->chain_pem(), user));
 }
 
 void Daemon::announce() {
@@ -452,6 +584,7 @@ Result<void> Daemon::begin() {
             [](Result<store::Key>) {});
     cell_->start();
     if (!known_.parents.empty()) tunnel_->reach(*dialer_, known_.parents);
+    start_standing();
     announce();
     return {};
 }

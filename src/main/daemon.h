@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/time.h"
 #include "main/folders.h"
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct DaemonOptions {
     std::map<std::string, std::string> labels; ///< of the Site that `up` makes
     bool with_node = true;                     ///< a site whose own machine runs nothing: false
     std::string prefix = "skerry";             ///< of network devices, rules and cgroups
+    Duration certificate_life = 24h * 90;      ///< of the sites and nodes that join here
 };
 
 /// Runs until SIGINT or SIGTERM; what runs in instances runs on. Returns an exit status.

@@ -6,6 +6,7 @@
 #include "fleet/fleet.h"
 #include "model/validate.h"
 #include "site/site.h"
+#include "trust/certificate.h"
 #include "trust/rights.h"
 
 namespace skerry::main {
@@ -83,6 +84,16 @@ Result<Wish> parse_wish(const http::Request& request) {
     return wish;
 }
 
+Result<trust::Member> member_of(const trust::Redeemed& redeemed, const trust::Authority& authority) {
+    trust::Member member{.cell = redeemed.identity.cell, .issued_by = authority.key(), .follows = authority.key()};
+    auto own = TRY(trust::read_certificate(redeemed.answer.chain));
+    member.key = own.key_fingerprint;
+    member.ends = own.not_after;
+    if (!redeemed.answer.authority_chain.empty())
+        member.authority_key = TRY(trust::read_certificate(redeemed.answer.authority_chain)).key_fingerprint;
+    return member;
+}
+
 } // namespace
 
 JoinDesk::JoinDesk(Options options) : options_(std::move(options)) {}
@@ -129,8 +140,8 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
     auto& env = options_.cell.env();
     WallTime expires = env.clock.wall();
     expires.seconds += std::chrono::duration_cast<std::chrono::seconds>(wish->ttl).count();
-    trust::JoinToken token = trust::make_join_token(env.chance, wish->kind, wish->name,
-                                                    options_.membership.authority()->fingerprint(), addresses, expires);
+    trust::JoinToken token =
+        trust::make_join_token(env.chance, wish->kind, wish->name, options_.membership.authority()->key(), addresses, expires);
     trust::TokenRecord record = trust::record_of(token, wish->labels);
     auto stored = [this, token, record, responder](Result<store::Key> made) {
         if (!made) return responder->respond(api::refusal(made.error()));
@@ -170,19 +181,27 @@ void JoinDesk::join(const http::Request& request, std::shared_ptr<http::Responde
     if (under_way_.contains(record->id))
         return responder->respond(
             api::refusal({Code::unavailable, "this token is being used by another request at this moment; try again"}));
-    auto redeemed = trust::redeem(*record, *wanted, *options_.membership.authority(), options_.cell.env().clock.wall());
-    if (!redeemed) return responder->respond(api::refusal(redeemed.error()));
+    auto redeemed =
+        trust::redeem(*record, *wanted, *options_.membership.authority(), options_.cell.env().clock.wall(), options_.life);
+    auto member = redeemed ? member_of(*redeemed, *options_.membership.authority()) : std::unexpected(redeemed.error());
+    if (!member) return responder->respond(api::refusal(member.error()));
+    if (options_.members.is_revoked(member->key) || options_.members.is_revoked(member->authority_key))
+        return responder->respond(api::refusal(
+            {Code::forbidden,
+             "request: its key was revoked; join with a new token, for which a new key is made (skerry token create)"}));
     log(Level::info, "join", "{} joins from {}{}", redeemed->identity.title(), request.remote,
         redeemed->repeated ? " (again)" : "");
     if (redeemed->repeated) return responder->respond(api::json_response(200, redeemed->answer.json()));
     store::Transaction transaction;
     transaction.note(space, record->id.text(), write_json(redeemed->record.json()));
+    Register::put(transaction, redeemed->identity, *member);
     under_way_.insert(record->id);
-    options_.store.commit(std::move(transaction),
-                          [this, responder, id = record->id, answer = redeemed->answer.json()](Result<store::Number> done) {
-                              under_way_.erase(id);
-                              responder->respond(done ? api::json_response(200, answer) : api::refusal(done.error()));
-                          });
+    options_.store.commit(std::move(transaction), [this, responder, id = record->id, answer = redeemed->answer.json(),
+                                                   who = redeemed->identity](Result<store::Number> done) {
+        under_way_.erase(id);
+        if (done) options_.joined(who);
+        responder->respond(done ? api::json_response(200, answer) : api::refusal(done.error()));
+    });
 }
 
 void JoinDesk::sweep(store::Transaction& transaction) const {

@@ -3,6 +3,7 @@
 #include "cell/cell.h"
 #include "http/server.h"
 #include "main/membership.h"
+#include "main/register.h"
 
 #include <functional>
 #include <memory>
@@ -19,13 +20,17 @@ namespace skerry::main {
 ///
 /// Token records are notes (space "token", by id), durable before an answer leaves, so that a repeated join gets the same
 /// certificate. A used one is kept for a month after its end, since a lost answer is asked for again; an unused one goes with
-/// the first token or join after its end.
+/// the first token or join after its end. A cell that is here already joins again
+/// with a new token and new keys; those on record until then are out.
 class JoinDesk {
 public:
     struct Options {
         cell::Cell& cell;
         store::Store& store;
         Membership& membership;
+        Register& members;
+        Duration life; ///< of children's certificates
+        std::function<void(const trust::Identity&)> joined;
         std::string site; ///< of this cell; empty: a core without a site
         bool takes_sites = false;
         bool takes_nodes = false;

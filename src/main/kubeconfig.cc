@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "model/yaml.h"
+#include "trust/certificate.h"
 
 namespace skerry::main {
 
@@ -20,6 +21,19 @@ std::string write_kubeconfig(const std::string& name, const std::string& server,
                                            {"users", named(name + "-admin", "user", std::move(person))},
                                            {"contexts", named(name, "context", std::move(context))},
                                            {"current-context", name}}));
+}
+
+bool kubeconfig_works(const std::string& text, const std::string& server,
+                      const std::function<bool(const http::Chain&)>& accepts) {
+    constexpr std::string_view field = "client-certificate-data: ";
+    std::size_t at = text.find(field);
+    if (text.find(server + "\n") == std::string::npos || at == std::string::npos) return false;
+    at += field.size();
+    std::string value = text.substr(at, text.find('\n', at) - at);
+    std::erase(value, '"');
+    auto pem = unbase64(value);
+    auto chain = pem ? trust::split_chain(*pem) : std::unexpected(pem.error());
+    return chain && accepts(*chain);
 }
 
 } // namespace skerry::main

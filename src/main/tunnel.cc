@@ -75,6 +75,15 @@ void Tunnel::dial() {
     });
 }
 
+void Tunnel::dismiss(env::Peer::Role role, const std::string& name) {
+    auto child = children_.find({role, name});
+    if (child == children_.end()) return;
+    // One of its streams may be calling.
+    auto gone = std::make_shared<std::unique_ptr<link::Trunk>>(std::move(child->second));
+    children_.erase(child);
+    timers_.post([gone] {});
+}
+
 void Tunnel::retry() {
     waiting_ = timers_.after(100ms + chance_.up_to(back_off_), [this] { dial(); });
     back_off_ = std::min<Duration>(back_off_ * 2, longest_back_off);

@@ -27,6 +27,8 @@ public:
     void serve(From, std::string name, Serve);
     /// A child's bulk wire; an older one of the same child is closed.
     void accept(std::unique_ptr<env::Wire>);
+    /// Ends the bulk wire of this child.
+    void dismiss(env::Peer::Role, const std::string& name);
 
     /// From now on keeps a wire to the parent. The dialer outlives this.
     void reach(env::Dialer&, std::vector<std::string> addresses);

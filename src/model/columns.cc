@@ -92,6 +92,7 @@ std::vector<Column> app_columns() {
 }
 
 std::string touch(const Site& site) {
+    if (holds(site.status().conditions(), "Revoked")) return "Revoked";
     const Condition* condition = find_condition(site.status().conditions(), "InTouch");
     if (condition && condition->status() == "True") return "In touch";
     if (site.status().cell().empty() && site.status().last_heard().empty()) return "Never joined";

@@ -18,6 +18,8 @@ namespace skerry::trust {
 
 namespace {
 
+using ContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
+
 constexpr std::int64_t begin_of_2020 = 1'577'836'800;
 constexpr std::int64_t begin_of_2026 = 1'767'225'600;
 /// The last second that ASN.1 and every reader of it can tell.
@@ -182,7 +184,7 @@ Result<Authority> Authority::open(std::string chain_pem, std::string key_pem) {
                     "the authority's certificate (key " + own.key_fingerprint + ") and its private key do not belong together");
     Authority authority;
     authority.identity_ = own.identity;
-    authority.fingerprint_ = own.fingerprint;
+    authority.key_ = own.key_fingerprint;
     authority.certificate_pem_ = TRY(split_chain(chain_pem)).front();
     authority.chain_pem_ = std::move(chain_pem);
     authority.key_pem_ = std::move(key_pem);
@@ -198,7 +200,30 @@ Result<std::string> Authority::issue(std::string_view request_pem, const Grant& 
 }
 
 Result<std::string> Authority::issue_chain(std::string_view request_pem, const Grant& grant) const {
-    return TRY(issue(request_pem, grant)) + chain_pem_;
+    // Crosses before what signed itself: some verifiers take the first issuer that fits.
+    return TRY(issue(request_pem, grant)) + crosses_pem_ + chain_pem_;
+}
+
+Result<std::string> Authority::vouch_for(const Authority& next) const {
+    CertificatePtr own = TRY(read_x509(certificate_pem_)), other = TRY(read_x509(next.certificate_pem_));
+    KeyPtr key = TRY(read_key(key_pem_));
+    Grant grant{.identity = identity_, .addresses = {}, .authority = true, .now = {}, .validity = 24h * 36525};
+    return pem_of(TRY(build(X509_get0_pubkey(other.get()), grant, own.get(), key.get())).get());
+}
+
+Result<std::string> Authority::sign(std::string_view text) const {
+    KeyPtr key = TRY(read_key(key_pem_));
+    ContextPtr context(EVP_MD_CTX_new());
+    std::size_t size = 0;
+    auto bytes = reinterpret_cast<const unsigned char*>(text.data());
+    if (!context || EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()) != 1 ||
+        EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) != 1)
+        return fail_openssl(Code::internal, "sign");
+    std::string signature(size, '\0');
+    if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, bytes, text.size()) != 1)
+        return fail_openssl(Code::internal, "sign");
+    signature.resize(size);
+    return signature;
 }
 
 } // namespace skerry::trust

@@ -39,8 +39,16 @@ public:
     Result<std::string> issue_chain(std::string_view request_pem, const Grant&) const;
 
     const Identity& identity() const { return identity_; }
-    /// Of the own certificate: what join tokens pin.
-    const std::string& fingerprint() const { return fingerprint_; }
+    /// The certificate that leads from this authority's key to the next one's (trust/succession.h), for 100 years.
+    Result<std::string> vouch_for(const Authority& next) const;
+    /// ECDSA over SHA-256, DER. See `verify_signature`.
+    Result<std::string> sign(std::string_view text) const;
+    /// Certificates that lead from earlier keys to this one's: shown behind each leaf, so that who trusts an earlier key finds
+    /// the way.
+    void show_crosses(std::string crosses_pem) { crosses_pem_ = std::move(crosses_pem); }
+
+    /// Fingerprint of the key: what join tokens and children pin. Certificates of a key are renewed, the key stays.
+    const std::string& key() const { return key_; }
     /// Own certificate alone.
     const std::string& certificate_pem() const { return certificate_pem_; }
     /// Own certificate first, the root last.
@@ -51,7 +59,8 @@ private:
     Authority() = default;
 
     Identity identity_;
-    std::string fingerprint_;
+    std::string key_;
+    std::string crosses_pem_;
     std::string certificate_pem_;
     std::string chain_pem_;
     std::string key_pem_;

@@ -3,7 +3,9 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "trust/certificate.h"
+#include "trust/json_members.h"
 #include "trust/key.h"
+#include "trust/renewal.h"
 #include "trust/secret.h"
 #include "trust/verify.h"
 
@@ -12,22 +14,6 @@
 namespace skerry::trust {
 
 namespace {
-
-constexpr std::size_t max_pem_text = 64 << 10;
-
-Result<std::string> text_member(const Json& json, std::string_view member, std::size_t limit = max_pem_text) {
-    const Json* found = json.find(member);
-    if (!found || found->is_null()) return std::string();
-    const std::string* text = found->string();
-    if (!text) return fail(Code::invalid, std::string(member) + ": " + std::string(found->shape()) + "; wanted a string");
-    if (text->size() > limit)
-        return fail(Code::invalid, std::string(member) + ": longer than " + std::to_string(limit) + " bytes");
-    return *text;
-}
-
-Result<Id> id_member(const Json& json, std::string_view member) {
-    return Id::parse(TRY(text_member(json, member, 64))) | during(member);
-}
 
 Result<std::string> bytes_member(const Json& json, std::string_view member, std::size_t size) {
     auto bytes = unbase64(TRY(text_member(json, member, 256)));
@@ -70,6 +56,7 @@ Json JoinAnswer::json() const {
     if (!authority_chain.empty()) json.set("authorityChain", authority_chain);
     json.set("parentAuthority", parent_authority);
     json.set("parent", uri_of(parent));
+    json.set("life", skerry::text(life));
     return json;
 }
 
@@ -79,6 +66,8 @@ Result<JoinAnswer> JoinAnswer::from_json(const Json& json) {
     answer.authority_chain = TRY(text_member(json, "authorityChain"));
     answer.parent_authority = TRY(text_member(json, "parentAuthority"));
     answer.parent = TRY(parse_uri(TRY(text_member(json, "parent", 1024))) | during("parent"));
+    if (std::string life = TRY(text_member(json, "life", 32)); !life.empty())
+        answer.life = TRY(parse_duration(life) | during("life"));
     return answer;
 }
 
@@ -133,7 +122,8 @@ TokenRecord record_of(const JoinToken& token, std::map<std::string, std::string>
     return record;
 }
 
-Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, const Authority& parent_authority, WallTime now) {
+Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, const Authority& parent_authority, WallTime now,
+                        Duration life) {
     if (request.token != record.id || !matches(request.secret, record.secret_hash))
         return fail(Code::unauthenticated, "the join token's secret is wrong: use the token as it was printed");
     std::string title = std::string(name(record.kind)) + " " + record.name;
@@ -157,7 +147,7 @@ Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, c
     if (now > record.expires)
         return fail(Code::unauthenticated, "the join token for " + title + " ended at " + rfc3339(record.expires) +
                                                " and it is " + rfc3339(now) + " here: make a new one with `skerry token create`");
-    Grant grant{.identity = identity, .addresses = {}, .authority = false, .now = now};
+    Grant grant{.identity = identity, .addresses = {}, .authority = false, .now = now, .validity = life};
     if (identity.role == Role::node) grant.addresses = {record.name};
     JoinAnswer answer;
     answer.chain = TRY(parent_authority.issue_chain(request.request, grant));
@@ -165,11 +155,12 @@ Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, c
         if (TRY(request_fingerprint(request.authority_request) | during("authorityRequest")) == key)
             return fail(Code::invalid, "authorityRequest: it has the same key as request; an authority needs one of its own");
         grant.authority = true;
-        grant.validity = 24h * 36525;
+        grant.validity = site_authority_life;
         answer.authority_chain = TRY(parent_authority.issue_chain(request.authority_request, grant));
     }
     answer.parent_authority = parent_authority.certificate_pem();
     answer.parent = parent_authority.identity();
+    answer.life = life;
     TokenRecord used = record;
     used.used_by = key;
     used.cell = request.cell;
@@ -179,9 +170,9 @@ Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, c
 
 Result<Identity> accept(const JoinToken& token, const JoinRequest& request, const JoinAnswer& answer) {
     Certificate authority = TRY(read_certificate(answer.parent_authority) | during("the parent's authority"));
-    if (authority.fingerprint != token.authority_fingerprint)
-        return fail(Code::unauthenticated, "the answer is from authority " + authority.fingerprint + ", the token names " +
-                                               token.authority_fingerprint + ": this is another fleet, or someone in between");
+    if (authority.key_fingerprint != token.authority_key)
+        return fail(Code::unauthenticated, "the answer is from authority " + authority.key_fingerprint + ", the token names " +
+                                               token.authority_key + ": this is another fleet, or someone in between");
     std::array anchors{answer.parent_authority};
     auto chain = TRY(split_chain(answer.chain));
     Identity identity = TRY(verify_peer(chain, anchors, {}) | during("the certificate received"));

@@ -29,6 +29,7 @@ struct JoinAnswer {
     std::string authority_chain;  ///< sites only: the authority's certificate, then up to the root
     std::string parent_authority; ///< the certificate to pin from now on (the token named its fingerprint)
     Identity parent;
+    Duration life = 24h * 90; ///< of `chain`
     Json json() const;
     static Result<JoinAnswer> from_json(const Json&);
 };
@@ -53,14 +54,16 @@ TokenRecord record_of(const JoinToken&, std::map<std::string, std::string> label
 /// Answers a join. The caller stores `record` durably before it sends `answer`.
 ///
 /// Repeated with the same key, the same answer, also after the token's end; `forbidden` with another key or cell,
-/// `unauthenticated` with a wrong secret or past its end. Pure: `parent_authority` signs, `now` is the parent's clock.
+/// `unauthenticated` with a wrong secret or past its end. Pure: `parent_authority` signs, `now` is the parent's clock, `life` how
+/// long the cell's certificate shall be good.
 struct Redeemed {
     TokenRecord record;
     JoinAnswer answer;
     Identity identity; ///< the new cell's
     bool repeated = false;
 };
-Result<Redeemed> redeem(const TokenRecord&, const JoinRequest&, const Authority& parent_authority, WallTime now);
+Result<Redeemed> redeem(const TokenRecord&, const JoinRequest&, const Authority& parent_authority, WallTime now,
+                        Duration life = 24h * 90);
 
 /// The joining side's check of an answer: that the certificates are for its keys, name and cell, that their authority is the one
 /// the token pinned. Returns its own identity.

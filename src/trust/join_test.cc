@@ -8,8 +8,8 @@ namespace {
 
 struct JoinTest : testing::Test, Fleet {
     env::SeededChance chance{1};
-    JoinToken token = make_join_token(chance, JoinKind::site, "store-18", root.fingerprint(),
-                                      {"10.0.0.1:7443", "core.example:7443"}, WallTime{now.seconds + 3600});
+    JoinToken token = make_join_token(chance, JoinKind::site, "store-18", root.key(), {"10.0.0.1:7443", "core.example:7443"},
+                                      WallTime{now.seconds + 3600});
     TokenRecord record = record_of(token, {{"tier", "store"}});
     JoinRequest request{.token = token.id,
                         .secret = token.secret,
@@ -61,7 +61,7 @@ TEST_F(JoinTest, hostile_tokens_with_a_good_checksum_are_refused) {
     bad.secret = "short";
     EXPECT_FALSE(parse_join_token(text(bad)));
     bad = token;
-    bad.authority_fingerprint = "";
+    bad.authority_key = "";
     EXPECT_FALSE(parse_join_token(text(bad)));
 }
 
@@ -75,8 +75,7 @@ TEST_F(JoinTest, a_site_receives_a_certificate_and_an_authority) {
 }
 
 TEST_F(JoinTest, a_node_joins_a_site_that_is_cut_off) {
-    JoinToken node =
-        make_join_token(chance, JoinKind::node, "n2", site.fingerprint(), {"10.0.0.2:7443"}, WallTime{now.seconds + 60});
+    JoinToken node = make_join_token(chance, JoinKind::node, "n2", site.key(), {"10.0.0.2:7443"}, WallTime{now.seconds + 60});
     JoinRequest asks{
         .token = node.id, .secret = node.secret, .cell = CellId(Id{9, 9}), .request = make_request(make_key().value()).value()};
     Redeemed redeemed = redeem(record_of(node), asks, site, now).value();

@@ -13,10 +13,9 @@ namespace skerry::trust {
 
 std::string_view name(JoinKind kind) { return kind == JoinKind::site ? "site" : "node"; }
 
-JoinToken make_join_token(env::Chance& chance, JoinKind kind, std::string name, std::string authority_fingerprint,
+JoinToken make_join_token(env::Chance& chance, JoinKind kind, std::string name, std::string authority_key,
                           std::vector<std::string> addresses, WallTime expires) {
-    return {kind,   std::move(name), std::move(authority_fingerprint), std::move(addresses), chance.id(), draw_secret(chance),
-            expires};
+    return {kind, std::move(name), std::move(authority_key), std::move(addresses), chance.id(), draw_secret(chance), expires};
 }
 
 namespace {
@@ -42,7 +41,7 @@ Result<JoinToken> read(const Json& json) {
     TRY_VOID(check(Identity::of_site(token.name, CellId(Id{0, 1}))) | during("join token"));
     auto fingerprint = unbase64url(json.text("c"));
     if (!fingerprint || fingerprint->size() != 32) return refuse("it has no fingerprint of an authority");
-    token.authority_fingerprint = hex(*fingerprint);
+    token.authority_key = hex(*fingerprint);
     const Json* addresses = json.find("a");
     const Json::Array* list = addresses ? addresses->array_items() : nullptr;
     if (!list || list->empty() || list->size() > 16) return refuse("it has not 1 to 16 addresses of the parent");
@@ -71,7 +70,7 @@ std::string text(const JoinToken& token) {
     Json json = Json::object();
     json.set("k", name(token.kind));
     json.set("n", token.name);
-    json.set("c", base64url(unhex(token.authority_fingerprint).value_or("")));
+    json.set("c", base64url(unhex(token.authority_key).value_or("")));
     Json addresses = Json::array();
     for (const std::string& address : token.addresses) addresses.push(address);
     json.set("a", std::move(addresses));

@@ -19,7 +19,7 @@ std::string_view name(JoinKind);
 struct JoinToken {
     JoinKind kind = JoinKind::site;
     std::string name;                   ///< what the joining cell will be called
-    std::string authority_fingerprint;  ///< of the parent's authority: 64 hexadecimal digits
+    std::string authority_key;          ///< fingerprint of the key of the parent's authority: 64 hexadecimal digits
     std::vector<std::string> addresses; ///< of the parent, host:port, in order of preference; 1 to 16
     Id id;
     std::string secret; ///< 32 random bytes
@@ -28,8 +28,8 @@ struct JoinToken {
 };
 
 /// Fills in id and secret.
-JoinToken make_join_token(env::Chance&, JoinKind, std::string name, std::string authority_fingerprint,
-                          std::vector<std::string> addresses, WallTime expires);
+JoinToken make_join_token(env::Chance&, JoinKind, std::string name, std::string authority_key, std::vector<std::string> addresses,
+                          WallTime expires);
 
 /// Contains the secret: shown once, kept nowhere.
 std::string text(const JoinToken&);

@@ -15,6 +15,7 @@ namespace {
 
 using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
 using ContextPtr = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;
+using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
 
 constexpr std::size_t longest_chain = 6;
 
@@ -38,7 +39,16 @@ struct Path {
     Identity leaf;
     Identity anchor;
     std::string leaf_key;
+    WallTime leaf_end;
 };
+
+Result<void> check_end(X509* certificate, const Judgement& judgement) {
+    WallTime end = TRY(end_of(certificate));
+    if (judgement.at && end < *judgement.at)
+        return refuse("its certificate expired at " + rfc3339(end) + ", and it is " + rfc3339(*judgement.at) + " here");
+    if (end < judgement.mark) return refuse("its certificate ended at " + rfc3339(end) + ", which is known to be past");
+    return {};
+}
 
 /// OpenSSL checks signatures, constraints and uses along the path; the rules of names are ours.
 Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& judgement) {
@@ -50,12 +60,8 @@ Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& j
     for (std::size_t i = 1; i < chain.owned.size(); ++i) CHECK(sk_X509_push(others.get(), chain.owned[i].get()) > 0);
     CHECK(X509_STORE_CTX_init(context.get(), store.get(), chain.owned.front().get(), others.get()) == 1);
     X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
-    unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT;
-    if (judgement.at)
-        X509_VERIFY_PARAM_set_time(parameters, judgement.at->seconds);
-    else
-        flags |= X509_V_FLAG_NO_CHECK_TIME;
-    X509_VERIFY_PARAM_set_flags(parameters, flags);
+    // Ends are looked at below: an anchor's does not count. (Everything of ours begins in 2020.)
+    X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT | X509_V_FLAG_NO_CHECK_TIME);
     X509_VERIFY_PARAM_set_depth(parameters, static_cast<int>(longest_chain));
     X509_VERIFY_PARAM_set_auth_level(parameters, 1);
     X509_VERIFY_PARAM_set_purpose(parameters, judgement.use == Use::client ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
@@ -74,8 +80,7 @@ Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& j
             std::string key = TRY(fingerprint_of(X509_get0_pubkey(certificate)));
             if (judgement.revoked(key)) return refuse("key " + key + " was revoked");
         }
-        WallTime end = TRY(end_of(certificate));
-        if (end < judgement.mark) return refuse("its certificate ended at " + rfc3339(end) + ", which is known to be past");
+        if (i + 1 < length) TRY_VOID(check_end(certificate, judgement));
         names.push_back(TRY(identity_of(certificate)));
     }
     const Identity& leaf = names.front();
@@ -95,7 +100,8 @@ Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& j
     } else {
         return refuse("a path of " + std::to_string(length) + " certificates is not one that counts");
     }
-    return Path{leaf, anchor, TRY(fingerprint_of(X509_get0_pubkey(sk_X509_value(path, 0))))};
+    X509* own = sk_X509_value(path, 0);
+    return Path{leaf, anchor, TRY(fingerprint_of(X509_get0_pubkey(own))), TRY(end_of(own))};
 }
 
 Result<Path> judge(Chain chain, Chain anchors, const Judgement& judgement) {
@@ -113,18 +119,48 @@ Result<Identity> verify_peer(Chain chain, std::span<const std::string> anchors, 
     return TRY(judge(chain, anchors, judgement)).leaf;
 }
 
-Result<Identity> verify_parent(Chain chain, std::span<const std::string> pinned_fingerprints, WallTime mark) {
+Result<Shown> examine_peer(Chain chain, std::span<const std::string> anchors, const Judgement& judgement) {
+    Path path = TRY(judge(chain, anchors, judgement));
+    return Shown{path.leaf, path.leaf_key, path.leaf_end};
+}
+
+Result<void> verify_issued(Chain chain, std::span<const std::string> anchors) {
+    if (chain.empty()) return refuse("it shows no certificate");
+    CertificatePtr issued = TRY(read_x509(chain.front()));
+    for (const std::string& anchor : anchors) {
+        CertificatePtr issuer = TRY(read_x509(anchor));
+        if (is_authority(issuer.get()) && X509_verify(issued.get(), X509_get0_pubkey(issuer.get())) == 1) return {};
+        ERR_clear_error();
+    }
+    return refuse("no authority that is trusted here issued it");
+}
+
+Result<void> verify_signature(std::string_view certificate_pem, std::string_view text, std::string_view signature) {
+    CertificatePtr certificate = TRY(read_x509(certificate_pem));
+    DigestContextPtr context(EVP_MD_CTX_new());
+    auto bytes = [](std::string_view of) { return reinterpret_cast<const unsigned char*>(of.data()); };
+    if (!context ||
+        EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, X509_get0_pubkey(certificate.get())) != 1 ||
+        EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(text), text.size()) != 1) {
+        ERR_clear_error();
+        return refuse("it is not signed by the authority that is trusted here");
+    }
+    return {};
+}
+
+Result<Identity> verify_parent(Chain chain, std::span<const std::string> pinned_keys, WallTime mark) {
     if (chain.size() > longest_chain) return refuse("it shows more than " + std::to_string(longest_chain) + " certificates");
     std::vector<std::string> anchors;
     for (const std::string& pem : chain) {
         auto certificate = read_x509(pem);
         if (!certificate) return refuse(certificate.error().message);
-        std::string fingerprint = TRY(fingerprint_of(certificate->get()));
-        if (std::ranges::find(pinned_fingerprints, fingerprint) != pinned_fingerprints.end()) anchors.push_back(pem);
+        EVP_PKEY* key = X509_get0_pubkey(certificate->get());
+        if (!key || !is_authority(certificate->get())) continue;
+        if (std::ranges::find(pinned_keys, TRY(fingerprint_of(key))) != pinned_keys.end()) anchors.push_back(pem);
     }
     if (anchors.empty())
         return refuse("none of its certificates is the pinned authority " +
-                      (pinned_fingerprints.empty() ? std::string("(none is pinned)") : pinned_fingerprints.front()) +
+                      (pinned_keys.empty() ? std::string("(none is pinned)") : pinned_keys.front()) +
                       ": this is another fleet, or someone in between");
     Path path = TRY(judge(chain, anchors, {.use = Use::server, .at = {}, .mark = mark, .revoked = {}}));
     if (path.leaf.cell != path.anchor.cell)

@@ -19,7 +19,8 @@ enum class Use : std::uint8_t { client, server };
 
 struct Judgement {
     Use use = Use::client;
-    /// The clock to hold against validity; none: validity is ignored (a child with a wrong clock, a renewal).
+    /// The clock to hold against validity; none: validity is ignored (a child with a wrong clock, a renewal). What is trusted as
+    /// an anchor is trusted whatever its own end.
     std::optional<WallTime> at;
     /// Refuses what ended before this moment, also where validity is ignored: time known to have passed (rule T3).
     WallTime mark;
@@ -39,12 +40,24 @@ struct Judgement {
 /// `unauthenticated` with the reason otherwise.
 Result<Identity> verify_peer(Chain, std::span<const std::string> anchors, const Judgement&);
 
-/// A child's judgement of its parent (rule T3): the chain leads to an authority whose certificate is pinned by fingerprint, and
-/// the peer is the very cell to which that authority belongs. Clocks are ignored. The pinned certificate itself must be in the
-/// chain.
-Result<Identity> verify_parent(Chain, std::span<const std::string> pinned_fingerprints, WallTime mark = {});
+/// The same, with what the peer's own certificate says besides.
+struct Shown {
+    Identity identity;
+    std::string key; ///< fingerprint
+    WallTime ends;
+};
+Result<Shown> examine_peer(Chain, std::span<const std::string> anchors, const Judgement&);
+
+/// A child's judgement of its parent (rule T3): the chain leads to an authority whose key is pinned by fingerprint, and the peer
+/// is the very cell to which that authority belongs. Clocks are ignored. A certificate of the pinned key must be in the chain.
+Result<Identity> verify_parent(Chain, std::span<const std::string> pinned_keys, WallTime mark = {});
 
 /// A cell that asks for a new certificate (rule T2): everything but notAfter is verified, and the key must be the one on record.
 Result<Identity> verify_renewal(Chain, std::span<const std::string> anchors, std::string_view key_fingerprint_on_record);
+
+/// That one of the anchors issued the chain's first certificate, a cell's or an authority's. Clocks are ignored.
+Result<void> verify_issued(Chain, std::span<const std::string> anchors);
+/// Of `Authority::sign`, by the key of this certificate.
+Result<void> verify_signature(std::string_view certificate_pem, std::string_view text, std::string_view signature);
 
 } // namespace skerry::trust

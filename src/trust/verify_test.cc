@@ -114,11 +114,11 @@ TEST_F(VerifyTest, revoked_keys_are_out_wherever_they_stand) {
 
 TEST_F(VerifyTest, the_parent_is_the_cell_that_owns_the_pinned_authority) {
     auto parent = leaf(root, Identity::core("core", core_cell));
-    std::vector<std::string> pin{root.fingerprint()};
+    std::vector<std::string> pin{root.key()};
     EXPECT_EQ(verify_parent(parent, pin).value(), Identity::core("core", core_cell));
     auto sibling = verify_parent(leaf(root, Identity::of_site("store-18", CellId(Id{4, 4}))), pin);
     EXPECT_EQ(sibling.error().code, Code::unauthenticated) << "another site of the fleet must not pass as the parent";
-    std::vector<std::string> site_pin{site.fingerprint()};
+    std::vector<std::string> site_pin{site.key()};
     EXPECT_EQ(verify_parent(leaf(site, Identity::of_site("store-17", site_cell)), site_pin).value().name, "store-17");
     EXPECT_FALSE(verify_parent(leaf(site, Identity::node("store-17", "n1", CellId(Id{3, 3}))), site_pin));
     Fleet other;
@@ -132,7 +132,7 @@ TEST_F(VerifyTest, the_parent_is_the_cell_that_owns_the_pinned_authority) {
 
 TEST_F(VerifyTest, a_clock_in_the_year_2100_does_not_keep_a_child_from_its_parent) {
     auto parent = leaf(root, Identity::core("core", core_cell), 24h);
-    std::vector<std::string> pin{root.fingerprint()};
+    std::vector<std::string> pin{root.key()};
     EXPECT_TRUE(verify_parent(parent, pin));
     EXPECT_FALSE(verify_parent(parent, pin, WallTime{now.seconds + 90'000})) << "but time known to have passed counts";
 }

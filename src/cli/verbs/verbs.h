@@ -21,6 +21,10 @@ Command logs_command();
 Command image_push_command();
 Command image_list_command();
 Command token_create_command();
+Command site_revoke_command();
+Command node_revoke_command();
+Command ca_status_command();
+Command ca_rotate_command();
 Command login_command();
 Command version_command(std::string version);
 

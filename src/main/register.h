@@ -1,0 +1,42 @@
+#pragma once
+
+#include "store/store.h"
+#include "trust/identity.h"
+#include "trust/renewal.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::main {
+
+/// Whose keys speak for this cell's children, and which keys never do again (rule T2). Notes of the store: space "member" by
+/// "site/NAME" or "node/NAME"; space "revoked" by key. Nothing of it is ever pruned.
+class Register {
+public:
+    explicit Register(store::Store&);
+
+    std::optional<trust::Member> member(const trust::Identity&) const;
+    std::vector<std::pair<std::string, trust::Member>> members() const;
+    static void put(store::Transaction&, const trust::Identity&, const trust::Member&);
+
+    struct Revocation {
+        std::string key;    ///< fingerprint
+        std::string holder; ///< "site store-17"
+        std::string reason;
+        std::string when; ///< RFC 3339
+    };
+    /// From memory.
+    bool is_revoked(std::string_view key) const { return revoked_.contains(key); }
+    std::vector<Revocation> revocations() const;
+    /// In force at once; durable with the transaction. Repeated for a key, the first one stands.
+    void revoke(store::Transaction&, Revocation);
+
+private:
+    store::Store& store_;
+    std::map<std::string, Revocation, std::less<>> revoked_;
+};
+
+} // namespace skerry::main

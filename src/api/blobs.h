@@ -13,9 +13,10 @@ namespace skerry::api {
 
 /// Bytes of images, by digest, for `skerry image push`:
 ///
-///     HEAD /blobs/v1/sha256:…              200 with X-Size if it is here whole; else 404 with X-Have: how many bytes a transfer
-///     can resume behind PUT  /blobs/v1/sha256:…?size=N&at=K  the bytes from K on; 201 when whole and verified, 200 with X-Have
-///     while bytes are missing
+///     HEAD /blobs/v1/sha256:…              200 with X-Size if it is here whole; else 404 with X-Have: how many bytes a
+///                                          transfer can resume behind
+///     PUT  /blobs/v1/sha256:…?size=N&at=K  the bytes from K on; 201 when whole and verified, 200 with X-Have while bytes
+///                                          are missing
 ///
 /// What a client tags afterwards with an Image object stays; anything else is swept later.
 class Blobs {

@@ -35,8 +35,8 @@ struct Want {
 ///     stream broke off  fetch.broke_off(digest, offset of its request)
 ///     answer `no why`   fetch.refused(digest, why)
 ///     link went down    fetch.link_lost(), later fetch.link_back()
-///     always            for (digest : fetch.take_complete()) Depot::finish → fetch.verified(digest) or fetch.spoiled(digest,
-///     why)
+///     always            for (digest : fetch.take_complete()) Depot::finish → fetch.verified(digest)
+///                                                                         or fetch.spoiled(digest, why)
 ///
 /// At most `window` bytes are asked for and not yet here, in ranges of at most `range`; a range larger than the window's rest
 /// waits. One digest is fetched once, whoever wants it. Every byte is asked for once, plus what was in flight at a cut, plus a

@@ -39,9 +39,10 @@ struct Options {
 ///
 ///     layer unpacked half      layers/.new-…                     removed by adopt
 ///     overlay mounted          instances/x/root, no run/i/x      unmounted and removed by adopt
-///     conmon and runtime up    run/i/x without `started`         killed and removed by adopt: its program never ran, or nobody
-///     was told program started          run/i/x/started and the record    running; adopted machine restarted        record of
-///     another boot            lost; `start` begins afresh, `remove` clears
+///     conmon and runtime up    run/i/x without `started`         killed and removed by adopt: its program never ran, or
+///                                                                nobody was told
+///     program started          run/i/x/started and the record    running; adopted
+///     machine restarted        record of another boot            lost; `start` begins afresh, `remove` clears
 class ContainerDriver : public Driver {
 public:
     /// Makes folders; touches nothing else.

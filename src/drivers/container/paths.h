@@ -10,13 +10,15 @@ namespace skerry::drivers::container {
 /// Where everything of this driver lives.
 ///
 ///     STATE/                          survives reboots; what is costly to make again, or worth reading later
-///     ├── images/<sha256>             a prepared image: its layers and config, as JSON. Written before its layers are made, so
-///     that no layer is │                               ever without somebody who names it ├── layers/<sha256 of diff>/    one
-///     unpacked layer, complete by its name alone (renamed into place after syncfs) ├── layers/.new-…/              being
-///     unpacked; a leftover of that name is removed at `adopt` ├── instances/<name>/ │   ├── record                  the handle:
-///     pids with start times, boot id. Written before the container's program runs │   ├── root/                   where the
-///     overlay is mounted │   └── upper/ work/            what the instance wrote; fresh at each start └── logs/<name>/ stays
-///     after the instance is removed, until rotation takes it
+///     ├── images/<sha256>             a prepared image: its layers and config, as JSON. Written before its layers are made,
+///     │                               so that no layer is ever without somebody who names it
+///     ├── layers/<sha256 of diff>/    one unpacked layer, complete by its name alone (renamed into place after syncfs)
+///     ├── layers/.new-…/              being unpacked; a leftover of that name is removed at `adopt`
+///     ├── instances/<name>/
+///     │   ├── record                  the handle: pids with start times, boot id. Written before the container's program runs
+///     │   ├── root/                   where the overlay is mounted
+///     │   └── upper/ work/            what the instance wrote; fresh at each start
+///     └── logs/<name>/                stays after the instance is removed, until rotation takes it
 ///         ├── current current.1 …     this run, and its rotated parts (1 is the newest)
 ///         └── previous previous.1 …   the run before
 ///

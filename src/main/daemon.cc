@@ -40,6 +40,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <limits>
 #include <unistd.h>
@@ -71,8 +72,12 @@ public:
 
     Result<void> begin();
     void run();
+    /// Nothing runs beside this thread any more, so that the members may go. False: a job does not end.
+    bool rest() { return world_.workers.stop(patience); }
 
 private:
+    static constexpr Duration patience = 2s;
+
     Result<void> open_store();
     Result<void> become();
     Result<void> join(trust::JoinToken, std::size_t most_attempts);
@@ -610,13 +615,20 @@ int run_daemon(const DaemonOptions& options) {
     std::signal(SIGPIPE, SIG_IGN);
     keep_memory_small();
     Daemon daemon(options);
-    if (auto begun = daemon.begin(); !begun) {
-        if (begun.error().code == Code::cancelled) return 130;
+    int status = 0;
+    if (auto begun = daemon.begin(); begun) {
+        daemon.run();
+    } else if (begun.error().code == Code::cancelled) {
+        status = 130;
+    } else {
         std::fprintf(stderr, "skerry: %s\n", begun.error().message.c_str());
-        return 1;
+        status = 1;
     }
-    daemon.run();
-    return 0;
+    if (daemon.rest()) return status;
+    // The thread that goes on uses all of it; the kernel takes the thread, the memory and the state's lock in one.
+    std::printf("a step on this machine is still under way; the next start looks where it got to\n");
+    std::fflush(nullptr);
+    std::_Exit(status);
 }
 
 } // namespace skerry::main

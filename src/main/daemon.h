@@ -33,6 +33,10 @@ struct DaemonOptions {
 };
 
 /// Runs until SIGINT or SIGTERM; what runs in instances runs on. Returns an exit status.
+///
+/// What is under way on workers then (a start, a blob's last bytes) gets two seconds to end. What takes longer, as a stop whose
+/// container uses its grace, is left as a crash would leave it: the process ends at once, with the state's lock, and the next start
+/// adopts the container and asks it to stop again.
 int run_daemon(const DaemonOptions&);
 
 } // namespace skerry::main

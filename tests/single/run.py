@@ -86,6 +86,9 @@ def body(world):
         raise Failure(f"a crash of skerry restarted the container: {was} {box.containers()}")
     say("kill -9 and up: same process")
 
+    ends_while_one_stops(box)
+    was = box.containers()
+
     token = word(box.skerry("token", "create", "--node", "back-room", "--advertise", box.address).stdout, "skerry1.")
     second = world.machine("back-room", wan)
     second.start("node", "--join", token)
@@ -122,6 +125,50 @@ def assert_not_running_twice(box):
     second = box.run(program(), "up", *box.cell_arguments(), check=False, timeout=20)
     if second.returncode == 0 or "already uses" not in second.stderr:
         raise Failure(f"a second skerry up on the same state is not refused: {second.stdout} {second.stderr}")
+
+
+DEAF = """
+apiVersion: skerry/v1
+kind: App
+metadata: {name: deaf, namespace: retail}
+spec:
+  state: STATE
+  components:
+  - name: ear
+    image: retail/pos:4.2
+    command: [/bin/sh, -c, "trap '' TERM; while :; do sleep 1; done"]
+    stopGrace: 60s
+    placement:
+      sites: {matchLabels: {tier: store}}
+"""
+
+
+def ends_while_one_stops(box):
+    """Ctrl-C while a container uses its minute to stop: skerry ends at once, its state is free, and the next start goes on with the stop."""
+    def deaf():
+        return instances(box, "deaf")[0]
+    before = box.containers()
+    box.apply(DEAF.replace("STATE", "running"))
+    wait_until("the deaf one runs", lambda: deaf()["status"].get("phase") == "Running", 30)
+    both = box.containers()
+    box.apply(DEAF.replace("STATE", "stopped"))
+    wait_until("it is asked to stop", lambda: deaf()["status"].get("phase") == "Stopping", 20)
+    begin = time.monotonic()
+    status = box.daemon.stop(timeout=90)
+    took = time.monotonic() - begin
+    if status != 0 or took > 8:
+        raise Failure(f"Ctrl-C while a container stops: status {status} after {took:.1f} s")
+    say(f"Ctrl-C while a container stops: ended after {took:.1f} s")
+    box.start("up", "--label", "tier=store")
+    wait_until("the next up goes on with the stop", lambda: deaf()["status"].get("phase") == "Stopping", 20)
+    if box.containers() != both:
+        raise Failure(f"the next start did not adopt what stops: {box.containers()}, not {both}")
+    os.kill(next(pid for name, (pid, _) in both.items() if name not in before), signal.SIGKILL)
+    wait_until("it is stopped", lambda: deaf()["status"].get("phase") == "Stopped", 30)
+    if deaf()["status"].get("restarts", 0) != 0 or box.containers() != before:
+        raise Failure(f"an end that was asked for counted as a restart, or others were touched: {deaf()['status']} {box.containers()} {before}")
+    box.skerry("delete", "app", "deaf", "-n", "retail")
+    say("the next up goes on with the stop")
 
 
 scenario(body)

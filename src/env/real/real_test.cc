@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -91,6 +92,33 @@ TEST(RealWorkers, then_runs_on_the_loop_and_never_after_destruction) {
         "", [] {}, [&] { there = std::this_thread::get_id(), loop.stop(); });
     loop.run();
     EXPECT_EQ(there, std::this_thread::get_id());
+}
+
+TEST(RealWorkers, stopped_they_finish_what_runs_and_begin_nothing) {
+    Loop loop;
+    RealWorkers workers(loop, 2);
+    std::atomic<bool> begun = false, go_on = false, finished = false, second = false;
+    bool then = false;
+    auto held = std::make_shared<int>(1);
+    workers.run(
+        "lane",
+        [&] {
+            begun = true;
+            while (!go_on) std::this_thread::sleep_for(1ms);
+            finished = true;
+        },
+        [&] { then = true; });
+    workers.run("lane", [&second, held] { second = true; }, {});
+    while (!begun) std::this_thread::sleep_for(1ms);
+    EXPECT_FALSE(workers.stop(5ms)) << "a job still runs";
+    EXPECT_EQ(held.use_count(), 1) << "what waited is let go";
+    workers.run("", [&] { second = true; }, {});
+    go_on = true;
+    EXPECT_TRUE(workers.stop(10s));
+    EXPECT_TRUE(finished);
+    loop.poll();
+    EXPECT_FALSE(second);
+    EXPECT_FALSE(then);
 }
 
 TEST(Loop, delivers_signals) {

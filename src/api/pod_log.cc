@@ -40,18 +40,33 @@ Result<LogSource::Wanted> parse_wanted(const store::Object& object, const http::
     return wanted;
 }
 
-/// One log on its way to one client. Keeps itself alive until either end is done.
+/// One log on its way to one client. The flow keeps it, and it the flow, until either end is done.
 struct Transfer : std::enable_shared_from_this<Transfer> {
     Resource resource;
     std::shared_ptr<http::Responder> responder;
     std::shared_ptr<http::BodyStream> stream;
     std::unique_ptr<LogFlow> flow;
-    bool paused = false;
+    bool paused = false, over = false;
+
+    /// The client may leave before the first byte, which a quiet instance's log may never have.
+    void watch_client() {
+        responder->on_closed([weak = weak_from_this()] {
+            if (auto self = weak.lock()) self->leave();
+        });
+    }
+
+    /// What reads the log goes; it kept this.
+    void leave() {
+        over = true;
+        auto gone = std::move(flow);
+    }
 
     void begin_stream() {
         if (stream) return;
         stream = responder->stream(200, {{"Content-Type", "text/plain; charset=utf-8"}});
-        stream->on_closed([self = shared_from_this()] { self->flow.reset(); });
+        stream->on_closed([weak = weak_from_this()] {
+            if (auto self = weak.lock()) self->leave();
+        });
         stream->on_drained([weak = weak_from_this()] {
             if (auto self = weak.lock(); self && self->paused && self->flow) {
                 self->paused = false;
@@ -61,6 +76,7 @@ struct Transfer : std::enable_shared_from_this<Transfer> {
     }
 
     void bytes(std::string piece) {
+        if (over) return;
         begin_stream();
         stream->write(std::move(piece));
         if (!paused && flow && stream->unsent() > http::BodyStream::high_mark) {
@@ -70,13 +86,16 @@ struct Transfer : std::enable_shared_from_this<Transfer> {
     }
 
     void end(Result<void> outcome) {
+        if (over) return;
+        auto self = shared_from_this();
         if (!outcome && !stream) {
             responder->respond(refusal(outcome.error(), &resource));
-            return;
+            return leave();
         }
         begin_stream();
         if (!outcome) stream->write("\n" + outcome.error().message + "\n");
         stream->end();
+        leave();
     }
 };
 
@@ -94,9 +113,10 @@ void serve_log(const store::Store& store, LogSource& logs, const Resource& resou
     auto transfer = std::make_shared<Transfer>();
     transfer->resource = resource;
     transfer->responder = responder;
-    transfer->flow =
-        logs.open(std::move(*wanted), {.bytes = [transfer](std::string piece) { transfer->bytes(std::move(piece)); },
-                                       .end = [transfer](Result<void> outcome) { transfer->end(std::move(outcome)); }});
+    transfer->watch_client();
+    auto flow = logs.open(std::move(*wanted), {.bytes = [transfer](std::string piece) { transfer->bytes(std::move(piece)); },
+                                               .end = [transfer](Result<void> outcome) { transfer->end(std::move(outcome)); }});
+    if (!transfer->over) transfer->flow = std::move(flow);
 }
 
 } // namespace skerry::api

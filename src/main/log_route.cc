@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t piece = 64 << 10;
 constexpr Duration follow_period = 250ms;
+/// For the first line, which says whether there is a log; its bytes may take as long as they like.
+constexpr Duration answer_patience = 30s;
 
 /// Reads a log file on workers, piece by piece.
 class NearFlow final : public api::LogFlow, public std::enable_shared_from_this<NearFlow> {
@@ -94,9 +96,13 @@ private:
 /// A log that comes over the tunnel.
 class FarFlow final : public api::LogFlow {
 public:
-    FarFlow(std::shared_ptr<link::Stream> stream, api::LogSource::Sink sink)
+    FarFlow(env::Timers& timers, std::shared_ptr<link::Stream> stream, api::LogSource::Sink sink)
         : stream_(std::move(stream)), state_(std::make_shared<State>()) {
         state_->sink = std::move(sink);
+        patience_ = timers.after(answer_patience, [state = state_] {
+            if (!state->answered)
+                state->end(fail(Code::timeout, "who has the log did not answer within " + text(answer_patience)));
+        });
         stream_->consume_by_hand();
         std::weak_ptr<link::Stream> weak = stream_;
         stream_->on_bytes([state = state_, weak](std::string bytes) {
@@ -151,6 +157,7 @@ private:
     };
     std::shared_ptr<link::Stream> stream_;
     std::shared_ptr<State> state_;
+    std::unique_ptr<env::Timer> patience_;
 };
 
 std::string flag(bool value) { return value ? "1" : "0"; }
@@ -239,7 +246,7 @@ std::unique_ptr<api::LogFlow> LogRoute::open_far(const Wanted& wanted, Sink sink
         });
         return nullptr;
     }
-    return std::make_unique<FarFlow>(std::move(*stream), std::move(sink));
+    return std::make_unique<FarFlow>(options_.env.timers, std::move(*stream), std::move(sink));
 }
 
 void LogRoute::serve(std::shared_ptr<link::Stream> stream) {

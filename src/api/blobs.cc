@@ -96,6 +96,7 @@ void Blobs::look(const depot::Digest& digest, std::shared_ptr<http::Responder> r
         lane,
         [this, digest, whole, have] {
             *whole = options_.depot.size(digest);
+            if (*whole) options_.depot.pin(digest);
             if (!*whole) *have = options_.depot.have(digest);
         },
         [this, digest, whole, have, responder] {
@@ -132,10 +133,13 @@ void Blobs::take(std::shared_ptr<Taking> taking) {
                     return;
                 }
                 step->have = options_.depot.have(taking->digest);
-                if (step->have && (*step->have == taking->size || taking->size == 0))
+                if (step->have && (*step->have == taking->size || taking->size == 0)) {
                     step->finished = options_.depot.finish(taking->digest);
-                else
+                    // At once, before a sweep that is next on the lane.
+                    if (step->finished && *step->have == taking->size) options_.depot.pin(taking->digest);
+                } else {
                     options_.depot.suspend(taking->digest);
+                }
             },
             [this, taking, last, step] {
                 auto stop = [&](http::Response response) {

@@ -25,7 +25,8 @@ public:
         env::Env env;
         depot::Depot& depot;
         std::function<Result<trust::Identity>(const http::Request&)> identify;
-        /// A blob came; it must outlive sweeps until an Image can name it.
+        /// A blob came, or was asked about and is here. It is pinned, once for each call, and whoever is told unpins it when an
+        /// Image has had time to name it.
         std::function<void(const depot::Digest&)> arrived;
     };
     explicit Blobs(Options);

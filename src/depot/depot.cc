@@ -1,6 +1,7 @@
 #include "depot/depot.h"
 
 #include "base/units.h"
+#include "depot/scrub.h"
 #include "depot/transfer.h"
 
 #include <algorithm>
@@ -279,24 +280,14 @@ Result<void> Depot::set_aside(const Digest& digest) {
     return files_.sync_folder(folder_ + "/damaged");
 }
 
+Result<std::unique_ptr<Scrub>> Depot::begin_scrub(const Digest& digest) {
+    return std::unique_ptr<Scrub>(new Scrub(*this, digest, TRY(open_blob(files_, blob_path(digest), digest))));
+}
+
 Result<bool> Depot::scrub(const Digest& digest) {
-    auto file = TRY(open_blob(files_, blob_path(digest), digest));
-    Sha256 hash;
-    for (std::uint64_t at = 0;;) {
-        auto bytes = file->read(at, 1 << 20);
-        if (!bytes) {
-            // What the disk cannot read any more is as damaged as what it reads wrongly; anything else is no verdict on the blob.
-            if (bytes.error().code != Code::internal) return std::unexpected(bytes.error());
-            TRY_VOID(set_aside(digest));
-            return false;
-        }
-        if (bytes->empty()) break;
-        hash.add(*bytes);
-        at += bytes->size();
-    }
-    if (Digest::from_raw(hash.finish()) == digest) return true;
-    TRY_VOID(set_aside(digest));
-    return false;
+    auto scrub = TRY(begin_scrub(digest));
+    for (;;)
+        if (auto good = TRY(scrub->step(1 << 20))) return *good;
 }
 
 } // namespace skerry::depot

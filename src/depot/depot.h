@@ -16,6 +16,8 @@
 
 namespace skerry::depot {
 
+class Scrub;
+
 struct DepotOptions {
     /// Bytes of the file system that transfers leave free for everybody else.
     std::uint64_t reserve = 256 << 20;
@@ -37,7 +39,7 @@ struct DepotOptions {
 /// transfer resumes at the first byte that is not known to be on the disk. Other bytes than the digest's are never served as a
 /// blob.
 ///
-/// Calls block: they are made on workers, one at a time (one lane), except `has`, `size`, `path`, `read`, `list` and `scrub`,
+/// Calls block: they are made on workers, one at a time (one lane), except `has`, `size`, `path`, `read`, `list` and scrubs,
 /// which may run beside anything.
 class Depot {
 public:
@@ -75,7 +77,7 @@ public:
     /// All at once, for what fits into memory.
     Result<Digest> put(std::string_view bytes);
 
-    /// A pinned blob or transfer is not swept. Pins count, and live in memory only.
+    /// A pinned blob or transfer is not swept. Pins count, and live in memory only. On the lane, as what they keep sweeps from.
     void pin(const Digest&);
     void unpin(const Digest&);
     struct Swept {
@@ -94,8 +96,11 @@ public:
 
     /// Reads a blob again; false, and the blob set aside, if its bytes are no longer those of its digest (rule S5).
     Result<bool> scrub(const Digest&);
+    /// The same piece by piece, for those who must not be felt (scrub.h).
+    Result<std::unique_ptr<Scrub>> begin_scrub(const Digest&);
 
 private:
+    friend class Scrub;
     struct Transfer;
     Depot(env::Files&, std::string folder, DepotOptions);
     Result<void> prepare();

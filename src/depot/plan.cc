@@ -90,9 +90,9 @@ std::optional<RangeRequest> Fetch::next() {
         Spans::Span gap = blob.missing.first();
         std::uint64_t length = std::min({gap.length(), limits_.range, limits_.window});
         if (in_flight_ + length > limits_.window) return {};
-        RangeRequest request{digest, gap.begin, length};
+        RangeRequest request{digest, gap.begin, length, ++requests_};
         blob.missing.remove(gap.begin, gap.begin + length);
-        blob.flights[gap.begin] = {length, 0};
+        blob.flights[gap.begin] = {length, 0, request.number};
         in_flight_ += length;
         if (blob.missing.empty()) dequeue(request.digest, blob);
         return request;
@@ -129,33 +129,36 @@ bool Fetch::offered(const Digest& digest, std::uint64_t size) {
     return true;
 }
 
-bool Fetch::arrived(const Digest& digest, std::uint64_t offset, std::uint64_t count) {
-    Blob* blob = find(digest);
-    if (!blob || blob->state != State::open || count == 0) return false;
-    // The flight that this continues: the last one that began at or before it.
-    auto at = blob->flights.upper_bound(offset);
-    if (at == blob->flights.begin()) return false;
-    --at;
-    auto& [begin, flight] = *at;
-    if (begin + flight.got != offset || count > flight.length - flight.got) return false;
+bool Fetch::awaits(const RangeRequest& request) const {
+    auto blob = blobs_.find(request.digest);
+    if (blob == blobs_.end()) return false;
+    auto flight = blob->second.flights.find(request.offset);
+    return flight != blob->second.flights.end() && flight->second.number == request.number;
+}
+
+bool Fetch::arrived(const RangeRequest& request, std::uint64_t offset, std::uint64_t count) {
+    if (!awaits(request) || count == 0) return false;
+    Blob& blob = blobs_.at(request.digest);
+    auto at = blob.flights.find(request.offset);
+    Flight& flight = at->second;
+    if (request.offset + flight.got != offset || count > flight.length - flight.got) return false;
     flight.got += count;
     in_flight_ -= count;
-    blob->here += count;
-    if (flight.got == flight.length) blob->flights.erase(at);
-    settle(digest, *blob);
+    blob.here += count;
+    if (flight.got == flight.length) blob.flights.erase(at);
+    settle(request.digest, blob);
     return true;
 }
 
-void Fetch::broke_off(const Digest& digest, std::uint64_t offset) {
-    Blob* blob = find(digest);
-    if (!blob) return;
-    auto at = blob->flights.find(offset);
-    if (at == blob->flights.end()) return;
+void Fetch::broke_off(const RangeRequest& request) {
+    if (!awaits(request)) return;
+    Blob& blob = blobs_.at(request.digest);
+    auto at = blob.flights.find(request.offset);
     const Flight& flight = at->second;
     in_flight_ -= flight.length - flight.got;
-    blob->missing.add(offset + flight.got, offset + flight.length);
-    blob->flights.erase(at);
-    enqueue(digest, *blob);
+    blob.missing.add(request.offset + flight.got, request.offset + flight.length);
+    blob.flights.erase(at);
+    enqueue(request.digest, blob);
 }
 
 void Fetch::refused(const Digest& digest, std::string why) {

@@ -31,8 +31,8 @@ struct Want {
 ///
 ///     on any event:     while (auto request = fetch.next()) open a stream, send request->text()
 ///     answer `ok size`  fetch.offered(digest, size); Depot::open_partial
-///     bytes             if (fetch.arrived(digest, offset, n)) Depot::write
-///     stream broke off  fetch.broke_off(digest, offset of its request)
+///     bytes             Depot::write, then fetch.arrived(request, offset, n); false: the stream is of no use any more
+///     stream broke off  fetch.broke_off(request)
 ///     answer `no why`   fetch.refused(digest, why)
 ///     link went down    fetch.link_lost(), later fetch.link_back()
 ///     always            for (digest : fetch.take_complete()) Depot::finish → fetch.verified(digest)
@@ -61,10 +61,14 @@ public:
 
     /// The source has the blob, with that size. Returns false (and refuses the blob) where it contradicts what was known.
     bool offered(const Digest&, std::uint64_t size);
-    /// `count` bytes at `offset` came. False for bytes that were not asked for, or asked for before a cut: drop them.
-    bool arrived(const Digest&, std::uint64_t offset, std::uint64_t count);
-    /// The stream of the range that began at `offset` ended early: what it still owed is asked for again.
-    void broke_off(const Digest&, std::uint64_t offset);
+    /// Whether this request still stands: not one from before a cut, nor one whose blob was refused, spoiled or unwanted since.
+    bool awaits(const RangeRequest&) const;
+    /// `count` bytes at `offset` are here, of a range that was asked for. False for bytes that it does not owe, or no longer: they
+    /// are not counted.
+    bool arrived(const RangeRequest&, std::uint64_t offset, std::uint64_t count);
+    /// The stream of the range ended early: what it still owed is asked for again. Nothing happens if the request no longer
+    /// stands.
+    void broke_off(const RangeRequest&);
     /// The source cannot give it. It is asked for again after `retry` or the next `link_back`.
     void refused(const Digest&, std::string why);
     void retry(const Digest&);
@@ -99,6 +103,7 @@ private:
     struct Flight {
         std::uint64_t length = 0;
         std::uint64_t got = 0;
+        std::uint64_t number = 0; ///< of its request
     };
     struct Blob {
         std::set<std::string> owners;
@@ -127,6 +132,7 @@ private:
     bool linked_ = true;
     std::uint64_t in_flight_ = 0;
     std::uint64_t wants_ = 0;
+    std::uint64_t requests_ = 0;
     std::map<Digest, Blob> blobs_;
     std::set<Turn> queue_; ///< open blobs with something missing
     std::vector<Digest> complete_;

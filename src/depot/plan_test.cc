@@ -19,11 +19,12 @@ TEST(Fetch, asks_in_order_of_priority_within_the_window) {
     Fetch fetch(small);
     fetch.want("a", {digest(1), 25, 0, 5});
     fetch.want("a", {digest(2), 4, 0, 1});
-    EXPECT_EQ(fetch.next(), (RangeRequest{digest(2), 0, 4}));
+    auto first = fetch.next();
+    ASSERT_EQ(first, (RangeRequest{digest(2), 0, 4}));
     EXPECT_EQ(fetch.next(), (RangeRequest{digest(1), 0, 10}));
     EXPECT_EQ(fetch.next(), (RangeRequest{digest(1), 10, 10}));
     EXPECT_EQ(fetch.next(), std::nullopt) << "24 of 25 are in flight";
-    EXPECT_TRUE(fetch.arrived(digest(2), 0, 4));
+    EXPECT_TRUE(fetch.arrived(*first, 0, 4));
     EXPECT_EQ(fetch.take_complete(), std::vector{digest(2)});
     EXPECT_EQ(fetch.next(), (RangeRequest{digest(1), 20, 5}));
     EXPECT_EQ(fetch.next(), std::nullopt);
@@ -46,10 +47,11 @@ TEST(Fetch, one_digest_is_fetched_once_for_all_who_want_it) {
     Fetch fetch(small);
     fetch.want("a", {digest(1), 8, 0, 0});
     fetch.want("b", {digest(1), 8, 0, 0});
-    EXPECT_TRUE(fetch.next());
+    auto request = fetch.next();
+    ASSERT_TRUE(request);
     EXPECT_FALSE(fetch.next());
     EXPECT_TRUE(fetch.unwant("a").empty());
-    EXPECT_TRUE(fetch.arrived(digest(1), 0, 8)) << "b still wants it";
+    EXPECT_TRUE(fetch.arrived(*request, 0, 8)) << "b still wants it";
     EXPECT_EQ(fetch.progress("b").bytes_done, 8u);
     EXPECT_EQ(fetch.unwant("b"), std::vector{digest(1)});
     EXPECT_TRUE(fetch.take_complete().empty());
@@ -59,21 +61,24 @@ TEST(Fetch, one_digest_is_fetched_once_for_all_who_want_it) {
 TEST(Fetch, learns_a_size_from_the_source) {
     Fetch fetch(small);
     fetch.want("a", {digest(1), {}, 0, 0});
-    EXPECT_EQ(fetch.next(), (RangeRequest{digest(1), 0, 10}));
+    auto head = fetch.next();
+    ASSERT_EQ(head, (RangeRequest{digest(1), 0, 10}));
     EXPECT_EQ(fetch.next(), std::nullopt) << "one range until the size is known";
     EXPECT_EQ(fetch.progress().blobs_of_unknown_size, 1u);
     EXPECT_TRUE(fetch.offered(digest(1), 12));
-    EXPECT_EQ(fetch.next(), (RangeRequest{digest(1), 10, 2}));
-    EXPECT_TRUE(fetch.arrived(digest(1), 10, 2));
-    EXPECT_TRUE(fetch.arrived(digest(1), 0, 10));
+    auto rest = fetch.next();
+    ASSERT_EQ(rest, (RangeRequest{digest(1), 10, 2}));
+    EXPECT_TRUE(fetch.arrived(*rest, 10, 2));
+    EXPECT_TRUE(fetch.arrived(*head, 0, 10));
     EXPECT_EQ(fetch.take_complete(), std::vector{digest(1)});
 
     fetch.want("a", {digest(2), {}, 0, 0});
-    EXPECT_TRUE(fetch.next());
+    auto small_one = fetch.next();
+    ASSERT_TRUE(small_one);
     EXPECT_TRUE(fetch.offered(digest(2), 3)) << "less than one range";
     EXPECT_EQ(fetch.in_flight(), 3u);
-    EXPECT_FALSE(fetch.arrived(digest(2), 0, 4)) << "more than there is";
-    EXPECT_TRUE(fetch.arrived(digest(2), 0, 3));
+    EXPECT_FALSE(fetch.arrived(*small_one, 0, 4)) << "more than there is";
+    EXPECT_TRUE(fetch.arrived(*small_one, 0, 3));
     EXPECT_EQ(fetch.take_complete(), std::vector{digest(2)});
 
     fetch.want("a", {digest(3), {}, 50, 0});
@@ -109,8 +114,9 @@ TEST(Fetch, spoiled_blobs_start_over_a_few_times) {
     Fetch fetch(small);
     fetch.want("a", {digest(1), 8, 0, 0});
     for (int i = 0; i < 3; ++i) {
-        ASSERT_EQ(fetch.next(), (RangeRequest{digest(1), 0, 8}));
-        ASSERT_TRUE(fetch.arrived(digest(1), 0, 8));
+        auto request = fetch.next();
+        ASSERT_EQ(request, (RangeRequest{digest(1), 0, 8}));
+        ASSERT_TRUE(fetch.arrived(*request, 0, 8));
         ASSERT_EQ(fetch.take_complete().size(), 1u);
         fetch.spoiled(digest(1), "wrong content");
     }
@@ -121,22 +127,42 @@ TEST(Fetch, spoiled_blobs_start_over_a_few_times) {
     EXPECT_TRUE(fetch.next());
 }
 
-TEST(Fetch, bytes_nobody_asked_for_are_dropped) {
+TEST(Fetch, bytes_nobody_asked_for_are_not_counted) {
     Fetch fetch(small);
-    EXPECT_FALSE(fetch.arrived(digest(1), 0, 1));
+    EXPECT_FALSE(fetch.arrived({digest(1), 0, 1, 1}, 0, 1));
     fetch.want("a", {digest(1), 30, 0, 0});
-    EXPECT_FALSE(fetch.arrived(digest(1), 0, 1)) << "not yet asked";
-    ASSERT_TRUE(fetch.next());
-    EXPECT_FALSE(fetch.arrived(digest(1), 1, 1)) << "a gap";
-    EXPECT_FALSE(fetch.arrived(digest(1), 0, 11)) << "beyond the range";
-    EXPECT_TRUE(fetch.arrived(digest(1), 0, 4));
-    EXPECT_FALSE(fetch.arrived(digest(1), 0, 4)) << "again";
+    EXPECT_FALSE(fetch.arrived({digest(1), 0, 1, 1}, 0, 1)) << "not yet asked";
+    auto request = fetch.next();
+    ASSERT_TRUE(request);
+    EXPECT_FALSE(fetch.arrived(*request, 1, 1)) << "a gap";
+    EXPECT_FALSE(fetch.arrived(*request, 0, 11)) << "beyond the range";
+    EXPECT_TRUE(fetch.arrived(*request, 0, 4));
+    EXPECT_FALSE(fetch.arrived(*request, 0, 4)) << "again";
     fetch.link_lost();
-    EXPECT_FALSE(fetch.arrived(digest(1), 4, 4)) << "from before the cut";
+    EXPECT_FALSE(fetch.arrived(*request, 4, 4)) << "from before the cut";
     fetch.link_back();
+    auto again = fetch.next();
+    EXPECT_EQ(again, (RangeRequest{digest(1), 4, 10}));
+    fetch.broke_off(*again);
     EXPECT_EQ(fetch.next(), (RangeRequest{digest(1), 4, 10}));
-    fetch.broke_off(digest(1), 4);
-    EXPECT_EQ(fetch.next(), (RangeRequest{digest(1), 4, 10}));
+}
+
+TEST(Fetch, what_an_old_request_comes_to_leaves_its_successor_alone) {
+    Fetch fetch(small);
+    fetch.want("a", {digest(1), 10, 0, 0});
+    auto old = fetch.next();
+    ASSERT_TRUE(old);
+    fetch.link_lost();
+    fetch.link_back();
+    auto fresh = fetch.next();
+    ASSERT_EQ(fresh, old) << "the same bytes, asked for again";
+    EXPECT_FALSE(fetch.awaits(*old));
+    fetch.broke_off(*old);
+    EXPECT_TRUE(fetch.awaits(*fresh));
+    EXPECT_EQ(fetch.next(), std::nullopt) << "the late end of the old one asks for nothing";
+    EXPECT_FALSE(fetch.arrived(*old, 0, 10));
+    EXPECT_TRUE(fetch.arrived(*fresh, 0, 10));
+    EXPECT_EQ(fetch.take_complete(), std::vector{digest(1)});
 }
 
 /// A source and a link that delivers streams interleaved at random, breaks them, and is cut now and then.
@@ -196,12 +222,12 @@ RC_GTEST_PROP(Fetch, fetches_every_byte_once_and_at_most_a_window_more_per_cut, 
             } else if (at >= end || luck < 6) {
                 if (at < end) {
                     broken += end - at;
-                    fetch.broke_off(stream.request.digest, stream.request.offset);
+                    fetch.broke_off(stream.request);
                 }
                 streams.erase(streams.begin() + static_cast<std::ptrdiff_t>(pick));
             } else {
                 std::uint64_t count = 1 + up_to(end - at - 1);
-                if (fetch.arrived(stream.request.digest, at, count)) {
+                if (fetch.arrived(stream.request, at, count)) {
                     bytes.copy(here.at(stream.request.digest).data() + at, count, at);
                     moved += count;
                 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t largest = std::uint64_t{1} << 62;
 
-bool number(std::string_view text, std::uint64_t& value) {
+bool parse_number(std::string_view text, std::uint64_t& value) {
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     return !text.empty() && error == std::errc() && end == text.data() + text.size();
 }
@@ -42,11 +42,11 @@ Result<RangeRequest> RangeRequest::parse(std::string_view line) {
     if (second == std::string_view::npos) return refuse("wanted are a digest, an offset and a length");
     Digest digest = TRY(Digest::parse(line.substr(0, first)) | during("range request"));
     std::uint64_t offset = 0, length = 0;
-    if (!number(line.substr(first + 1, second - first - 1), offset) || offset > largest)
+    if (!parse_number(line.substr(first + 1, second - first - 1), offset) || offset > largest)
         return refuse("the offset is no number up to 2^62");
-    if (!number(line.substr(second + 1), length) || length > max_length)
+    if (!parse_number(line.substr(second + 1), length) || length > max_length)
         return refuse("the length is no number up to " + std::to_string(max_length));
-    return RangeRequest{std::move(digest), offset, length};
+    return RangeRequest{std::move(digest), offset, length, 0};
 }
 
 std::string RangeAnswer::text() const { return granted ? "ok " + std::to_string(size) + "\n" : "no " + printable(why) + "\n"; }
@@ -55,7 +55,7 @@ Result<RangeAnswer> RangeAnswer::parse(std::string_view line) {
     line = without_end(line);
     if (line.size() <= max_line) {
         std::uint64_t size = 0;
-        if (line.starts_with("ok ") && number(line.substr(3), size) && size <= largest) return ok(size);
+        if (line.starts_with("ok ") && parse_number(line.substr(3), size) && size <= largest) return ok(size);
         if (line.starts_with("no ")) return no(printable(line.substr(3)));
     }
     return fail(Code::invalid, "range answer \"" + printable(line.substr(0, 80)) + "\" is neither `ok <size>` nor `no <reason>`");

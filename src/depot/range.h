@@ -14,7 +14,12 @@ struct RangeRequest {
     Digest digest;
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
-    bool operator==(const RangeRequest&) const = default;
+    /// Tells it from every other of the same Fetch, also for the same bytes. Does not cross the link, and is no part of what is
+    /// asked.
+    std::uint64_t number = 0;
+    bool operator==(const RangeRequest& other) const {
+        return digest == other.digest && offset == other.offset && length == other.length;
+    }
 
     std::string text() const;
     /// With or without the line's end. `invalid` beyond `max_length` or 2^62.

@@ -9,8 +9,8 @@
 
 namespace skerry::depot {
 
-/// One answer to a range request, read from the depot piece by piece. `next` blocks: it is called on workers, the others
-/// anywhere.
+/// One answer to a range request, read from the depot piece by piece. `begin` and `next` block: they are called on
+/// workers.
 class Serve {
 public:
     Serve(const Depot& depot, RangeRequest request) : depot_(depot), request_(std::move(request)) {}

@@ -22,6 +22,8 @@ public:
     virtual Result<void> truncate(std::uint64_t size) = 0;
     /// What was written and truncated before this is on the disk when it returns (fdatasync).
     virtual Result<void> sync() = 0;
+    /// A hint: what is in memory of these bytes and is on the disk too need not stay, so the next read comes from the disk.
+    virtual void forget(std::uint64_t /*offset*/, std::uint64_t /*size*/) {}
 };
 
 /// A tree of files. A power cut may lose or tear every write that no sync covered, and every create, rename or remove that no

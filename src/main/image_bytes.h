@@ -1,8 +1,12 @@
 #pragma once
 
+#include "cell/events.h"
 #include "depot/depot.h"
-#include "depot/plan.h"
 #include "env/env.h"
+#include "main/blob_fetch.h"
+#include "main/blob_serve.h"
+#include "main/depot_scrub.h"
+#include "main/depot_sweep.h"
 #include "main/tunnel.h"
 #include "node/images.h"
 #include "oci/platform.h"
@@ -17,11 +21,8 @@
 
 namespace skerry::main {
 
-/// Makes images complete in this cell's depot, from the parent's, over streams named "blob" (depot/range.h says what crosses
-/// them), and serves them to children. A site passes its nodes' wishes on, so each blob crosses the WAN once however many nodes
-/// want it.
-///
-/// A transfer waits for a parent that is away and resumes at the byte where it stopped, also after a restart.
+/// The bytes of images in this cell: makes images complete from the parent's depot, serves them to children, and keeps the depot
+/// in order. A site passes its nodes' wishes on, so each blob crosses the WAN once however many nodes want it.
 class ImageBytes final : public node::Images {
 public:
     ImageBytes(env::Env, store::Store&, depot::Depot&, Tunnel&, oci::Platform host);
@@ -29,42 +30,45 @@ public:
 
     void ensure(const std::string& digest, std::function<void(Result<void>)> done) override;
     std::string progress(const std::string& digest) override;
-    /// What stays in the depot is what the store's Images and Revisions name.
+    /// The blobs stay as long as the store names them; what was unpacked of other images goes.
     void keep(const std::set<std::string>& digests) override;
 
-    /// An upload is kept from sweeps until an Image can name it.
-    void spare(const depot::Digest&);
+    /// An upload is kept from sweeps until an Image can name it. It has been pinned once for this call.
+    void spare(const depot::Digest& digest) { sweep_.spare(digest); }
+
+    /// Called on a worker, before any answer to an `ensure` that follows: drops what was unpacked of images not in the list. After
+    /// an error it is called again, with what the list is by then. `then` follows, beside everything, for what takes long.
+    struct Unpacked {
+        std::function<Result<void>(const std::vector<std::string>&)> keep;
+        std::function<Result<void>()> then;
+    };
+    void on_keep(Unpacked unpacked) { unpacked_ = std::move(unpacked); }
+    /// Told of damage found on disk, and of its repair: about the Images whose blob it is, or, with none, the machine.
+    using Report = std::function<void(std::optional<store::Key> image, cell::Tone, std::string_view reason, std::string message)>;
+    void on_report(Report report) { report_ = std::move(report); }
 
 private:
     struct Pull;
-    struct Incoming;
-    struct Outgoing;
-    struct Found;
-
     void advance(const std::string& image);
     void finish(const std::string& image, Result<void>);
-    void want(const std::string& owner, std::vector<depot::Want>, std::function<void(Result<void>)> then);
-    void pump();
-    void start(const depot::RangeRequest&);
-    void settle();
-    void check_owners();
-    void serve(std::shared_ptr<link::Stream>);
-    void sweep();
+    void drop_unpacked();
+    void damaged(const depot::Digest&);
+    void report(const std::vector<store::Key>& images, cell::Tone, std::string_view reason, const std::string& message);
 
-    static constexpr auto lane = "depot";
     env::Env env_;
     store::Store& store_;
     depot::Depot& depot_;
     Tunnel& tunnel_;
     oci::Platform host_;
-    depot::Fetch fetch_;
     std::map<std::string, std::shared_ptr<Pull>> pulls_;
-    std::map<std::string, std::function<void(Result<void>)>> owners_;
-    std::set<std::shared_ptr<Incoming>> incoming_;
-    std::map<depot::Digest, Instant> spared_;
-    std::unique_ptr<env::Timer> sweeping_;
-    std::unique_ptr<env::Timer> stuck_;
-    std::uint64_t next_owner_ = 1;
+    BlobFetch fetch_;
+    BlobServe serve_;
+    DepotSweep sweep_;
+    DepotScrub scrub_;
+    Unpacked unpacked_;
+    std::vector<std::string> kept_;
+    std::unique_ptr<env::Timer> keep_again_;
+    Report report_;
 };
 
 } // namespace skerry::main

@@ -63,6 +63,10 @@ public:
         return {};
     }
 
+    void forget(std::uint64_t offset, std::uint64_t size) override {
+        (void)posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_DONTNEED);
+    }
+
 private:
     int fd_;
     std::string path_;

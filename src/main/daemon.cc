@@ -169,7 +169,7 @@ void Daemon::commit_and_wait(store::Transaction transaction) {
 std::vector<std::string> Daemon::reached_at() const {
     std::vector<std::string> addresses;
     std::vector<std::string> hosts = options_.advertise;
-    if (hosts.empty()) hosts = machine_addresses();
+    if (hosts.empty()) hosts = machine_addresses(options_.prefix);
     for (auto& host : known_.advertised) hosts.push_back(host);
     for (auto& host : hosts) {
         std::string address = with_port(host);

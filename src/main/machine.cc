@@ -1,7 +1,7 @@
 #include "main/machine.h"
 
+#include "drivers/network/rules.h"
 #include "os/files.h"
-#include "os/netlink.h"
 
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -34,19 +34,26 @@ std::string machine_architecture() {
     return name.machine;
 }
 
-std::vector<std::string> machine_addresses() {
-    std::vector<std::string> addresses;
+std::vector<std::string> reachable(std::span<const os::Link> links, std::span<const os::LinkAddress> addresses,
+                                   const std::string& prefix) {
+    std::string own = drivers::network::Names{prefix}.bridge();
+    std::vector<std::string> first, last;
+    for (auto& address : addresses) {
+        auto link = std::ranges::find(links, address.link, &os::Link::index);
+        if (link == links.end() || link->name == "lo" || link->name == own) continue;
+        (link->kind == "bridge" ? last : first).push_back(os::text(address.address));
+    }
+    first.insert(first.end(), last.begin(), last.end());
+    return first;
+}
+
+std::vector<std::string> machine_addresses(const std::string& prefix) {
     auto socket = os::Rtnl::open();
-    if (!socket) return addresses;
+    if (!socket) return {};
     auto links = socket->links();
     auto found = socket->addresses();
-    if (!links || !found) return addresses;
-    for (auto& address : *found) {
-        auto link = std::find_if(links->begin(), links->end(), [&](auto& each) { return each.index == address.link; });
-        if (link == links->end() || link->name == "lo" || link->kind == "bridge") continue;
-        addresses.push_back(os::text(address.address));
-    }
-    return addresses;
+    if (!links || !found) return {};
+    return reachable(*links, *found, prefix);
 }
 
 std::string machine_label() {
@@ -63,7 +70,7 @@ std::string machine_label() {
     return label.empty() || label == "localhost" ? "local" : label;
 }
 
-Result<node::Machine> measure_machine() {
+Result<node::Machine> measure_machine(const std::string& prefix) {
     node::Machine machine;
     utsname name{};
     if (::uname(&name) < 0) return fail_errno("uname");
@@ -72,7 +79,7 @@ Result<node::Machine> measure_machine() {
     machine.architecture = architecture_of(name.machine);
     machine.cpu = MilliCpu{std::max<std::int64_t>(::sysconf(_SC_NPROCESSORS_ONLN) * 1000 - own_cpu, own_cpu)};
     machine.memory = Bytes{TRY(read_memory_total()) * 9 / 10};
-    machine.addresses = machine_addresses();
+    machine.addresses = machine_addresses(prefix);
     return machine;
 }
 

@@ -26,7 +26,7 @@ OwnNode::~OwnNode() = default;
 Result<std::unique_ptr<OwnNode>> OwnNode::make(Options options) {
     std::unique_ptr<OwnNode> node(new OwnNode(std::move(options)));
     auto& given = node->options_;
-    node->machine_ = TRY(measure_machine());
+    node->machine_ = TRY(measure_machine(given.prefix));
     node->containers_ = TRY(drivers::container::ContainerDriver::open({.state = given.folders.container(),
                                                                        .run = given.folders.container_run(),
                                                                        .program = "/proc/self/exe",

@@ -85,7 +85,7 @@ struct ExecOutcome {
     std::string output; ///< first 4 KiB of standard output and error together
 };
 
-/// What a driver can do; the node refuses a wish that needs more, with the driver's name in the condition.
+/// What a driver can do. The node does not start an instance whose component needs more, and says so in its status.
 struct Abilities {
     bool suspend = false;
     bool exec = false;
@@ -94,7 +94,7 @@ struct Abilities {
 
 /// Runs instances of one kind on this machine.
 ///
-/// An instance passes through `prepare`, `start`, any number of `look`s, `stop` and `remove`. Each call may be repeated: after a
+/// An instance passes through `start`, any number of `look`s, `stop` and `remove`. Each call may be repeated: after a
 /// crash the node cannot know whether the last one took effect. Calls for one instance never overlap; calls for different ones
 /// may, from different threads. All calls block and are made on workers.
 class Driver {
@@ -104,8 +104,8 @@ public:
     virtual std::string_view name() const = 0;
     virtual Abilities abilities() const = 0;
 
-    /// Whether this machine can run this kind at all; the error says what is missing and how to get it. Called once, before
-    /// `adopt`.
+    /// Whether this machine can run this kind at all; the error says what is missing and how to get it. Called before
+    /// `adopt`, and again until it succeeds.
     virtual Result<void> probe() = 0;
 
     /// Takes back what an earlier run left behind; returns everything of this kind that Skerry has on the machine, remembered or

@@ -421,6 +421,44 @@ TEST_F(OneCell, FailedHealthMakesItUnreadyThenRestartsIt) {
     EXPECT_EQ(instance()->status().restarts(), 1u);
 }
 
+TEST_F(OneCell, AWishBeyondTheRuntimeIsRefusedWithTheRemedy) {
+    push("pos", "1", "sha256:aa");
+    driver->able.exec = false;
+    auto app = till();
+    app.mutable_spec()->mutable_components(0)->mutable_health()->mutable_exec()->add_command("/check");
+    apply(app);
+    ASSERT_TRUE(instance());
+    EXPECT_EQ(instance()->status().reason(), "RuntimeUnable");
+    EXPECT_TRUE(instance()->status().message().contains("http or tcp")) << instance()->status().message();
+    EXPECT_EQ(machine.starts(), 0u);
+    change_till([](model::App& one) {
+        auto& health = *one.mutable_spec()->mutable_components(0)->mutable_health();
+        health.clear_exec();
+        health.mutable_tcp()->set_port("http");
+    });
+    EXPECT_EQ(machine.starts(), 1u);
+}
+
+TEST_F(OneCell, AnImageWhoseStartOrStopIsUnderWayIsKept) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    auto starts = [this] { return machine.starts(); };
+    ASSERT_EQ(starts(), 1u);
+    // At every step of the way down: as long as anything of it is on the machine, its image is among those kept.
+    cell::Writing writing(*cell, "test");
+    writing.begin();
+    auto wish = cell::wish_of<model::App>(*store->get(till_key));
+    wish.mutable_spec()->set_state("stopped");
+    writing.update(*store->get(till_key), wish);
+    writing.end();
+    for (int i = 0; i < 300; ++i) {
+        if (!step()) world.pass(100ms);
+        ASSERT_TRUE(machine.running().empty() || images->kept.contains("sha256:aa")) << "at step " << i;
+    }
+    EXPECT_TRUE(machine.running().empty());
+    EXPECT_TRUE(images->kept.empty());
+}
+
 TEST_F(OneCell, AMachineWithBadLuckConvergesAllTheSame) {
     env::SeededChance luck(11);
     machine.behaviour = {.chance = [&] { return luck.fraction(); },

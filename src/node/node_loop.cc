@@ -79,7 +79,7 @@ void NodeLoop::turn() {
     for (const auto& [uid, one] : wanted)
         if (one.plan.running && !one.digest().empty()) images.insert(one.digest());
     for (const auto& [uid, run] : runs_)
-        if (run.presence == plan::Presence::running && !run.note.digest.empty()) images.insert(run.note.digest);
+        if ((run.presence == plan::Presence::running || run.busy) && !run.note.digest.empty()) images.insert(run.note.digest);
     if (images != kept_images_ || !images_told_) {
         options_.images->keep(images);
         // What may be dropped from now on is asked for again before a start.

@@ -67,6 +67,9 @@ void NodeLoop::report_instance(const Run& run, const Wanted& wanted) {
         obstacle = "node " + options_.name + " has no working runtime " + wanted.runtime() +
                    (runtime == runtimes_.end() ? std::string(": this build drives none of that kind")
                                                : ": " + runtime->second.trouble.message);
+    } else if (wanted.plan.running && obstacle.empty() && !beyond(wanted, driver(wanted.runtime())->abilities()).empty()) {
+        reason = "RuntimeUnable";
+        obstacle = beyond(wanted, driver(wanted.runtime())->abilities());
     } else if (wanted.plan.running && obstacle.empty() && run.presence == Presence::nothing) {
         if (auto spec = spec_for(cell_.store(), wanted, options_.name); !spec) {
             reason = "EnvironmentInvalid";

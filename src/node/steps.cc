@@ -27,6 +27,8 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
         wish = wanted->plan;
         std::string runtime = wanted->runtime();
         if (wish->running && wish->obstacle.empty() && !driver(runtime)) wish->obstacle = "no runtime";
+        if (wish->running && wish->obstacle.empty() && !beyond(*wanted, driver(runtime)->abilities()).empty())
+            wish->obstacle = "beyond the runtime";
         if (wish->running && wish->obstacle.empty() && run.presence == Presence::nothing &&
             !spec_for(cell_.store(), *wanted, options_.name))
             wish->obstacle = "environment";
@@ -125,7 +127,8 @@ void NodeLoop::fetch(Run& run, const Wanted& wanted) {
                                 Run& asked = found->second;
                                 asked.image_asked.clear();
                                 if (outcome) {
-                                    asked.image_ready = digest;
+                                    // What was not to be kept meanwhile is asked for again.
+                                    if (kept_images_.contains(digest)) asked.image_ready = digest;
                                     asked.image_back_off.reset();
                                     if (asked.reason == "ImageUnavailable") asked.reason.clear(), asked.message.clear();
                                     event(asked, cell::Tone::normal, "Pulled", "image " + digest + " is on this node");

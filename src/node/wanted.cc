@@ -32,6 +32,13 @@ const std::string& Wanted::digest() const {
     return closed ? closed->image_digest() : none;
 }
 
+std::string beyond(const Wanted& wanted, const drivers::Abilities& abilities) {
+    if (!wanted.closed) return {};
+    if (wanted.closed->component().health().has_exec() && !abilities.exec)
+        return "health.exec: runtime " + wanted.runtime() + " runs no commands inside; check by http or tcp";
+    return {};
+}
+
 Wanted look_up(const store::Store& store, store::ObjectPtr object) {
     Wanted wanted;
     wanted.object = std::move(object);

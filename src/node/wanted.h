@@ -39,6 +39,9 @@ struct Wanted {
 /// Looks up what an Instance refers to; what is missing becomes its obstacle.
 Wanted look_up(const store::Store&, store::ObjectPtr instance);
 
+/// What it asks that its runtime cannot do, with the remedy; empty: nothing.
+std::string beyond(const Wanted&, const drivers::Abilities&);
+
 /// Everything resolved for the drivers: environment from pins and $(…), limits, names. `network` stays empty. Errors read as an
 /// obstacle.
 Result<drivers::InstanceSpec> spec_for(const store::Store&, const Wanted&, const std::string& node);

@@ -107,7 +107,8 @@ public:
     ~FakeDriver() override;
 
     std::string_view name() const override { return "fake"; }
-    Abilities abilities() const override { return {.suspend = true, .exec = true, .logs = false}; }
+    Abilities abilities() const override { return able; }
+    Abilities able{.suspend = true, .exec = true, .logs = false};
     Result<void> probe() override;
     Result<std::vector<Found>> adopt(std::span<const Handle> remembered) override;
     Result<Handle> start(const InstanceSpec&) override;

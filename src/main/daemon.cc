@@ -406,7 +406,15 @@ Result<void> Daemon::build_cell() {
         node.version = version;
         node::add_loops(*cell_, std::move(node));
         logs = own_node_->logs();
+        images_->on_keep({.keep = [&driver = own_node_->containers()](
+                                      const std::vector<std::string>& kept) { return driver.keep_images(kept); },
+                          .then = [&driver = own_node_->containers()] { return driver.remove_dropped_images(); }});
     }
+    images_->on_report([this](std::optional<store::Key> image, cell::Tone tone, std::string_view reason, std::string message) {
+        auto about = image.value_or(has_node() ? store::Key{model::Kind::node, "", node_name()}
+                                               : store::Key{model::Kind::site, "", site_name()});
+        if (auto object = store_->get(about)) cell_->events().record(*object, tone, reason, message);
+    });
     logs_ = std::make_unique<LogRoute>(LogRoute::Options{.env = env_,
                                                          .tunnel = *tunnel_,
                                                          .site = known_.identity.role == trust::Role::node ? known_.identity.site

@@ -30,6 +30,7 @@ public:
     /// Without images and prober, which are the daemon's.
     node::Options options();
     drivers::Logs* logs();
+    drivers::container::ContainerDriver& containers() { return *containers_; }
 
 private:
     explicit OwnNode(Options options);

@@ -89,5 +89,21 @@ def body(world):
         raise Failure(f"a push that moves a tag does not name the app that runs the old digest: {said.stdout}{said.stderr}")
     say("a moved tag names the app that still runs its old digest")
 
+    # Updates leave nothing on the flash: what is unpacked is what runs.
+    def unpacked(machine):
+        return [name for name in os.listdir(machine.state + "/container/layers")]
+    one = wait_until("only the two layers of 1.0 are unpacked", lambda: [len(unpacked(each)) for each in (site, node)] == [2, 2] and 2, 45)
+    for version in ("3.0", "3.1", "3.2"):
+        push(core, world, version)
+        core.apply(two(version))
+        wait_until(f"both run {version}", lambda: app_ready(core) and all(each["status"].get("ready") for each in instances(core)), 60)
+    wait_until("three updates later no more is unpacked", lambda: all(len(unpacked(each)) == one for each in (site, node)), 45)
+    ran = site.containers()
+    site.restart("kill")
+    wait_until("the site is back", lambda: in_touch(core, "store-1"), 30)
+    if site.containers() != ran:
+        raise Failure("what runs was touched")
+    say(f"three updates later {one} layers are unpacked on each node, as before")
+
 
 scenario(body)

@@ -335,14 +335,18 @@ Result<void> ContainerDriver::prepare_image(const std::string& digest) {
 
 Result<void> ContainerDriver::keep_images(std::span<const std::string> kept) {
     std::vector<std::string> all(kept.begin(), kept.end());
+    std::string user; // of what is not to be kept
     for (auto& name : TRY(os::list(paths_.instances()))) {
         auto record = stored(name);
         if (!record)
             return fail(Code::conflict,
                         "instance " + name + " cannot be read, so what it uses is not known: " + record.error().message);
+        if (std::ranges::find(kept, record->image) == kept.end()) user = name;
         all.push_back(record->image);
     }
-    return images_.keep_only(all);
+    TRY_VOID(images_.keep_only(all));
+    if (!user.empty()) return fail(Code::conflict, "instance " + user + " is still there, and what it uses stays until it goes");
+    return {};
 }
 
 Result<void> ContainerDriver::reset() {

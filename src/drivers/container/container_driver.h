@@ -68,8 +68,11 @@ public:
 
     /// Unpacks an image ahead of `start`; repeatable. `not_found` where blobs are missing.
     Result<void> prepare_image(const std::string& digest);
-    /// Removes unpacked images that are neither in `kept` nor used by an instance. Not while another call prepares or starts.
+    /// Puts unpacked images out of the way that are neither in `kept` nor used by an instance. Images in `kept` may be prepared and
+    /// started meanwhile, others not. `conflict` while others are used, or a start has not noted yet what it uses: ask again later.
     Result<void> keep_images(std::span<const std::string> kept);
+    /// Deletes what `keep_images` put out of the way, which may take long. Beside anything.
+    Result<void> remove_dropped_images() { return images_.remove_dropped(); }
 
     /// Stops and removes every instance, image and log of this driver on the machine.
     Result<void> reset();

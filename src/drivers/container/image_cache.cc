@@ -16,6 +16,7 @@ namespace skerry::drivers::container {
 namespace {
 
 constexpr std::string_view unfinished = ".new-";
+constexpr std::string_view dropped = ".gone-";
 
 std::string digits(const std::string& digest) { return std::string(oci::digits_of(digest)); }
 
@@ -40,6 +41,16 @@ Result<std::string> ImageCache::document(const std::string& digest) {
     return bytes;
 }
 
+/// An index is followed to what fits this machine.
+Result<ImageCache::Documents> ImageCache::documents(const std::string& image) {
+    std::string bytes = TRY(document(image));
+    if (TRY(oci::document_kind(bytes)) == oci::Document::index)
+        bytes = TRY(document(TRY(oci::choose(TRY(oci::parse_index(bytes)), host_)).digest));
+    Documents documents{.manifest = TRY(oci::parse_manifest(bytes)), .config = {}};
+    documents.config = TRY(document(documents.manifest.config.digest));
+    return documents;
+}
+
 /// What `prepare` wrote, if every layer is still there.
 Result<PreparedImage> ImageCache::remembered(const std::string& digest) {
     auto text = TRY(os::read_file(paths_.images() + "/" + digits(digest), 2 * oci::max_document));
@@ -56,11 +67,7 @@ Result<PreparedImage> ImageCache::remembered(const std::string& digest) {
 Result<PreparedImage> ImageCache::prepare(const std::string& digest, const std::string& for_whom) {
     TRY_VOID(oci::check_digest("image", digest));
     if (auto image = remembered(digest)) return image;
-    std::string bytes = TRY(document(digest));
-    if (TRY(oci::document_kind(bytes)) == oci::Document::index)
-        bytes = TRY(document(TRY(oci::choose(TRY(oci::parse_index(bytes)), host_)).digest));
-    oci::Manifest manifest = TRY(oci::parse_manifest(bytes));
-    std::string config = TRY(document(manifest.config.digest));
+    auto [manifest, config] = TRY(documents(digest));
     PreparedImage image{digest, {}, TRY(oci::parse_image_config(config))};
     image.layers = image.config.diff_ids;
     if (oci::suits(image.config.platform, host_) == 0)
@@ -71,7 +78,11 @@ Result<PreparedImage> ImageCache::prepare(const std::string& digest, const std::
                                        std::to_string(image.layers.size()));
     Json json;
     json.set("config", config);
-    TRY_VOID(os::write_file_atomically(paths_.images() + "/" + digits(digest), write_json(json), 0600));
+    // Under a name of our own first: others may prepare the same image now.
+    std::string noted = paths_.images() + "/" + digits(digest);
+    TRY_VOID(os::write_file_atomically(noted + "." + for_whom, write_json(json), 0600));
+    TRY_VOID(os::rename(noted + "." + for_whom, noted));
+    TRY_VOID(sync_folder(paths_.images()));
     for (std::size_t i = 0; i < image.layers.size(); ++i)
         if (!TRY(os::exists(layer_folder(image.layers[i]))))
             TRY_VOID(unpack(manifest.layers[i].digest, image.layers[i], for_whom) | during("layer " + manifest.layers[i].digest));
@@ -117,7 +128,25 @@ Result<void> ImageCache::unpack(const std::string& blob, const std::string& diff
 Result<void> ImageCache::clean() {
     for (auto& name : TRY(os::list(paths_.layers())))
         if (name.starts_with(unfinished)) TRY_VOID(os::remove_tree(paths_.layers() + "/" + name));
-    return {};
+    for (auto& name : TRY(os::list(paths_.images())))
+        if (name.find('.') != std::string::npos) TRY_VOID(os::unlink(paths_.images() + "/" + name));
+    return remove_dropped();
+}
+
+/// As noted by `prepare`; where it has not come so far, as its documents say. Empty where those are not here either: then nobody
+/// can be preparing it.
+Result<std::vector<std::string>> ImageCache::layers_of(const std::string& image) {
+    std::string config;
+    auto text = os::read_file(paths_.images() + "/" + digits(image), 2 * oci::max_document);
+    if (text) {
+        config = TRY(parse_json(*text, {.bytes = 2 * oci::max_document})).text("config");
+    } else {
+        if (text.error().code != Code::not_found) return std::unexpected(text.error());
+        auto found = documents(image);
+        if (!found && found.error().code == Code::not_found) return std::vector<std::string>{};
+        config = TRY(std::move(found)).config;
+    }
+    return TRY(oci::parse_image_config(config)).diff_ids;
 }
 
 Result<void> ImageCache::keep_only(std::span<const std::string> kept) {
@@ -125,21 +154,24 @@ Result<void> ImageCache::keep_only(std::span<const std::string> kept) {
     for (auto& digest : kept) {
         if (!oci::is_digest(digest)) continue;
         images.insert(digits(digest));
-        auto text = os::read_file(paths_.images() + "/" + digits(digest), 2 * oci::max_document);
-        if (!text && text.error().code == Code::not_found) continue;
-        if (!text) return std::unexpected(text.error());
-        Json json = TRY(parse_json(*text, {.bytes = 2 * oci::max_document}) | during("prepared image " + digest));
-        for (auto& layer : TRY(oci::parse_image_config(json.text("config"))).diff_ids) layers.insert(digits(layer));
+        for (auto& layer : TRY(layers_of(digest) | during("image " + digest))) layers.insert(digits(layer));
     }
+    // Names with a dot are under way.
     for (auto& name : TRY(os::list(paths_.images())))
-        if (!images.contains(name)) TRY_VOID(os::unlink(paths_.images() + "/" + name));
+        if (!images.contains(name) && name.find('.') == std::string::npos) TRY_VOID(os::unlink(paths_.images() + "/" + name));
+    // In one step, so that a crash never leaves half a layer under its good name.
+    for (auto& name : TRY(os::list(paths_.layers()))) {
+        if (layers.contains(name) || name.starts_with('.')) continue;
+        std::string doomed = paths_.layers() + "/" + std::string(dropped) + name;
+        TRY_VOID(os::remove_tree(doomed));
+        TRY_VOID(os::rename(paths_.layers() + "/" + name, doomed));
+    }
+    return {};
+}
+
+Result<void> ImageCache::remove_dropped() {
     for (auto& name : TRY(os::list(paths_.layers())))
-        if (!layers.contains(name)) {
-            // First out of the way in one step, so that a crash never leaves half a layer under its good name.
-            std::string doomed = paths_.layers() + "/" + std::string(unfinished) + "gone-" + name;
-            if (!name.starts_with(unfinished)) TRY_VOID(os::rename(paths_.layers() + "/" + name, doomed));
-            TRY_VOID(os::remove_tree(name.starts_with(unfinished) ? paths_.layers() + "/" + name : doomed));
-        }
+        if (name.starts_with(dropped)) TRY_VOID(os::remove_tree(paths_.layers() + "/" + name));
     return {};
 }
 

@@ -4,6 +4,7 @@
 #include "drivers/container/blobs.h"
 #include "drivers/container/paths.h"
 #include "oci/image_config.h"
+#include "oci/manifest.h"
 #include "oci/platform.h"
 #include "os/fd.h"
 
@@ -34,14 +35,23 @@ public:
 
     /// Removes what a crash left half unpacked. Not while anyone prepares.
     Result<void> clean();
-    /// Forgets every other image and removes layers that nothing in `kept` uses. Not while anyone prepares or starts.
+    /// Forgets every other image and puts layers that nothing in `kept` uses out of the way, in a moment. Images in `kept` may be
+    /// prepared and started meanwhile, others not.
     Result<void> keep_only(std::span<const std::string> kept);
+    /// Deletes what is out of the way. Beside anything.
+    Result<void> remove_dropped();
 
     /// Folder of an unpacked layer.
     std::string layer_folder(const std::string& diff_id) const;
 
 private:
+    struct Documents {
+        oci::Manifest manifest;
+        std::string config;
+    };
     Result<std::string> document(const std::string& digest);
+    Result<Documents> documents(const std::string& image);
+    Result<std::vector<std::string>> layers_of(const std::string& image);
     Result<PreparedImage> remembered(const std::string& digest);
     Result<void> unpack(const std::string& blob, const std::string& diff_id, const std::string& for_whom);
     Result<os::Fd> open_blob(const std::string& digest, const std::string& spool);

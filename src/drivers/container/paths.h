@@ -14,6 +14,7 @@ namespace skerry::drivers::container {
 ///     │                               so that no layer is ever without somebody who names it
 ///     ├── layers/<sha256 of diff>/    one unpacked layer, complete by its name alone (renamed into place after syncfs)
 ///     ├── layers/.new-…/              being unpacked; a leftover of that name is removed at `adopt`
+///     ├── layers/.gone-…/             of no use to anybody any more, and being deleted
 ///     ├── instances/<name>/
 ///     │   ├── record                  the handle: pids with start times, boot id. Written before the container's program runs
 ///     │   ├── root/                   where the overlay is mounted

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <map>
@@ -444,13 +445,39 @@ TEST_F(ContainerSystem, SharesLayersAndFreesThem) {
     auto wish = spec("user");
     wish.image = second;
     auto handle = start(wish);
-    ASSERT_TRUE(driver_->keep_images({}));
-    EXPECT_EQ(os::list(driver_->paths().layers())->size(), 2u) << "an instance uses them";
+    EXPECT_EQ(driver_->keep_images({}).error().code, Code::conflict) << "an instance uses them";
+    ASSERT_TRUE(driver_->remove_dropped_images());
+    EXPECT_EQ(os::list(driver_->paths().layers())->size(), 2u);
     ASSERT_TRUE(driver_->remove(handle));
     ASSERT_TRUE(driver_->keep_images(std::vector<std::string>{second}));
     EXPECT_EQ(os::list(driver_->paths().layers())->size(), 2u);
     ASSERT_TRUE(driver_->keep_images({}));
+    ASSERT_TRUE(driver_->remove_dropped_images());
     EXPECT_EQ(os::list(driver_->paths().layers())->size(), 0u);
+}
+
+TEST_F(ContainerSystem, KeepsLayersOfImagesThatAreBeingPrepared) {
+    Tar other;
+    other.file("data/other", "o");
+    auto second = make_image(blobs_, {base_layer(), other.bytes()}, R"("Cmd":["/bin/sleep","1000"])");
+    ASSERT_TRUE(driver_->prepare_image(image()));
+    // The second one is wanted, and shares a layer, but nobody has noted yet what it consists of; another is being unpacked.
+    ASSERT_TRUE(os::mkdirs(driver_->paths().layers() + "/.new-0123-x"));
+    ASSERT_TRUE(os::write_file_atomically(driver_->paths().images() + "/0123.x.tmp", "{"));
+    ASSERT_TRUE(driver_->keep_images(std::vector<std::string>{second}));
+    auto layers = *os::list(driver_->paths().layers());
+    EXPECT_EQ(std::ranges::count_if(layers, [](auto& name) { return !name.starts_with('.'); }), 1) << "the shared one";
+    EXPECT_TRUE(*os::exists(driver_->paths().layers() + "/.new-0123-x"));
+    EXPECT_TRUE(*os::exists(driver_->paths().images() + "/0123.x.tmp"));
+    // A start that has noted nothing of itself yet: nothing is taken away.
+    ASSERT_TRUE(os::mkdirs(driver_->paths().instance("starting")));
+    EXPECT_EQ(driver_->keep_images({}).error().code, Code::conflict);
+    restart();
+    ASSERT_TRUE(driver_->adopt({}));
+    EXPECT_FALSE(*os::exists(driver_->paths().layers() + "/.new-0123-x"));
+    EXPECT_FALSE(*os::exists(driver_->paths().images() + "/0123.x.tmp"));
+    layers = *os::list(driver_->paths().layers());
+    EXPECT_EQ(layers.size(), 1u) << "what a crash left on its way out is gone";
 }
 
 TEST_F(ContainerSystem, ExplainsWhatCannotStart) {

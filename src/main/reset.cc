@@ -3,9 +3,14 @@
 #include "drivers/container/container_driver.h"
 #include "drivers/leash/process_leash.h"
 #include "drivers/network/bridge_network.h"
+#include "drivers/network/rules.h"
+#include "os/cgroup.h"
 #include "os/files.h"
 #include "os/mount.h"
+#include "os/netlink.h"
+#include "os/nft.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <unistd.h>
@@ -40,6 +45,22 @@ Result<void> remove_all(const Folders& folders, const std::string& prefix) {
     return {};
 }
 
+/// Whether anything of ours is on the machine besides the state: what runs stays when somebody deletes only that.
+bool is_anything_left(const Folders& folders, const std::string& prefix) {
+    if (os::exists(folders.run).value_or(true)) return true;
+    if (auto cgroups = os::Cgroups::detect())
+        for (auto& folder : cgroups->folders("/" + prefix))
+            if (os::exists(folder).value_or(false)) return true;
+    drivers::network::Names names{prefix};
+    if (auto socket = os::Rtnl::open(); socket && socket->link(names.bridge())) return true;
+    auto tables = os::list_nft({"tables"});
+    if (!tables) return false;
+    return std::ranges::any_of(*tables, [&](const Json& item) {
+        const Json* table = item.find("table");
+        return table && table->text("name") == names.table();
+    });
+}
+
 bool ask(const Folders& folders) {
     std::printf("This stops and removes every container, image, key and object of Skerry in %s. Type yes to go on: ",
                 folders.state.c_str());
@@ -53,8 +74,14 @@ bool ask(const Folders& folders) {
 int reset(const Folders& folders, const std::string& prefix, bool yes) {
     auto there = os::exists(folders.state);
     if (there && !*there) {
-        std::printf("There is nothing in %s.\n", folders.state.c_str());
-        return 0;
+        if (!is_anything_left(folders, prefix)) {
+            std::printf("There is nothing of Skerry's on this machine: no %s, and nothing that runs.\n", folders.state.c_str());
+            return 0;
+        }
+        if (auto made = os::mkdirs(folders.state, 0700); !made) {
+            std::fprintf(stderr, "skerry: %s\n", made.error().message.c_str());
+            return 1;
+        }
     }
     auto lock = os::FileLock::take(folders.lock());
     if (!lock) {
@@ -71,6 +98,9 @@ int reset(const Folders& folders, const std::string& prefix, bool yes) {
         return 1;
     }
     std::printf("Everything of Skerry's is gone from this machine.\n");
+    if (auto forwards = os::read_file("/proc/sys/net/ipv4/ip_forward", 16); forwards && forwards->starts_with("1"))
+        std::printf("net.ipv4.ip_forward stays on, since others may rely on it by now; if nobody does: sysctl -w "
+                    "net.ipv4.ip_forward=0\n");
     return 0;
 }
 

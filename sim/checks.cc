@@ -31,6 +31,13 @@ bool runs(const Computer& computer, const drivers::InstanceName& name) {
     return found != processes.end() && found->second.phase == drivers::Phase::running;
 }
 
+/// What may not start any more need not run.
+bool is_revoked(const store::Store& store, const store::Object& instance) {
+    const auto* revision = store.get<model::Revision>(
+        {Kind::revision, instance.key.project, store::as<model::Instance>(instance).spec().revision()});
+    return revision && revision->spec().has_revoked();
+}
+
 bool is_once(const store::Object& object) {
     const auto& labels = store::as<model::Instance>(object).metadata().labels();
     auto policy = labels.find("skerry/partition");
@@ -54,7 +61,8 @@ const std::vector<std::string_view>& Checks::names() {
                                                        "clocks-decide-nothing",
                                                        "at-most-once",
                                                        "epoch-never-back",
-                                                       "term-never-back"};
+                                                       "term-never-back",
+                                                       "revoked-never-starts"};
     return list;
 }
 
@@ -77,6 +85,8 @@ void Checks::opened(Computer& computer) {
 
 void Checks::changed(Computer& computer, const store::Change& change) {
     if (change.after && !change.before) stamp(computer, *change.after);
+    if (change.after && change.key.kind == Kind::revision && store::as<model::Revision>(*change.after).spec().has_revoked())
+        fleet_.ledger().revoked(computer.cell, change.key);
     if (change.after && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
         epochs(computer, *change.after);
     if (change.after) return generation(computer, *change.after);
@@ -132,8 +142,9 @@ void Checks::cut_sites_run() {
             Computer& where = fleet_.computer(kept.cell);
             auto object = instance_of(store, kept.name);
             // Taken away by the site for a reason that other checks look at, or hit by weather of its own.
-            bool excused = !object || is_once(*object) || store::as<model::Instance>(*object).spec().state() != "running" ||
-                           !is_well(where, fleet_.now()) || where.sick.contains(kept.name);
+            bool excused = !object || is_once(*object) || is_revoked(store, *object) ||
+                           store::as<model::Instance>(*object).spec().state() != "running" || !is_well(where, fleet_.now()) ||
+                           where.sick.contains(kept.name);
             if (excused || runs(where, kept.name)) {
                 kept.missing.reset();
                 continue;
@@ -174,8 +185,8 @@ void Checks::boots_alone() {
         const auto& store = fleet_.computer(site).process->store();
         for (const auto& name : boot.ran) {
             auto object = instance_of(store, name);
-            if (!object || is_once(*object) || store::as<model::Instance>(*object).spec().state() != "running" ||
-                computer.sick.contains(name))
+            if (!object || is_once(*object) || is_revoked(store, *object) ||
+                store::as<model::Instance>(*object).spec().state() != "running" || computer.sick.contains(name))
                 continue;
             if (!runs(computer, name))
                 fleet_.violate("boots-without-parent", object->key.text() + " ran on " + computer.name +

@@ -74,9 +74,28 @@ void Ledger::audit(Computer& computer) {
         Life& life = at->second;
         if (!fresh && life.pid != process.pid && !life.ended)
             restart_without_cause(computer, "instance " + name + " was replaced by another process, and nobody asked");
-        if (life.pid != process.pid) life = {.pid = process.pid};
+        if (life.pid != process.pid) {
+            life = {.pid = process.pid};
+            started(computer, name);
+        }
         life.ended = false; // whoever wanted to end it has not succeeded yet
     }
+}
+
+void Ledger::revoked(Cell cell, const store::Key& revision) { revoked_.try_emplace({cell, revision.name}, now()); }
+
+/// However the revision arrived: a node that knows of the revocation starts nothing of it. A start that was under way when it
+/// came, and was made sure to be known after a crash, is not held against it.
+void Ledger::started(Computer& computer, const drivers::InstanceName& name) {
+    constexpr Duration under_way = 10s;
+    if (!computer.process || !computer.process->works()) return;
+    auto bytes = computer.process->store().note(node::note_space, name);
+    auto note = bytes ? node::Note::parse(*bytes) : Result<node::Note>(fail(Code::not_found, ""));
+    if (!note) return;
+    auto known = revoked_.find({computer.cell, note->revision});
+    if (known != revoked_.end() && now() - known->second > under_way)
+        fleet_.violate("revoked-never-starts", computer.name + " started " + note->name + " of revision " + note->revision +
+                                                   ", which it has known to be revoked for " + text(now() - known->second));
 }
 
 void Ledger::ended_by_weather(Cell cell, const drivers::InstanceName& name) { lives_[{cell, name}].ended = true; }

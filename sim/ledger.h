@@ -30,6 +30,8 @@ public:
     std::uint64_t causes() const { return causes_; }
     /// What nodes have ended, by computer.
     const std::map<Cell, std::uint64_t>& endings() const { return endings_; }
+    /// The computer learnt that a revision is revoked.
+    void revoked(Cell, const store::Key& revision);
 
 private:
     struct Life {
@@ -39,11 +41,13 @@ private:
     };
     Duration now() const;
     std::string cause(Computer&, const drivers::InstanceName&, const Life&) const;
+    void started(Computer&, const drivers::InstanceName&);
     void restart_without_cause(Computer&, const std::string& message);
 
     Fleet& fleet_;
     std::map<std::pair<Cell, drivers::InstanceName>, Life> lives_;
     std::map<Cell, Duration> healed_;
+    std::map<std::pair<Cell, std::string>, Duration> revoked_; ///< by name of the revision: since when the computer knows
     std::uint64_t causes_ = 0;
     std::map<Cell, std::uint64_t> endings_;
 };

@@ -1,6 +1,7 @@
 #include "sim/operators.h"
 
 #include "model/image.pb.h"
+#include "model/revision.pb.h"
 #include "sim/fleet.h"
 
 #include <utility>
@@ -42,6 +43,9 @@ std::unique_ptr<model::App> app_of(const AppWish& wish) {
     auto& placement = *component.mutable_placement();
     placement.set_mode(wish.each ? "each" : "spread");
     placement.set_replicas(wish.replicas);
+    if (!wish.replace_after.empty()) component.mutable_partition()->set_replace_after(wish.replace_after);
+    if (!wish.on_heal.empty()) component.mutable_partition()->set_on_heal(wish.on_heal);
+    if (wish.halted) spec.mutable_rollout()->set_halted(true);
     (*placement.mutable_sites()->mutable_match_labels())["tier"] = wish.tier;
     return app;
 }
@@ -143,6 +147,28 @@ void Operators::erase(const std::string& name, std::uint64_t ticket) {
                                                 if (!answer && answer.error().error.code != Code::not_found) return;
                                                 busy_.erase(at);
                                                 fleet_.tell("app " + name + " is deleted");
+                                            });
+}
+
+void Operators::revoke(const std::string& name) {
+    auto& core = fleet_.core();
+    const auto* app = core.process ? core.process->store().get<model::App>(key_of(name)) : nullptr;
+    if (!app || app->status().revision().empty()) return again([this, name] { revoke(name); });
+    revoke_revision(app->status().revision());
+}
+
+void Operators::revoke_revision(const std::string& revision) {
+    auto& core = fleet_.core();
+    const auto* now = core.process ? core.process->store().get<model::Revision>({Kind::revision, project, revision}) : nullptr;
+    // What the store shows is durable.
+    if (now && now->spec().has_revoked()) return;
+    again([this, revision] { revoke_revision(revision); });
+    if (!now) return;
+    auto revoked = std::make_unique<model::Revision>(*now);
+    revoked->mutable_spec()->mutable_revoked()->set_reason("an operator said so");
+    core.process->cell().admission().update(people(), Kind::revision, std::move(revoked), {},
+                                            [this, revision](std::expected<cell::Admitted, cell::Refusal> answer) {
+                                                if (answer) fleet_.tell("revision " + revision + " is revoked");
                                             });
 }
 

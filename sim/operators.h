@@ -30,6 +30,9 @@ struct AppWish {
     std::string max_unavailable = "50%";
     std::string cpu = "100m";
     std::string policy = "keep"; ///< of its partition
+    std::string replace_after;   ///< empty: not said
+    std::string on_heal;
+    bool halted = false;
 };
 
 /// People at the core: they deploy, scale, update, stop and delete apps through admission, and write down what was acknowledged.
@@ -42,6 +45,8 @@ public:
     /// Creates it, or updates the one there is. Repeated until acknowledged, however often the core dies.
     void apply(const AppWish&);
     void remove(const std::string& name);
+    /// Of the app's newest revision: that it must start nowhere any more. Repeated until acknowledged.
+    void revoke(const std::string& name);
     /// One thing that people do, drawn from the seed.
     void do_something();
     /// Is anything still not acknowledged?
@@ -75,6 +80,7 @@ private:
     void again(std::function<void()>);
     void write(const std::string& name, std::uint64_t ticket);
     void erase(const std::string& name, std::uint64_t ticket);
+    void revoke_revision(const std::string& revision);
 
     Fleet& fleet_;
     env::SeededChance chance_;

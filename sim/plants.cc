@@ -104,6 +104,19 @@ void boasting_node(Fleet& fleet) {
     fleet.pass(5min);
 }
 
+void runtime_with_a_will(Fleet& fleet) {
+    begin(fleet, {.name = "till", .replicas = 2, .health = false});
+    fleet.operators().revoke("till");
+    fleet.pass(1min);
+    auto& computer = fleet.computer(store_1);
+    computer.faults.restarts_by_itself = true;
+    auto running = computer.machine.running();
+    if (running.empty()) return;
+    fleet.ledger().ended_by_weather(store_1, running.front());
+    computer.machine.exit(running.front(), 1);
+    fleet.pass(2min);
+}
+
 void leaking_wire(Fleet& fleet) {
     begin(fleet);
     fleet.network().loses_above = 120;
@@ -207,6 +220,7 @@ const std::vector<Plant>& plants() {
         {"cut-site-keeps-running", "what runs dies with the link, and the driver denies it", dying_with_the_link},
         {"boots-without-parent", "images do not survive a restart of the machine", forgotten_images},
         {"capacity-kept", "a node boasts of eight times its processors", boasting_node},
+        {"revoked-never-starts", "a runtime restarts what has ended by a rule of its own", runtime_with_a_will},
         {"converged", "a wire loses every larger message on its way up", leaking_wire},
         {"stamps-true", "a cell sees its machine's clock of 1970 as it is", unseen_correction},
         {"clocks-decide-nothing", "probes call ill what a wall clock that was set makes look late", believing_probes},

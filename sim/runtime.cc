@@ -32,6 +32,13 @@ Result<Handle> WitnessedRuntime::start(const drivers::InstanceSpec& spec) {
 }
 
 Result<Look> WitnessedRuntime::look(const Handle& handle) {
+    if (faults_.restarts_by_itself)
+        for (const auto& [name, process] : machine_.processes()) {
+            if (process.phase != Phase::exited) continue;
+            auto removed = inner_.remove(name);
+            auto started = inner_.start(process.spec);
+            if (removed && started) witness_.touched();
+        }
     if (faults_.says_lost && faults_.says_lost()) return Look{.phase = Phase::lost};
     auto look = inner_.look(handle);
     if (look && faults_.always_says_running) look->phase = Phase::running;

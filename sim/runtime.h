@@ -22,6 +22,7 @@ public:
 struct RuntimeFaults {
     bool restarts_on_adopt = false;
     bool always_says_running = false;
+    bool restarts_by_itself = false; ///< what has ended, at the next look
     std::function<bool()> says_lost; ///< one look lies when this is true
 };
 

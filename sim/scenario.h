@@ -29,6 +29,8 @@ void play_cut_site(Fleet&, const Size&);
 void play_core_crash(Fleet&, const Size&);
 void play_reboot_while_cut(Fleet&, const Size&);
 void play_node_loss(Fleet&, const Size&);
+void play_partition_policies(Fleet&, const Size&);
+void play_revoked(Fleet&, const Size&);
 void play_leases(Fleet&, const Size&);
 void play_clocks(Fleet&, const Size&);
 void play_weather(Fleet&, const Size&);

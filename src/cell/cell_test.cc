@@ -461,6 +461,44 @@ TEST_F(CellTest, AdmissionRefusesWithTheRemedy) {
               std::string::npos);
 }
 
+/// Rule A1: a Revision is closed, but for that it is revoked.
+TEST_F(CellTest, OfARevisionPeopleMaySayOnlyThatItIsRevoked) {
+    boot();
+    write_site();
+    write_revision("till.1");
+    write_allocation("till.pos.store-17", "till.1");
+    world.pass(3s);
+    auto edit = [&](Machine& at, std::function<void(model::Revision&)> change) {
+        auto copy = std::make_unique<model::Revision>(*at.store->get<model::Revision>({Kind::revision, "default", "till.1"}));
+        change(*copy);
+        std::optional<std::expected<Admitted, Refusal>> answer;
+        at.cell->admission().update(admin, Kind::revision, std::move(copy), {}, [&](auto result) { answer = std::move(result); });
+        world.settle();
+        return answer ? answer->has_value() ? std::string("done") : answer->error().error.message : std::string("no answer");
+    };
+    auto revoke = [](model::Revision& one) { one.mutable_spec()->mutable_revoked()->set_reason("loses receipts"); };
+    EXPECT_NE(edit(core, [](model::Revision& one) { one.mutable_spec()->set_state("stopped"); }).find("made by Skerry itself"),
+              std::string::npos);
+    EXPECT_NE(edit(core, [&](model::Revision& one) { revoke(one), one.mutable_spec()->set_state("stopped"); })
+                  .find("only spec.revoked"),
+              std::string::npos);
+    EXPECT_NE(
+        edit(core, [](model::Revision& one) { one.mutable_spec()->mutable_revoked(); }).find("spec.revoked.reason: is required"),
+        std::string::npos);
+    EXPECT_NE(edit(site, revoke).find("decided at"), std::string::npos);
+    EXPECT_EQ(edit(core, revoke), "done");
+    const auto* revoked = core.store->get<model::Revision>({Kind::revision, "default", "till.1"});
+    EXPECT_EQ(revoked->spec().revoked().author(), "admin");
+    EXPECT_FALSE(revoked->spec().revoked().time().empty());
+    world.pass(3s);
+    EXPECT_TRUE(site.store->get<model::Revision>({Kind::revision, "default", "till.1"})->spec().has_revoked());
+    EXPECT_NE(
+        edit(core, [](model::Revision& one) { one.mutable_spec()->mutable_revoked()->set_reason("other"); }).find("already"),
+        std::string::npos);
+    EXPECT_NE(edit(core, [](model::Revision& one) { one.mutable_spec()->clear_revoked(); }).find("made by Skerry itself"),
+              std::string::npos);
+}
+
 TEST_F(CellTest, WhatIsDecidedElsewhereIsNotEditedHere) {
     boot();
     write_site();

@@ -9,6 +9,7 @@
 #include "model/parts.h"
 #include "model/pinned.h"
 #include "model/reference.h"
+#include "model/revision.pb.h"
 #include "model/validate.h"
 
 #include <fmt/format.h>
@@ -76,9 +77,14 @@ void Gate::answer_soon(Answer answer, std::expected<Admitted, Refusal> result) {
         env_.timers.post([answer = std::move(answer), result = std::move(result)]() mutable { answer(std::move(result)); });
 }
 
-Gate::Checked Gate::may_write(const trust::Identity& who, trust::Verb verb, Kind kind, const Message& message) const {
+Gate::Checked Gate::may_touch(const trust::Identity& who, trust::Verb verb, Kind kind, const Message& message) const {
     auto allowed = trust::may(who, verb, target_of(kind, message));
     if (!allowed) return refuse(std::move(allowed).error());
+    return {};
+}
+
+Gate::Checked Gate::may_write(const trust::Identity& who, trust::Verb verb, Kind kind, const Message& message) const {
+    if (auto allowed = may_touch(who, verb, kind, message); !allowed) return allowed;
     const auto& facts = model::facts(kind);
     if (who.role == trust::Role::user && model::metadata(message).labels().contains(std::string(model::pinned_label)))
         return refuse(
@@ -196,8 +202,12 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
         return refused(allowed ? Refusal{{Code::not_found, fmt::format("{} does not exist", key.text())}, {}} : allowed.error());
     }
     // What it is now and what it would be: both must be the caller's to write.
-    for (const Message* each : {&before->message(), static_cast<const Message*>(object.get())})
-        if (auto allowed = may_write(who, trust::Verb::update, kind, *each); !allowed) return refused(allowed.error());
+    bool revokes = kind == Kind::revision && static_cast<const model::Revision&>(*object).spec().has_revoked();
+    for (const Message* each : {&before->message(), static_cast<const Message*>(object.get())}) {
+        auto allowed =
+            revokes ? may_touch(who, trust::Verb::update, kind, *each) : may_write(who, trust::Verb::update, kind, *each);
+        if (!allowed) return refused(allowed.error());
+    }
     auto& meta = model::metadata(*object);
     if (auto holds = still(*before, meta.uid(), meta.resource_version()); !holds) return refused(holds.error());
 
@@ -219,6 +229,8 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
         return refused({{Code::forbidden, fmt::format("{} is decided at {}; edit it there (overrides come later)", key.text(),
                                                       name_of_(before->home))},
                         {}});
+    if (revokes)
+        if (auto allowed = may_revoke(who, *was, *object); !allowed) return refused(allowed.error());
     if (auto valid = check(who, kind, was.get(), *object); !valid) return refused(valid.error());
 
     std::uint32_t generation = before->generation + 1;
@@ -271,6 +283,32 @@ void Gate::update_status(const trust::Identity& who, Kind kind, std::unique_ptr<
                       admitted.object = std::move(stored);
                       answer(std::move(admitted));
                   });
+}
+
+/// Of a Revision people may say one thing, once: that it is revoked (rule A1). Who did, and when, is filled in.
+Gate::Checked Gate::may_revoke(const trust::Identity& who, const Message& was, Message& becomes) const {
+    constexpr std::size_t longest = 1024;
+    const auto& old = static_cast<const model::Revision&>(was);
+    auto& revision = static_cast<model::Revision&>(becomes);
+    if (old.spec().has_revoked())
+        return refuse(Code::conflict,
+                      fmt::format("revision {} is revoked already, which cannot be changed or taken back: change the App, "
+                                  "which makes another revision",
+                                  old.metadata().name()));
+    model::Revision allowed = old;
+    *allowed.mutable_spec()->mutable_revoked() = revision.spec().revoked();
+    if (!google::protobuf::util::MessageDifferencer::Equals(allowed, revision))
+        return refuse(Code::forbidden,
+                      "revisions are made by Skerry itself: of one that exists only spec.revoked can be set; leave the "
+                      "rest as it is (skerry revision revoke NAME --reason TEXT)");
+    auto& revoked = *revision.mutable_spec()->mutable_revoked();
+    if (revoked.reason().empty() || revoked.reason().size() > longest)
+        return refuse(Code::invalid,
+                      fmt::format("spec.revoked.reason: {} (say in up to {} bytes why, for those who meet it at a site)",
+                                  revoked.reason().empty() ? "is required" : "is too long", longest));
+    revoked.set_author(who.name);
+    revoked.set_time(rfc3339(env_.clock.wall()));
+    return {};
 }
 
 Gate::Checked Gate::may_vanish(const Object& object) const {

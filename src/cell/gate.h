@@ -25,8 +25,10 @@ public:
 private:
     using Checked = std::expected<void, Refusal>;
 
+    Checked may_touch(const trust::Identity&, trust::Verb, model::Kind, const google::protobuf::Message&) const;
     Checked may_write(const trust::Identity&, trust::Verb, model::Kind, const google::protobuf::Message&) const;
     Checked check(const trust::Identity&, model::Kind, const google::protobuf::Message*, const google::protobuf::Message&) const;
+    Checked may_revoke(const trust::Identity&, const google::protobuf::Message& was, google::protobuf::Message& becomes) const;
     Checked may_vanish(const store::Object&) const;
     std::vector<std::string> warnings(model::Kind, const google::protobuf::Message&) const;
     void commit(store::Transaction, store::ObjectPtr, Admitted, Code on_conflict, Answer);

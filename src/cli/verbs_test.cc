@@ -147,6 +147,17 @@ TEST_F(VerbTest, LabelAddsChangesRemoves) {
     EXPECT_EQ(run({"label", "apps", "a=b"}), 2);
 }
 
+TEST_F(VerbTest, RevokeSaysWhy) {
+    const std::string path = "/apis/skerry/v1/namespaces/default/revisions/till.7";
+    api.objects[path] = Json::object({{"kind", "Revision"}, {"metadata", Json::object({{"name", "till.7"}})}});
+    EXPECT_EQ(run({"revision", "revoke", "till.7"}), 2);
+    EXPECT_THAT(err, HasSubstr("--reason"));
+    EXPECT_EQ(run({"revision", "revoke", "till.7", "--reason", "loses receipts"}), 0) << err;
+    EXPECT_THAT(out, StartsWith("revision/till.7 revoked"));
+    EXPECT_EQ(api.objects[path].at({"spec", "revoked"}).text("reason"), "loses receipts");
+    EXPECT_EQ(run({"revision", "revoke", "till.8", "--reason", "x"}), 1);
+}
+
 TEST_F(VerbTest, DeleteSaysWhich) {
     ASSERT_EQ(run({"apply", "-f", "-"}, till), 0) << err;
     EXPECT_EQ(run({"delete", "apps"}), 2);

@@ -5,8 +5,10 @@
 #include "model/conditions.h"
 #include "model/revision.pb.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace skerry::fleet {
 
@@ -28,18 +30,15 @@ struct Counts {
 
 Counts count(const AppFacts& facts) {
     Counts counts;
-    std::map<std::pair<std::string, std::string>, const store::Object*> found;
-    for (const auto& object : *facts.allocations) {
-        const auto& spec = store::as<model::Allocation>(*object).spec();
-        found[{spec.site(), spec.component()}] = object.get();
-    }
+    std::map<std::string, const store::Object*> found;
+    for (const auto& object : *facts.allocations) found[object->key.name] = object.get();
     const std::string& newest = facts.revision->metadata().name();
     for (const auto& wanted : facts.placement->wanted) {
         counts.wanted.insert(wanted.site);
         auto room = facts.rooms->find(wanted.site);
         bool in_touch = room != facts.rooms->end() && room->second.in_touch;
         if (!in_touch) counts.unreachable.insert(wanted.site);
-        auto at = found.find({wanted.site, wanted.component});
+        auto at = found.find(allocation_name(facts.app->metadata().name(), wanted.component, wanted.site, wanted.suffix));
         if (at == found.end()) {
             counts.behind.insert(wanted.site);
             continue;
@@ -63,6 +62,36 @@ Counts count(const AppFacts& facts) {
     for (const auto& site : counts.wanted)
         if (!counts.behind.contains(site)) counts.updated.insert(site);
     return counts;
+}
+
+} // namespace
+
+namespace {
+
+/// Whether all sites are in touch, and what the partition policies made of it where they are not.
+void summarise_touch(const AppFacts& facts, const std::string& now, model::Conditions& conditions) {
+    constexpr std::size_t shown = 3;
+    // The first in this order is the reason; the rest come with the message.
+    static constexpr std::string_view order[] = {"Frozen",  "NoSubstitute",     "Paced",     "Moving",    "Substituted",
+                                                 "Waiting", "HeardByNeighbour", "LeaseRuns", "LeaseOver", "Returning",
+                                                 "Keep",    "Returned"};
+    auto rank = [](const Placement::Ruling* one) { return std::ranges::find(order, one->verdict.reason) - std::begin(order); };
+    std::vector<const Placement::Ruling*> rulings;
+    bool away = false;
+    for (const auto& ruling : facts.placement->rulings) rulings.push_back(&ruling), away = away || !ruling.in_touch;
+    std::ranges::stable_sort(rulings, {}, rank);
+    if (rulings.empty()) {
+        // An app that was never cut has nothing to say.
+        if (model::find_condition(conditions, "InTouch")) model::set_condition(conditions, "InTouch", "True", "Heard", "", now);
+        return;
+    }
+    std::string message;
+    for (std::size_t i = 0; i < std::min(rulings.size(), shown); ++i)
+        message +=
+            (i == 0 ? "" : "; ") + rulings[i]->component + " at " + rulings[i]->verdict.site + ": " + rulings[i]->verdict.message;
+    if (rulings.size() > shown)
+        message += "; and " + std::to_string(rulings.size() - shown) + " more: skerry describe allocation";
+    model::set_condition(conditions, "InTouch", away ? "Unknown" : "True", rulings.front()->verdict.reason, message, now);
 }
 
 } // namespace
@@ -103,12 +132,31 @@ void summarise_app(const AppFacts& facts, const std::string& now, model::AppStat
     set("Placed", placed ? "True" : "False", placed ? "Placed" : shortage_reason,
         placed ? sites(counts.wanted.size()) : shortage);
 
+    summarise_touch(facts, now, conditions);
+
     std::size_t behind_in_touch = 0;
     for (const auto& site : counts.behind) behind_in_touch += counts.unreachable.contains(site) ? 0 : 1;
     std::size_t behind_away = counts.behind.size() - behind_in_touch;
     std::string away = behind_away == 0 ? "" : "; " + sites(behind_away) + " out of touch will get it on return";
     if (!obstacle_reason.empty())
         set("Progressing", "False", obstacle_reason, obstacle + "; revision " + revision + " stays");
+    else if (facts.rollout->held > 0 && facts.revision->spec().has_revoked())
+        set("Progressing", "False", "Revoked",
+            "revision " + revision + " is revoked (" + facts.revision->spec().revoked().reason() +
+                "): it goes to no site and starts "
+                "nowhere; " +
+                sites(facts.rollout->held) + " keep what they have; change the app, which makes another revision");
+    else if (facts.rollout->held > 0)
+        set("Progressing", "False", "Halted",
+            "spec.rollout.halted: " + sites(facts.rollout->held) +
+                " keep what they have, also on their return; set it to false to go on "
+                "with revision " +
+                revision);
+    else if (facts.revision->spec().has_revoked())
+        set("Progressing", "False", "Revoked",
+            "revision " + revision + " is revoked (" + facts.revision->spec().revoked().reason() +
+                "): what runs of it runs on until it "
+                "ends, and is not started again; change the app, which makes another revision");
     else if (behind_in_touch > 0 && facts.frozen && facts.rollout->waiting > 0)
         set("Progressing", "False", "Frozen", "rollout.maxUnavailable is 0, so no site may be updated; set it to 1 or more");
     else if (behind_in_touch > 0)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cell/cell.h"
+#include "plan/partition.h"
 
 #include <functional>
 #include <map>
@@ -13,7 +14,8 @@
 namespace skerry::fleet {
 
 struct Options {
-    std::string own_site; ///< the site whose loops run in this cell, always in touch; empty: none
+    std::string own_site;  ///< the site whose loops run in this cell, always in touch; empty: none
+    plan::Caution caution; ///< when sites vanish
 };
 
 /// Adds the loops "revisions" (with what nobody refers to any more), "rollouts" (with the status of apps) and "sites" (who is in

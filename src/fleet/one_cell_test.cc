@@ -384,6 +384,46 @@ TEST_F(OneCell, SecretsArePinnedRotatedAndSwept) {
     EXPECT_EQ(store->count(Kind::secret), 1u);
 }
 
+TEST_F(OneCell, WhatIsRevokedRunsOnAndIsStartedNowhere) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    Key revision{Kind::revision, "default", "till.1"};
+    change<model::Revision>(revision,
+                            [](model::Revision& one) { one.mutable_spec()->mutable_revoked()->set_reason("it loses receipts"); });
+    EXPECT_EQ(machine.running().size(), 1u) << "an order not to start is no order to stop";
+    EXPECT_TRUE(instance()->status().ready());
+    EXPECT_EQ(reason("Progressing"), "Revoked") << message("Progressing");
+    crash();
+    EXPECT_EQ(machine.starts(), 1u);
+    machine.exit(machine.running().at(0), 1);
+    for (int i = 0; i < 60; ++i) world.pass(1s);
+    EXPECT_EQ(machine.starts(), 1u);
+    EXPECT_EQ(instance()->status().reason(), "Revoked");
+    EXPECT_EQ(reason("Available"), "Revoked") << message("Available");
+    close();
+    machine.reboot();
+    open();
+    settle();
+    EXPECT_TRUE(machine.running().empty()) << "also after a restart of the machine";
+    change_till([](model::App& one) { one.mutable_spec()->mutable_components(0)->add_args("-v"); });
+    EXPECT_EQ(machine.running().size(), 1u) << message("Progressing");
+    EXPECT_EQ(reason("Available"), "Available");
+}
+
+TEST_F(OneCell, AHaltedRolloutGoesNowhereUntilItGoesOn) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    change_till([](model::App& one) {
+        one.mutable_spec()->mutable_rollout()->set_halted(true);
+        one.mutable_spec()->mutable_components(0)->add_args("-v");
+    });
+    EXPECT_EQ(machine.starts(), 1u);
+    EXPECT_EQ(reason("Progressing"), "Halted") << message("Progressing");
+    change_till([](model::App& one) { one.mutable_spec()->mutable_rollout()->clear_halted(); });
+    EXPECT_EQ(machine.starts(), 2u);
+    EXPECT_EQ(reason("Progressing"), "Complete") << message("Progressing");
+}
+
 TEST_F(OneCell, WhatExitsStartsAgainWithBackOff) {
     push("pos", "1", "sha256:aa");
     apply(till());

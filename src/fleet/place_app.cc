@@ -2,9 +2,12 @@
 
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
+#include "model/epoch.h"
 #include "model/revision.pb.h"
 #include "model/site.pb.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 namespace skerry::fleet {
@@ -64,23 +67,60 @@ Placement::Shortage explain(const model::Component& component, const place::Prop
     return {word, who + count + proposal.text("site") + remedy};
 }
 
-} // namespace
+plan::PartitionPolicy policy_of(const model::Component& component) {
+    const auto& policy = component.partition().policy();
+    return policy == "atMostOnce"    ? plan::PartitionPolicy::at_most_once
+           : policy == "atLeastOnce" ? plan::PartitionPolicy::at_least_once
+                                     : plan::PartitionPolicy::keep;
+}
 
-Placement place_app(const model::Revision& revision, const std::vector<store::ObjectPtr>& found,
-                    std::map<std::string, SiteRoom>& rooms) {
-    Placement placement;
-    for (const auto& closed : revision.spec().components()) {
-        const auto& component = closed.component();
-        Demand demand = demand_of(closed);
-        std::map<std::string, std::uint32_t> there;
+/// One component: first where it should be, then who stands in for whom, then where those go.
+class Placing {
+public:
+    Placing(const model::Revision& revision, const model::ClosedComponent& closed, const std::vector<store::ObjectPtr>& found,
+            std::map<std::string, SiteRoom>& rooms, const Pace& pace, Placement& out)
+        : revision_(revision), closed_(closed), component_(closed.component()), rooms_(rooms), pace_(pace), out_(out),
+          demand_(demand_of(closed)) {
+        std::set<std::string> own_sites;
         for (const auto& object : found) {
             const auto& spec = store::as<model::Allocation>(*object).spec();
-            if (spec.component() == component.name()) there[spec.site()] += spec.replicas();
+            if (spec.component() != component_.name()) continue;
+            found_.push_back(object.get());
+            if (spec.substitutes().empty()) own_sites.insert(spec.site());
         }
+        for (const auto* object : found_) {
+            const auto& spec = store::as<model::Allocation>(*object).spec();
+            // What it stood in for is gone: it is there in its own right from now on. So is what was moved (atMostOnce).
+            bool stands_in = !spec.substitutes().empty() && own_sites.contains(spec.substitutes()) &&
+                             rooms.contains(spec.substitutes()) && policy_of(component_) != plan::PartitionPolicy::at_most_once;
+            (stands_in ? substitutes_ : own_).push_back(object);
+        }
+        std::sort(own_.begin(), own_.end(), [](const auto* a, const auto* b) { return a->key.name < b->key.name; });
+    }
+
+    void run() {
+        place_own();
+        rule();
+        for (auto& wanted : wanted_) out_.wanted.push_back(std::move(wanted));
+    }
+
+private:
+    using Count = std::map<std::string, std::uint32_t>;
+    static const model::AllocationSpec& spec_of(const store::Object& object) {
+        return store::as<model::Allocation>(object).spec();
+    }
+
+    /// Proposes `replicas` where `here` are, and takes what is more from the rooms.
+    struct Proposed {
+        place::Proposal proposal;
+        Count count;
+    };
+    Proposed propose(const Count& here, std::uint32_t replicas, bool each) {
         place::Snapshot snapshot;
         std::vector<SiteRoom*> row_rooms;
-        for (auto& [name, room] : rooms) {
-            std::uint32_t here = there.contains(name) ? there[name] : 0;
+        for (auto& [name, room] : rooms_) {
+            auto at = here.find(name);
+            std::uint32_t count = at == here.end() ? 0 : at->second;
             place::Snapshot::Candidate candidate;
             candidate.name = name;
             candidate.labels = &store::as<model::Site>(*room.object).metadata().labels();
@@ -90,31 +130,204 @@ Placement place_app(const model::Revision& revision, const std::vector<store::Ob
             candidate.machines = room.machines;
             // The ports of its own replicas are counted with them.
             SiteRoom others = room;
-            others.take({.cpu = {}, .memory = {}, .ports = demand.ports}, -std::int64_t{here});
+            others.take({.cpu = {}, .memory = {}, .ports = demand_.ports}, -std::int64_t{count});
             candidate.used_ports = std::move(others.used_ports);
             candidate.open = room.in_touch;
-            candidate.replicas = here;
+            candidate.replicas = count;
             snapshot.add(std::move(candidate));
             row_rooms.push_back(&room);
         }
-        const auto& wish = component.placement();
-        place::Constraints constraints{.mode = wish.mode() == "each"      ? place::Mode::each
-                                               : wish.mode() == "binpack" ? place::Mode::binpack
-                                                                          : place::Mode::spread,
-                                       .replicas = wish.has_replicas() ? wish.replicas() : 1,
-                                       .selector = wish.has_sites() ? &wish.sites() : nullptr,
-                                       .within = wish.has_within() ? &wish.within() : nullptr,
-                                       .cpu = demand.cpu,
-                                       .memory = demand.memory,
-                                       .ports = demand.ports};
-        auto proposal = place::propose(snapshot, constraints);
-        for (const auto& assignment : proposal.assignments) {
+        const auto& wish = component_.placement();
+        Proposed proposed;
+        proposed.proposal = place::propose(snapshot, {.mode = each                       ? place::Mode::each
+                                                              : wish.mode() == "binpack" ? place::Mode::binpack
+                                                                                         : place::Mode::spread,
+                                                      .replicas = replicas,
+                                                      .selector = wish.has_sites() ? &wish.sites() : nullptr,
+                                                      .within = wish.has_within() ? &wish.within() : nullptr,
+                                                      .cpu = demand_.cpu,
+                                                      .memory = demand_.memory,
+                                                      .ports = demand_.ports});
+        for (const auto& assignment : proposed.proposal.assignments) {
             std::int64_t more = std::int64_t{assignment.replicas} - snapshot.replicas[assignment.row];
-            if (more > 0) row_rooms[assignment.row]->take(demand, more);
-            placement.wanted.push_back({component.name(), snapshot.name[assignment.row], assignment.replicas, closed.hash()});
+            if (more > 0) row_rooms[assignment.row]->take(demand_, more);
+            proposed.count[snapshot.name[assignment.row]] = assignment.replicas;
         }
-        bool nowhere = constraints.replicas > 0 && proposal.assignments.empty();
-        if (proposal.unplaced > 0 || nowhere) placement.shortages.push_back(explain(component, proposal));
+        return proposed;
+    }
+
+    void place_own() {
+        Count here;
+        for (const auto* object : own_) here[spec_of(*object).site()] += spec_of(*object).replicas();
+        const auto& wish = component_.placement();
+        std::uint32_t replicas = wish.has_replicas() ? wish.replicas() : 1;
+        Proposed proposed = propose(here, replicas, is_bound());
+        for (const auto& [site, count] : proposed.count) {
+            std::uint32_t left = count;
+            std::size_t first = wanted_.size();
+            for (const auto* object : own_) {
+                const auto& spec = spec_of(*object);
+                if (spec.site() != site || left == 0) continue;
+                std::uint32_t kept = std::min(left, spec.replicas());
+                if (kept == 0) continue;
+                wanted_.push_back({component_.name(), site, kept, closed_.hash(), suffix_of(*object), {}, false});
+                left -= kept;
+            }
+            if (left == 0) continue;
+            if (wanted_.size() > first)
+                wanted_[first].replicas += left;
+            else
+                wanted_.push_back({component_.name(), site, left, closed_.hash(), {}, {}, false});
+        }
+        const auto& proposal = proposed.proposal;
+        bool nowhere = replicas > 0 && proposal.assignments.empty();
+        if (proposal.unplaced > 0 || nowhere) out_.shortages.push_back(explain(component_, proposal));
+    }
+
+    bool is_bound() const { return component_.placement().mode() == "each"; }
+
+    const store::Object* found_at(const std::string& site, const std::string& suffix) const {
+        for (const auto* object : found_)
+            if (spec_of(*object).site() == site && suffix_of(*object) == suffix) return object;
+        return nullptr;
+    }
+
+    plan::HeldAllocation held(const std::string& site, const std::string& suffix, std::uint32_t replicas) const {
+        plan::HeldAllocation held{.site = site, .suffix = suffix, .replicas = replicas};
+        const auto* object = found_at(site, suffix);
+        if (!object) return held;
+        const auto& allocation = store::as<model::Allocation>(*object);
+        held.observed = allocation.status().observed_generation() >= object->generation;
+        held.ready = allocation.status().ready_replicas();
+        held.running_since = allocation.status().running_since();
+        return held;
+    }
+
+    void rule() {
+        plan::PartitionInput input;
+        const auto& partition = component_.partition();
+        input.policy = policy_of(component_);
+        input.bound = is_bound();
+        if (auto after = parse_duration(partition.replace_after())) input.replace_after = *after;
+        if (partition.on_heal() == "keepSubstitute") input.on_heal = plan::OnHeal::keep_substitute;
+        if (partition.on_heal() == "longestRunning") input.on_heal = plan::OnHeal::longest_running;
+        input.running = revision_.spec().state() == "running";
+        input.budget = pace_.budget;
+        input.granted = pace_.granted;
+        for (const auto& [name, room] : rooms_) input.sites[name] = room.partition;
+        for (const auto& wanted : wanted_) {
+            auto room = rooms_.find(wanted.site);
+            // Where nobody has come yet nothing runs that could be missed.
+            bool stood_in_for = std::any_of(substitutes_.begin(), substitutes_.end(),
+                                            [&](const auto* other) { return spec_of(*other).substitutes() == wanted.site; });
+            if (room == rooms_.end() || (!room->second.joined && !stood_in_for)) continue;
+            auto own = held(wanted.site, wanted.suffix, wanted.replicas);
+            const auto* object = found_at(wanted.site, wanted.suffix);
+            own.recalled = object && std::all_of(substitutes_.begin(), substitutes_.end(), [&](const auto* other) {
+                               return spec_of(*other).substitutes() != wanted.site ||
+                                      model::compare(spec_of(*object).epoch(), spec_of(*other).epoch()) > 0;
+                           });
+            input.held.push_back(std::move(own));
+        }
+        for (const auto* object : substitutes_) {
+            const auto& spec = spec_of(*object);
+            auto one = held(spec.site(), suffix_of(*object), spec.replicas());
+            one.substitutes = spec.substitutes();
+            input.held.push_back(std::move(one));
+        }
+        auto plan = plan::plan_partition(input);
+        if (plan.next) out_.next = std::min(out_.next.value_or(*plan.next), *plan.next);
+        for (const auto* object : substitutes_) {
+            const auto& spec = spec_of(*object);
+            auto kept = plan.substitutes.find({spec.site(), suffix_of(*object)});
+            // Of a site that is gone: nobody needs to be told.
+            if (!rooms_.contains(spec.site()) || kept == plan.substitutes.end() || kept->second == 0) continue;
+            wanted_.push_back(
+                {component_.name(), spec.site(), kept->second, closed_.hash(), suffix_of(*object), spec.substitutes(), false});
+        }
+        for (auto& verdict : plan.verdicts) {
+            carry_out(verdict);
+            auto room = rooms_.find(verdict.site);
+            out_.rulings.push_back({component_.name(), std::move(verdict), room != rooms_.end() && room->second.in_touch});
+        }
+    }
+
+    void carry_out(plan::Verdict& verdict) {
+        auto is_own = [&](const plan::WantedAllocation& one) { return one.site == verdict.site && one.substitutes.empty(); };
+        if (verdict.drop_original) std::erase_if(wanted_, is_own);
+        if (verdict.recall)
+            for (auto& one : wanted_) one.raise = one.raise || is_own(one);
+        if (verdict.missing == 0) return;
+        Count here;
+        std::uint32_t all = verdict.missing;
+        for (const auto& one : wanted_) here[one.site] += one.replicas, all += one.replicas;
+        // Replicas at places that may not hold them any more are not there to be counted.
+        Proposed proposed = propose(here, all, false);
+        std::uint32_t placed = 0;
+        for (const auto& [site, count] : proposed.count) {
+            if (count <= here[site]) continue;
+            std::uint32_t more = std::min(count - here[site], verdict.missing - placed);
+            placed += more;
+            stand_in(site, verdict.site, more);
+        }
+        if (placed > 0) out_.replaced.insert(verdict.site);
+        if (verdict.moves)
+            for (auto& one : wanted_) {
+                if (!is_own(one)) continue;
+                std::uint32_t gone = std::min(one.replicas, placed);
+                one.replicas -= gone;
+                placed -= gone;
+            }
+        std::erase_if(wanted_, [](const auto& one) { return one.replicas == 0; });
+        if (proposed.proposal.unplaced == 0) return;
+        auto shortage = explain(component_, proposed.proposal);
+        verdict.reason = "NoSubstitute";
+        verdict.message += "; but " + shortage.message;
+    }
+
+    void stand_in(const std::string& site, const std::string& absent, std::uint32_t replicas) {
+        for (auto& one : wanted_)
+            if (one.site == site && one.substitutes == absent) {
+                one.replicas += replicas;
+                return;
+            }
+        std::string suffix = absent;
+        for (int n = 2; found_at(site, suffix); ++n) suffix = absent + "." + std::to_string(n);
+        wanted_.push_back({component_.name(), site, replicas, closed_.hash(), suffix, absent, true});
+    }
+
+    const model::Revision& revision_;
+    const model::ClosedComponent& closed_;
+    const model::Component& component_;
+    std::map<std::string, SiteRoom>& rooms_;
+    const Pace& pace_;
+    Placement& out_;
+    Demand demand_;
+    std::vector<const store::Object*> found_, own_, substitutes_;
+    std::vector<plan::WantedAllocation> wanted_;
+};
+
+} // namespace
+
+std::string allocation_name(std::string_view app, std::string_view component, std::string_view site, std::string_view suffix) {
+    std::string name = std::string(app) + "." + std::string(component) + "." + std::string(site);
+    return suffix.empty() ? name : name + "." + std::string(suffix);
+}
+
+std::string suffix_of(const store::Object& object) {
+    const auto& spec = store::as<model::Allocation>(object).spec();
+    std::size_t plain = spec.app().size() + spec.component().size() + spec.site().size() + 2;
+    return object.key.name.size() > plain + 1 ? object.key.name.substr(plain + 1) : std::string();
+}
+
+Placement place_app(const model::Revision& revision, const std::vector<store::ObjectPtr>& found,
+                    std::map<std::string, SiteRoom>& rooms, const Pace& pace) {
+    Placement placement;
+    Pace left = pace;
+    for (const auto& closed : revision.spec().components()) {
+        Placing(revision, closed, found, rooms, left, placement).run();
+        for (const auto& site : placement.replaced)
+            if (left.granted.insert(site).second && left.budget > 0) --left.budget;
     }
     return placement;
 }

@@ -4,6 +4,7 @@
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
+#include "model/epoch.h"
 #include "model/revision.pb.h"
 
 #include <algorithm>
@@ -34,9 +35,11 @@ bool RolloutsLoop::wakes(const store::Change& change) const {
 
 void RolloutsLoop::turn() {
     timer_.reset();
+    wake_in_.reset();
     if (!writing_.begin()) return;
     auto& store = cell_.store();
     auto rooms = read_rooms(cell_, options_.own_site);
+    judge_sites(rooms);
     std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
     for (auto& object : store.list(Kind::allocation))
         if (object->home == store.cell())
@@ -51,6 +54,38 @@ void RolloutsLoop::turn() {
     writing_.end();
 }
 
+void RolloutsLoop::wake_in(Duration left) {
+    if (wake_in_ && *wake_in_ <= left) return;
+    wake_in_ = left;
+    timer_ = cell_.env().timers.after(left, [this] { cell_.wake(name()); });
+}
+
+/// What takes memory to say of sites: who vanished with many others, who was vouched for lately, and how many may be replaced.
+void RolloutsLoop::judge_sites(std::map<std::string, SiteRoom>& rooms) {
+    Instant now = cell_.env().clock.now();
+    std::map<std::string, Duration> silent;
+    std::size_t joined = 0;
+    for (const auto& [name, room] : rooms) {
+        joined += room.joined ? 1 : 0;
+        if (room.joined && !room.in_touch) silent[name] = room.partition.silent;
+        if (room.in_touch) pace_.granted.erase(name), testified_.erase(name);
+        if (!room.partition.heard_by.empty()) testified_[name] = now;
+    }
+    auto doubted = plan::vanished_together(silent, joined, options_.caution);
+    for (auto& [name, room] : rooms) {
+        room.partition.one_of_many = doubted.contains(name);
+        // Silence counts from the last word of its own or of a neighbour.
+        if (auto at = testified_.find(name); at != testified_.end())
+            room.partition.silent = std::min(room.partition.silent, now - at->second);
+    }
+    std::erase_if(testified_, [&](const auto& entry) { return !rooms.contains(entry.first); });
+    double most = options_.caution.per_minute;
+    double gained = static_cast<double>((now - allowed_at_) / 1ms) * most / 60'000;
+    allowance_ = std::min(most, allowance_ + gained);
+    allowed_at_ = now;
+    pace_.budget = static_cast<std::size_t>(allowance_);
+}
+
 bool RolloutsLoop::paused(const store::Object& object) {
     auto last = last_wave_.find(object.uid);
     if (last == last_wave_.end()) return false;
@@ -58,7 +93,7 @@ bool RolloutsLoop::paused(const store::Object& object) {
     if (!pause) return false;
     Instant now = cell_.env().clock.now();
     if (now - last->second >= *pause) return false;
-    timer_ = cell_.env().timers.after(last->second + *pause - now, [this] { cell_.wake(name()); });
+    wake_in(last->second + *pause - now);
     return true;
 }
 
@@ -85,7 +120,11 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
                 Key{Kind::revision, object.key.project, store::as<model::Allocation>(*allocation).spec().revision()});
             if (revision && revision->spec().app_uid() == object.uid.text()) own.push_back(allocation);
         }
-        placement = place_app(*newest, own, rooms);
+        placement = place_app(*newest, own, rooms, pace_);
+        for (const auto& site : placement.replaced)
+            if (pace_.granted.insert(site).second) allowance_ -= 1;
+        pace_.budget = static_cast<std::size_t>(std::max(allowance_, 0.0));
+        if (placement.next) wake_in(*placement.next);
         auto input = input_for(app, *newest, placement, allocations, rooms);
         input.paused = paused(object);
         rollout = plan::plan_rollout(input);
@@ -95,6 +134,7 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
         facts.placement = &placement;
         facts.rollout = &rollout;
         report(object, facts);
+        report_rulings(object, facts);
     } else {
         for (const auto& allocation : allocations) writing_.erase(*allocation);
         report(object, facts);
@@ -127,7 +167,9 @@ plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::R
                                     .running = true,
                                     .observed = allocation.status().observed_generation() >= object->generation,
                                     .ready = allocation.status().ready_replicas(),
-                                    .updated = allocation.status().updated_replicas()};
+                                    .updated = allocation.status().updated_replicas(),
+                                    .suffix = suffix_of(*object),
+                                    .substitutes = spec.substitutes()};
         const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, object->key.project, spec.revision()});
         if (revision) {
             found.foreign = revision->spec().app_uid() != app.metadata().uid();
@@ -143,6 +185,8 @@ plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::R
     const std::string& text = app.spec().rollout().max_unavailable();
     auto share = parse_share(text.empty() ? "10%" : text, in_touch);
     input.max_unavailable = share ? *share : 1;
+    input.halted = app.spec().rollout().halted() || newest.spec().has_revoked();
+    if (input.halted) input.settled = settled_revision(app, allocations);
     return input;
 }
 
@@ -156,9 +200,27 @@ bool is_fenced(const model::Revision& revision, const std::string& component) {
 
 } // namespace
 
+/// The revision of this app that most of its replicas have, and that may start; of several the one of the latest generation.
+std::string RolloutsLoop::settled_revision(const model::App& app, const std::vector<store::ObjectPtr>& allocations) const {
+    std::map<std::string, std::uint32_t> replicas;
+    for (const auto& object : allocations) {
+        const auto& spec = store::as<model::Allocation>(*object).spec();
+        replicas[spec.revision()] += spec.replicas();
+    }
+    std::string best;
+    std::pair<std::uint32_t, std::uint32_t> most{};
+    for (const auto& [name, count] : replicas) {
+        const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, app.metadata().namespace_(), name});
+        if (!revision || revision->spec().has_revoked() || revision->spec().app_uid() != app.metadata().uid()) continue;
+        std::pair rank{count, revision->spec().app_generation()};
+        if (best.empty() || rank > most) best = name, most = rank;
+    }
+    return best;
+}
+
 void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan) {
     for (const auto& step : plan.steps) {
-        Key key{Kind::allocation, app.key.project, app.key.name + "." + step.component + "." + step.site};
+        Key key{Kind::allocation, app.key.project, allocation_name(app.key.name, step.component, step.site, step.suffix)};
         auto object = cell_.store().get(key);
         if (step.what == plan::RolloutStep::What::create) {
             if (object) continue; // a foreign one of the same name goes first
@@ -173,10 +235,11 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
             spec.set_site(step.site);
             spec.set_app(app.key.name);
             spec.set_component(step.component);
-            spec.set_revision(revision.metadata().name());
+            spec.set_revision(step.revision);
             spec.set_replicas(step.replicas);
+            spec.set_substitutes(step.substitutes);
             // Fencing numbers are counted where somebody may have to be kept from acting on an earlier one (rule H4).
-            if (is_fenced(revision, step.component)) {
+            if (step.raise || is_fenced(revision, step.component)) {
                 *spec.mutable_epoch() = writing_.next_epoch();
             } else {
                 spec.mutable_epoch()->set_term(cell_.epochs().term());
@@ -187,8 +250,10 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
             writing_.erase(*object);
         } else if (object) {
             auto wish = cell::wish_of<model::Allocation>(*object);
-            wish.mutable_spec()->set_revision(revision.metadata().name());
+            wish.mutable_spec()->set_revision(step.revision);
             wish.mutable_spec()->set_replicas(step.replicas);
+            wish.mutable_spec()->set_substitutes(step.substitutes);
+            if (step.raise) *wish.mutable_spec()->mutable_epoch() = writing_.next_epoch();
             writing_.update(*object, wish);
         }
     }
@@ -224,6 +289,36 @@ void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
             cell_.events().record(object, cell::Tone::warning, condition.reason(), condition.message());
     }
     cell::report_part(cell_.store(), object, Part::found, report);
+}
+
+/// Each allocation says how the partition policies see it; a change of that is an event of the app.
+void RolloutsLoop::report_rulings(const store::Object& app, const AppFacts& facts) {
+    std::map<std::pair<std::string, std::string>, const Placement::Ruling*> rulings;
+    for (const auto& ruling : facts.placement->rulings) rulings[{ruling.component, ruling.verdict.site}] = &ruling;
+    std::string now = rfc3339(cell_.env().clock.wall());
+    for (const auto& object : *facts.allocations) {
+        const auto& spec = store::as<model::Allocation>(*object).spec();
+        auto report = cell::part_of<model::Allocation>(*object, Part::seen);
+        auto& conditions = *report.mutable_status()->mutable_conditions();
+        auto ruling = rulings.find({spec.component(), spec.site()});
+        bool ruled = ruling != rulings.end() && spec.substitutes().empty();
+        const auto* before = model::find_condition(conditions, "InTouch");
+        std::string was = before ? before->reason() : "Heard";
+        std::string reason = ruled ? ruling->second->verdict.reason : "Heard";
+        if (!ruled && !before) continue;
+        std::string message = ruled ? ruling->second->verdict.message : "";
+        model::set_condition(conditions, "InTouch", !ruled || ruling->second->in_touch ? "True" : "Unknown", reason, message,
+                             now);
+        cell::report_part(cell_.store(), *object, Part::seen, report);
+        if (reason == was) continue;
+        std::string where = "component " + spec.component() + " at " + spec.site() + ": ";
+        bool bad = reason == "Frozen" || reason == "NoSubstitute";
+        if (reason == "Heard")
+            cell_.events().record(app, cell::Tone::normal, "InTouch",
+                                  where + "in touch again; it ran on, and nothing was restarted for that");
+        else
+            cell_.events().record(app, bad ? cell::Tone::warning : cell::Tone::normal, reason, where + message);
+    }
 }
 
 } // namespace skerry::fleet

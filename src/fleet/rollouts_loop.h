@@ -5,10 +5,13 @@
 #include "fleet/fleet.h"
 #include "fleet/room.h"
 #include "plan/app.h"
+#include "plan/partition.h"
 #include "plan/rollout.h"
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,10 +31,30 @@ struct Placement {
         std::string message;
     };
     std::vector<Shortage> shortages;
+    /// What the partition policies say of sites that are away or come back.
+    struct Ruling {
+        std::string component;
+        plan::Verdict verdict;
+        bool in_touch = false;
+    };
+    std::vector<Ruling> rulings;
+    std::set<std::string> replaced; ///< sites that get substitutes now
+    std::optional<Duration> next;   ///< when it may come out differently with nothing but time passing
+};
+
+/// Sites that may get their first substitutes at this moment.
+struct Pace {
+    std::size_t budget = 0;
+    std::set<std::string> granted;
 };
 
 /// Places all components of a revision over the sites; takes what it gives from `rooms`. `found`: the app's allocations.
-Placement place_app(const model::Revision&, const std::vector<store::ObjectPtr>& found, std::map<std::string, SiteRoom>& rooms);
+Placement place_app(const model::Revision&, const std::vector<store::ObjectPtr>& found, std::map<std::string, SiteRoom>& rooms,
+                    const Pace&);
+
+/// `<app>.<component>.<site>`, and behind it what tells several at one site apart.
+std::string allocation_name(std::string_view app, std::string_view component, std::string_view site, std::string_view suffix);
+std::string suffix_of(const store::Object& allocation);
 
 /// What the app's status says. `obstacles`: why there is no newer Revision.
 struct AppFacts {
@@ -50,25 +73,35 @@ void summarise_app(const AppFacts&, const std::string& now, model::AppStatus& st
 /// gone.
 class RolloutsLoop final : public cell::Loop {
 public:
-    RolloutsLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts") {}
+    RolloutsLoop(cell::Cell& cell, Options options)
+        : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts"), allowance_(options_.caution.per_minute) {}
 
     std::string_view name() const override { return "rollouts"; }
     bool wakes(const store::Change&) const override;
     void turn() override;
 
 private:
+    void judge_sites(std::map<std::string, SiteRoom>& rooms);
     void roll(const store::Object& app, const std::vector<store::ObjectPtr>& allocations, std::map<std::string, SiteRoom>& rooms);
     plan::RolloutInput input_for(const model::App&, const model::Revision&, const Placement&,
                                  const std::vector<store::ObjectPtr>& allocations,
                                  const std::map<std::string, SiteRoom>& rooms) const;
+    std::string settled_revision(const model::App&, const std::vector<store::ObjectPtr>& allocations) const;
     void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&);
     bool paused(const store::Object& app);
     void report(const store::Object& app, const AppFacts&);
+    void report_rulings(const store::Object& app, const AppFacts&);
+    void wake_in(Duration);
 
     cell::Cell& cell_;
     Options options_;
     cell::Writing writing_;
     std::map<Uid, Instant> last_wave_;
+    std::map<std::string, Instant> testified_; ///< by site: when a neighbour last vouched for it
+    Pace pace_;
+    double allowance_; ///< of sites that may get their first substitutes
+    Instant allowed_at_{};
+    std::optional<Duration> wake_in_;
     std::unique_ptr<env::Timer> timer_;
 };
 

@@ -3,10 +3,12 @@
 #include "base/units.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
+#include "model/node.pb.h"
 #include "model/revision.pb.h"
 #include "model/site.pb.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace skerry::fleet {
@@ -36,16 +38,57 @@ void SiteRoom::take(const Demand& demand, std::int64_t replicas) {
     }
 }
 
+namespace {
+
+/// Only those that the operator made neighbours speak for each other.
+bool are_neighbours(const model::Site& one, const model::Site& other) {
+    auto names = [](const model::Site& site, const std::string& name) {
+        return std::any_of(site.spec().peers().begin(), site.spec().peers().end(),
+                           [&](const auto& peer) { return peer.name() == name; });
+    };
+    return names(one, other.metadata().name()) || names(other, one.metadata().name());
+}
+
+} // namespace
+
+std::map<std::string, std::string> testimony(const store::Store& store, const std::function<bool(const std::string&)>& in_touch) {
+    std::map<std::string, std::string> heard;
+    for (const auto& object : store.list(Kind::site)) {
+        const auto& witness = store::as<model::Site>(*object);
+        if (witness.status().hears().empty() || !in_touch(object->key.name)) continue;
+        for (const auto& name : witness.status().hears()) {
+            const auto* site = store.get<model::Site>(Key{Kind::site, "", name});
+            if (site && !in_touch(name) && are_neighbours(witness, *site)) heard.try_emplace(name, object->key.name);
+        }
+    }
+    return heard;
+}
+
 std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& own_site) {
     auto& store = cell.store();
-    std::map<std::string, bool> touch;
-    for (const auto& peer : cell.peers().children())
-        if (peer.peer.role == env::Peer::Role::site) touch[peer.peer.name] = peer.in_touch;
+    Instant now = cell.env().clock.now();
+    std::map<std::string, cell::PeerView> peers;
+    for (auto& peer : cell.peers().children())
+        if (peer.peer.role == env::Peer::Role::site) peers.emplace(peer.peer.name, std::move(peer));
+    std::set<std::string> with_nodes;
+    for (const auto& object : store.list(Kind::node)) with_nodes.insert(store::as<model::Node>(*object).spec().site());
     std::map<std::string, SiteRoom> rooms;
     for (auto& object : store.list(Kind::site)) {
         const auto& site = store::as<model::Site>(*object);
         SiteRoom room;
-        room.in_touch = object->key.name == own_site || touch[object->key.name];
+        auto peer = peers.find(object->key.name);
+        bool own = object->key.name == own_site;
+        room.in_touch = own || (peer != peers.end() && peer->second.in_touch);
+        // Its status is soft, and a crash of this cell may have forgotten it; its nodes are not.
+        room.joined = own || with_nodes.contains(object->key.name) || peer != peers.end() || !site.status().cell().empty();
+        Instant heard = cell.peers().listening_since();
+        if (peer != peers.end() && peer->second.heard) heard = std::max(heard, *peer->second.heard);
+        room.partition.in_touch = room.in_touch;
+        room.partition.silent = now - heard;
+        if (peer != peers.end()) {
+            auto over = peer->second.lease_over;
+            room.partition.lease_left = over ? std::max(*over - now, Duration(0)) : Duration(0);
+        }
         const auto& observed = site.status().location().jurisdiction();
         room.jurisdiction = observed.empty() ? site.spec().location().jurisdiction() : observed;
         if (auto cpu = parse_cpu(site.status().free().cpu()); cpu && !site.status().free().cpu().empty()) room.cpu = *cpu;
@@ -57,6 +100,11 @@ std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& 
         room.object = std::move(object);
         rooms.emplace(std::move(name), std::move(room));
     }
+    for (auto& [name, witness] : testimony(store, [&](const std::string& site) {
+             auto room = rooms.find(site);
+             return room != rooms.end() && room->second.in_touch;
+         }))
+        rooms.at(name).partition.heard_by = witness;
     for (const auto& object : store.list(Kind::allocation)) {
         const auto& allocation = store::as<model::Allocation>(*object);
         auto room = rooms.find(allocation.spec().site());

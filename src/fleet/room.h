@@ -2,7 +2,9 @@
 
 #include "cell/cell.h"
 #include "place/place.h"
+#include "plan/partition.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,6 +27,8 @@ Demand demand_of(const model::ClosedComponent&);
 struct SiteRoom {
     store::ObjectPtr object;
     bool in_touch = false;
+    bool joined = false;           ///< has ever been in touch
+    plan::PartitionSite partition; ///< `one_of_many` and the time of a neighbour's word are for the loop to add
     std::string jurisdiction;
     std::optional<MilliCpu> cpu; ///< none: it has never told
     std::optional<Bytes> memory;
@@ -33,6 +37,9 @@ struct SiteRoom {
 
     void take(const Demand&, std::int64_t replicas);
 };
+
+/// By silent site: a neighbour in touch that hears it. Only sites that an operator made neighbours speak for each other.
+std::map<std::string, std::string> testimony(const store::Store&, const std::function<bool(const std::string&)>& in_touch);
 
 /// Room of every site (rule A5): what it reported, less what was given to it that its report does not reflect yet. An Allocation
 /// is reflected from the report on that answers to its generation; what a site says of Allocations and of itself travels

@@ -1,6 +1,7 @@
 #include "fleet/sites_loop.h"
 
 #include "cell/writing.h"
+#include "fleet/room.h"
 #include "model/conditions.h"
 #include "model/site.pb.h"
 
@@ -18,6 +19,10 @@ void SitesLoop::turn() {
     std::string now = rfc3339(cell_.env().clock.wall());
     bool changed = false;
     std::map<std::string, bool> touch;
+    auto witnesses = testimony(store, [&](const std::string& site) {
+        auto peer = cell_.peers().child(site, env::Peer::Role::site);
+        return site == options_.own_site || (peer && peer->in_touch);
+    });
     for (const auto& object : store.list(Kind::site)) {
         const std::string& name = object->key.name;
         auto report = cell::part_of<model::Site>(*object, Part::seen);
@@ -45,7 +50,15 @@ void SitesLoop::turn() {
                 : peer && !peer->trouble.empty()
                     ? peer->trouble
                     : "nothing heard; what it was told to do it keeps doing; see whether it has power and a way here";
-            model::set_condition(conditions, "InTouch", ever || peer ? "Unknown" : "False", ever || peer ? "Silent" : "NotJoined",
+            auto witness = witnesses.find(name);
+            bool alive = witness != witnesses.end();
+            if (alive)
+                message = "nothing heard, but its neighbour " + witness->second +
+                          " hears it: it is alive, only its way here is cut; see its uplink";
+            model::set_condition(conditions, "InTouch", ever || peer ? "Unknown" : "False",
+                                 alive          ? "HeardByNeighbour"
+                                 : ever || peer ? "Silent"
+                                                : "NotJoined",
                                  message, now);
         }
         bool news = was != in_touch || counted_[name] != object->found.number;

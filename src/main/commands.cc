@@ -7,6 +7,7 @@
 #include "main/reset.h"
 #include "model/validate.h"
 
+#include <charconv>
 #include <cstdio>
 
 namespace skerry::main {
@@ -80,6 +81,14 @@ bool read_labels(const cli::Invocation& call, std::map<std::string, std::string>
     return true;
 }
 
+/// As given, or as it was.
+bool read_count(const cli::Invocation& call, std::string_view option, std::uint32_t most, std::uint32_t& count) {
+    if (!call.has(option)) return true;
+    std::string text = call.get(option);
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    return error == std::errc() && end == text.data() + text.size() && count <= most;
+}
+
 int run(DaemonOptions::Role role, const cli::Invocation& call) {
     DaemonOptions options;
     options.role = role;
@@ -95,6 +104,10 @@ int run(DaemonOptions::Role role, const cli::Invocation& call) {
                                                      : "core";
     if (auto problem = model::format_problem("label", options.name); !problem.empty())
         return wrong("--name: \"" + options.name + "\" " + problem);
+    if (!read_count(call, "freeze-share", 100, options.freeze_share))
+        return wrong("--freeze-share: \"" + call.get("freeze-share") + "\" is no percentage (use 0 to 100)");
+    if (!read_count(call, "replace-rate", 60'000, options.replace_rate))
+        return wrong("--replace-rate: \"" + call.get("replace-rate") + "\" is no count (use 0 to 60000)");
     if (!read_labels(call, options.labels)) return wrong("--label: write it as name=value");
     if (call.has("certificate-life")) {
         auto life = parse_duration(call.get("certificate-life"));
@@ -138,8 +151,16 @@ std::vector<cli::Command> daemon_commands() {
              "The first start makes the fleet's certificate authority. Give sites in with `skerry token create --site NAME`.",
          .examples = {"skerry core --advertise core.example.com"},
          .arguments = {},
-         .options =
-             options_of_daemon({{.names = "--name", .value = "NAME", .help = "of this core (default core)", .choices = {}}}),
+         .options = options_of_daemon(
+             {{.names = "--name", .value = "NAME", .help = "of this core (default core)", .choices = {}},
+              {.names = "--freeze-share",
+               .value = "PERCENT",
+               .help = "of all sites: when more vanish at once this core doubts itself and replaces none (default 30)",
+               .choices = {}},
+              {.names = "--replace-rate",
+               .value = "COUNT",
+               .help = "sites a minute that may get their first substitutes (default 6)",
+               .choices = {}}}),
          .run = [](const cli::Invocation& call) { return run(Role::core, call); }});
     commands.push_back(
         {.name = "site",

@@ -28,6 +28,7 @@
 #include "main/version.h"
 #include "main/world.h"
 #include "os/files.h"
+#include "site/neighbours.h"
 #include "site/site.h"
 #include "store/sqlite/sqlite_backend.h"
 #include "store/store.h"
@@ -110,6 +111,8 @@ private:
         return options_.role == Role::up || (is_site() && options_.with_node) || known_.identity.role == trust::Role::node;
     }
     std::string site_name() const { return known_.identity.site; }
+    /// Another site of the fleet: to a site it is a neighbour, never a child, and is told nothing but that we live.
+    bool is_neighbour(const env::Peer& peer) const { return neighbours_ && peer.role == env::Peer::Role::site; }
     std::string node_name() const {
         return known_.identity.role == trust::Role::node ? known_.identity.name : has_node() ? site_name() : "";
     }
@@ -133,6 +136,8 @@ private:
     std::unique_ptr<RealProber> prober_;
     std::unique_ptr<OwnNode> own_node_;
     std::unique_ptr<cell::Cell> cell_;
+    std::unique_ptr<env::Dialer> neighbour_dialer_;
+    std::unique_ptr<site::Neighbours> neighbours_;
     std::unique_ptr<LogRoute> logs_;
     std::unique_ptr<JoinDesk> desk_;
     std::unique_ptr<TrustDesk> trust_desk_;
@@ -390,11 +395,25 @@ Result<void> Daemon::build_cell() {
                              {.self = self, .version = version, .parents = known_.parents, .with_default_project = is_core()},
                              std::move(down), std::move(up));
 
-    if (is_core()) fleet::add_loops(*cell_, {.own_site = site_of_own ? site_name() : ""});
+    if (is_core())
+        fleet::add_loops(*cell_, {.own_site = site_of_own ? site_name() : "",
+                                  .caution = {.share = options_.freeze_share, .per_minute = options_.replace_rate}});
+    if (is_site()) {
+        // To neighbours a site shows what it shows its parent, and knows them by the authority of the fleet.
+        auto site_only = [this](const http::Chain& chain) -> Result<env::Peer> {
+            return trust::peer_of(TRY(trust::verify_peer(chain, membership_->anchors(),
+                                                         {.use = trust::Use::server, .at = {}, .mark = {}, .revoked = {}})));
+        };
+        neighbour_dialer_ = link::make_dialer(world_.loop.context(), {.credentials = credentials, .verify = site_only});
+        neighbours_ =
+            std::make_unique<site::Neighbours>(env_, *store_, site_name(), *neighbour_dialer_, [this] { cell_->wake("site"); });
+    }
     if (site_of_own)
-        site::add_loops(
-            *cell_,
-            {.name = site_name(), .own_node = has_node() ? node_name() : "", .version = version, .api = reached_at().front()});
+        site::add_loops(*cell_, {.name = site_name(),
+                                 .own_node = has_node() ? node_name() : "",
+                                 .version = version,
+                                 .api = reached_at().front(),
+                                 .hears = [this] { return neighbours_ ? neighbours_->heard() : std::vector<std::string>(); }});
     drivers::Logs* logs = nullptr;
     if (has_node()) {
         prober_ = std::make_unique<RealProber>(world_.loop.context(), world_.timers);
@@ -476,10 +495,14 @@ Result<void> Daemon::serve() {
     link::accept_links(*server_, {.peer = [this](const http::PeerIdentity& peer) -> Result<env::Peer> { return child_of(peer); },
                                   .arrived =
                                       [this](std::unique_ptr<env::Wire> wire) {
-                                          if (wire->channel() == env::Channel::bulk)
+                                          if (is_neighbour(wire->peer())) {
+                                              // Tunnels and bytes are for parents and children.
+                                              if (wire->channel() == env::Channel::control) neighbours_->accept(std::move(wire));
+                                          } else if (wire->channel() == env::Channel::bulk) {
                                               tunnel_->accept(std::move(wire));
-                                          else
+                                          } else {
                                               cell_->accept(std::move(wire));
+                                          }
                                       }});
     return {};
 }
@@ -489,9 +512,11 @@ Result<env::Peer> Daemon::child_of(const http::PeerIdentity& peer) const {
     if (!shown)
         return fail(Code::unauthenticated, "links need the certificate that a cell got when it joined; none came with this one");
     TRY_VOID(check_end(*shown));
+    auto child = TRY(trust::peer_of(shown->identity));
+    if (is_neighbour(child)) return child;
     TRY_VOID(trust::may_link(shown->identity, known_.identity, has_site()));
     if (trust_desk_) TRY_VOID(trust_desk_->may_link(shown->identity));
-    return trust::peer_of(shown->identity);
+    return child;
 }
 
 std::string Daemon::with_port(const std::string& host) const {
@@ -596,6 +621,7 @@ Result<void> Daemon::begin() {
             {.name = site_name(), .labels = options_.labels, .values = {}, .parents = {}, .jurisdiction = {}, .profile = {}},
             [](Result<store::Key>) {});
     cell_->start();
+    if (neighbours_) neighbours_->start();
     if (!known_.parents.empty()) tunnel_->reach(*dialer_, known_.parents);
     start_standing();
     announce();

@@ -28,6 +28,8 @@ struct DaemonOptions {
     std::optional<std::string> join;           ///< text of a token
     std::map<std::string, std::string> labels; ///< of the Site that `up` makes
     bool with_node = true;                     ///< a site whose own machine runs nothing: false
+    std::uint32_t freeze_share = 30;           ///< of a core: percent of sites which, vanishing at once, make it doubt itself
+    std::uint32_t replace_rate = 6;            ///< of a core: sites a minute that may get their first substitutes
     std::string prefix = "skerry";             ///< of network devices, rules and cgroups
     Duration certificate_life = 24h * 90;      ///< of the sites and nodes that join here
 };

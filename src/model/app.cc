@@ -60,6 +60,14 @@ void check_health(const Component& component, const std::string& path, Problems&
     if (health.has_tcp()) named(health.tcp().port(), path + ".tcp.port");
 }
 
+void check_partition(const Component& component, const std::string& path, Problems& problems) {
+    // What runs once at each site belongs to that site: nothing elsewhere does its work.
+    if (component.partition().policy() == "atLeastOnce" && component.placement().mode() == "each")
+        problems.add(path + ".policy", quoted("atLeastOnce") +
+                                           " needs placement.mode spread, since what runs at each site has no "
+                                           "substitute elsewhere (use keep, or placement.mode: spread)");
+}
+
 void check_selector(const Selector& selector, const std::string& path, Problems& problems) {
     for (int i = 0; i < selector.match_expressions_size(); ++i) {
         const Requirement& term = selector.match_expressions(i);
@@ -99,6 +107,7 @@ void check(const App& app, Problems& problems) {
             check_env(component.env(n), join(path + ".env", static_cast<std::size_t>(n)), problems);
         if (component.placement().has_sites()) check_selector(component.placement().sites(), path + ".placement.sites", problems);
         if (component.has_health()) check_health(component, path + ".health", problems);
+        if (component.has_partition()) check_partition(component, path + ".partition", problems);
     }
 }
 

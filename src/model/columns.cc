@@ -164,6 +164,10 @@ std::vector<Column> revision_columns() {
         column<Revision>("App", "The app it is a snapshot of.", [](const Revision& r, WallTime) { return r.spec().app(); }),
         count<Revision>("Generation", "The app's generation at that time.",
                         [](const Revision& r) { return r.spec().app_generation(); }),
+        column<Revision>("Revoked", "Why no cell starts it any more.",
+                         [](const Revision& r, WallTime) {
+                             return r.spec().has_revoked() ? or_none(r.spec().revoked().reason()) : std::string("no");
+                         }),
         count<Revision>("Components", "Number of components.", [](const Revision& r) { return r.spec().components_size(); }),
         age_column(),
         wide<Revision>("Images", "Images by digest.",

@@ -25,6 +25,10 @@ void check(const Site& site, Problems& problems) {
         if (parent == name) problems.add(at, quoted(parent) + " is the site itself (remove it)");
         if (!seen.insert(parent).second) problems.add(at, quoted(parent) + " is there twice (remove one)");
     }
+    for (int i = 0; i < site.spec().peers_size(); ++i)
+        if (site.spec().peers(i).name() == name)
+            problems.add(join("spec.peers", static_cast<std::size_t>(i)) + ".name",
+                         quoted(name) + " is the site itself (remove it)");
     for (int i = 0; i < site.spec().uplinks_size(); ++i) {
         const Uplink& uplink = site.spec().uplinks(i);
         auto lease = parse_duration(uplink.lease());

@@ -103,8 +103,9 @@ spec.components[0].ports[1].port: 1/tcp is at spec.components[0].ports[0] alread
              "placement.sites.matchExpressions[0].values: is required with In (at least one)"},
         Case{R"({"placement":{"sites":{"matchExpressions":[{"key":"tier","operator":"in","values":["a"]}]}}})",
              R"(placement.sites.matchExpressions[0].operator: "in" is not offered, did you mean In?)"},
-        Case{R"({"partition":{"policy":"atLeastOnce"}})",
-             R"(partition.policy: "atLeastOnce" is not yet supported (use keep or atMostOnce))"}));
+        Case{
+            R"({"placement":{"mode":"each"},"partition":{"policy":"atLeastOnce"}})",
+            R"(partition.policy: "atLeastOnce" needs placement.mode spread, since what runs at each site has no substitute elsewhere (use keep, or placement.mode: spread))"}));
 
 class ValidateApp : public testing::TestWithParam<Case> {};
 

@@ -59,6 +59,9 @@ Wanted look_up(const store::Store& store, store::ObjectPtr object) {
     const auto& revision = store::as<model::Revision>(*wanted.revision);
     for (const auto& closed : revision.spec().components())
         if (closed.component().name() == spec.component()) wanted.closed = &closed;
+    if (revision.spec().has_revoked())
+        missing("Revoked", "revision " + spec.revision() + " is revoked and is started nowhere any more (" +
+                               revision.spec().revoked().reason() + "); change the app, which makes another revision");
     if (!wanted.closed) {
         missing("ComponentMissing", "revision " + spec.revision() + " has no component " + spec.component());
         return wanted;

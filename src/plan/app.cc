@@ -193,6 +193,8 @@ AppPlan plan_app(const model::App& app, const std::vector<const model::Revision*
     AppPlan plan;
     const model::Revision* newest = newest_revision(app, revisions);
     bool spec_same = newest && same_wish(app, *newest);
+    // What was revoked comes back with no rotation of what it reads: somebody has to change the app.
+    if (spec_same && newest->spec().has_revoked()) return plan;
     Pins pins = pins_of(app, world, newest);
     // What was closed runs on without its sources.
     if (spec_same && (pins.missing || same_pins(pins.list, *newest))) return plan;

@@ -48,6 +48,7 @@ struct AppPlan {
 /// - Only Secrets or Configs that it reads were rotated (uid or content): a new one with the digests of the newest.
 /// - A moved tag alone changes nothing; nor do labels, nor the rollout's parameters; nor a Secret, Config or Image that went
 /// away.
+/// - A revoked newest Revision stays the newest until the spec differs.
 AppPlan plan_app(const model::App&, const std::vector<const model::Revision*>& revisions, const AppWorld&);
 
 /// The newest Revision of this very app (by uid): highest generation, then latest of it. Null where there is none.

@@ -105,6 +105,17 @@ TEST_F(AppPlanning, RotationIsARevisionOfItsOwnWithTheSameImage) {
     EXPECT_EQ(made(), "till.1-3");
 }
 
+TEST_F(AppPlanning, WhatIsRevokedComesBackWithNoRotation) {
+    EXPECT_EQ(made(), "till.1");
+    revisions[0].mutable_spec()->mutable_revoked()->set_reason("loses receipts");
+    secret.mutable_metadata()->set_generation(2);
+    (*secret.mutable_data())["token"] = "y";
+    EXPECT_FALSE(plan().revision_bytes);
+    app.mutable_metadata()->set_generation(2);
+    app.mutable_spec()->mutable_components(0)->add_args("-v");
+    EXPECT_EQ(made(), "till.2");
+}
+
 TEST_F(AppPlanning, ALabelOnASecretRollsNothingOut) {
     made();
     copy = secret;

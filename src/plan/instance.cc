@@ -24,13 +24,14 @@ InstanceStep toward_nothing(const FoundInstance& found, InstanceStep when_clean)
 InstanceStep next_step(const std::optional<WantedInstance>& wanted, const FoundInstance& found, const BackOff& back_off,
                        Instant now) {
     if (!wanted) return toward_nothing(found, InstanceStep::forget);
-    // What is not known to be out of date runs on, whatever is missing for a new start.
+    // What is not known to be out of date runs on, whatever is missing for a new start; unhealthy, too, since it could not be
+    // started again.
     if (!wanted->running) return toward_nothing(found, InstanceStep::nothing);
     bool is_over = now >= wanted->stop_by;
     if (is_over && found.presence == Presence::running) return InstanceStep::fence;
     bool current = found.hash == wanted->hash;
-    if (found.presence == Presence::running && (current || !wanted->obstacle.empty()))
-        return found.unhealthy ? InstanceStep::restart : InstanceStep::nothing;
+    if (found.presence == Presence::running && !wanted->obstacle.empty()) return InstanceStep::nothing;
+    if (found.presence == Presence::running && current) return found.unhealthy ? InstanceStep::restart : InstanceStep::nothing;
     if (!wanted->obstacle.empty()) return InstanceStep::wait_obstacle;
     if (!found.image_ready) return found.image_asked ? InstanceStep::wait_image : InstanceStep::fetch;
     if (found.presence == Presence::running) return InstanceStep::update;

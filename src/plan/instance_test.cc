@@ -63,6 +63,16 @@ TEST(Instance, UnhealthyRestarts) {
     EXPECT_EQ(next_step(wanted, found, {}, now), InstanceStep::restart);
 }
 
+TEST(Instance, WhatCouldNotBeStartedAgainIsNotEndedForItsHealth) {
+    auto revoked = wanted;
+    revoked->obstacle = "revision till.2 is revoked";
+    auto found = running("h2");
+    found.unhealthy = true;
+    EXPECT_EQ(next_step(revoked, found, {}, now), InstanceStep::nothing);
+    found.presence = Presence::exited;
+    EXPECT_EQ(next_step(revoked, found, {}, now), InstanceStep::wait_obstacle);
+}
+
 TEST(Instance, BackOffDoublesToAMinuteAndForgives) {
     BackOff back_off;
     for (Duration expected : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {

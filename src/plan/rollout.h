@@ -21,7 +21,10 @@ struct WantedAllocation {
     std::string component;
     std::string site;
     std::uint32_t replicas = 0;
-    std::string hash; ///< of the component in the wanted revision
+    std::string hash;        ///< of the component in the wanted revision
+    std::string suffix;      ///< tells several of one component at one site apart
+    std::string substitutes; ///< the site it stands in for; empty: it is there in its own right
+    bool raise = false;      ///< it gets a higher epoch
 };
 
 struct FoundAllocation {
@@ -35,6 +38,8 @@ struct FoundAllocation {
     bool observed = false;   ///< the site has answered to its present generation
     std::uint32_t ready = 0; ///< as last reported
     std::uint32_t updated = 0;
+    std::string suffix;
+    std::string substitutes;
 };
 
 struct RolloutInput {
@@ -46,6 +51,10 @@ struct RolloutInput {
     std::vector<std::pair<std::string, RolloutSite>> sites;
     std::int64_t max_unavailable = 1; ///< sites in touch
     bool paused = false;              ///< pauseBetween has not passed since the last wave
+    /// Every allocation keeps the revision that it has, sites that return included, until this is over (rule A4); what is created
+    /// gets `settled`. An app that is to stop stops all the same.
+    bool halted = false;
+    std::string settled; ///< the revision that most have and that may start; empty: none, so that nothing is created
 };
 
 struct RolloutStep {
@@ -53,6 +62,10 @@ struct RolloutStep {
     std::string component;
     std::string site;
     std::uint32_t replicas = 0; ///< of create and update
+    std::string suffix;
+    std::string revision; ///< of create and update
+    std::string substitutes;
+    bool raise = false;
     bool operator==(const RolloutStep&) const = default;
 };
 
@@ -63,6 +76,7 @@ struct RolloutPlan {
     bool wave = false;
     std::size_t waiting = 0;      ///< sites in touch that wait for their turn
     std::size_t waiting_away = 0; ///< sites out of touch that wait for their return
+    std::size_t held = 0;         ///< sites that keep an older revision, or get nothing, since the rollout is halted
     std::size_t unavailable = 0;  ///< sites in touch without all their instances ready
 };
 

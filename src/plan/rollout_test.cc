@@ -17,7 +17,7 @@ RolloutInput fleet(int sites, std::int64_t max_unavailable) {
     for (int i = 0; i < sites; ++i) {
         std::string site = "s" + std::to_string(i);
         input.sites.push_back({site, {.exists = true, .in_touch = true}});
-        input.wanted.push_back({"pos", site, 1, "new"});
+        input.wanted.push_back({"pos", site, 1, "new", "", ""});
         input.found.push_back({.component = "pos",
                                .site = site,
                                .replicas = 1,
@@ -62,7 +62,7 @@ TEST(Rollout, SitesOutOfTouchNeitherCountNorHold) {
     input.sites[0].second.in_touch = false;
     input.found[0].ready = 0;
     auto plan = plan_rollout(input);
-    EXPECT_EQ(plan.steps, (std::vector<RolloutStep>{{RolloutStep::What::update, "pos", "s1", 1}}));
+    EXPECT_EQ(plan.steps, (std::vector<RolloutStep>{{RolloutStep::What::update, "pos", "s1", 1, "", "till.2", ""}}));
     EXPECT_EQ(plan.waiting_away, 1u);
 }
 
@@ -70,7 +70,7 @@ TEST(Rollout, ABrokenSiteMayAlwaysBeMended) {
     auto input = fleet(4, 1);
     input.found[3].ready = 0;
     auto plan = plan_rollout(input);
-    EXPECT_EQ(plan.steps, (std::vector<RolloutStep>{{RolloutStep::What::update, "pos", "s3", 1}}));
+    EXPECT_EQ(plan.steps, (std::vector<RolloutStep>{{RolloutStep::What::update, "pos", "s3", 1, "", "till.2", ""}}));
     EXPECT_FALSE(plan.wave);
 }
 
@@ -97,7 +97,7 @@ TEST(Rollout, PausedWavesWaitCreationsAndDeletionsDoNot) {
     auto input = fleet(2, 2);
     input.paused = true;
     input.sites.push_back({"s2", {.exists = true, .in_touch = false}});
-    input.wanted.push_back({"pos", "s2", 1, "new"});
+    input.wanted.push_back({"pos", "s2", 1, "new", "", ""});
     input.found.push_back({.component = "gone",
                            .site = "s0",
                            .replicas = 1,
@@ -106,14 +106,57 @@ TEST(Rollout, PausedWavesWaitCreationsAndDeletionsDoNot) {
                            .observed = true,
                            .ready = 1,
                            .updated = 1});
-    EXPECT_EQ(plan_rollout(input).steps, (std::vector<RolloutStep>{{RolloutStep::What::erase, "gone", "s0", 0},
-                                                                   {RolloutStep::What::create, "pos", "s2", 1}}));
+    EXPECT_EQ(plan_rollout(input).steps,
+              (std::vector<RolloutStep>{{RolloutStep::What::erase, "gone", "s0", 0, "", "", ""},
+                                        {RolloutStep::What::create, "pos", "s2", 1, "", "till.2", ""}}));
 }
 
 TEST(Rollout, AllocationsOfAnEarlierAppGoFirst) {
     auto input = fleet(1, 1);
     input.found[0].foreign = true;
-    EXPECT_EQ(plan_rollout(input).steps, (std::vector<RolloutStep>{{RolloutStep::What::erase, "pos", "s0", 0}}));
+    EXPECT_EQ(plan_rollout(input).steps, (std::vector<RolloutStep>{{RolloutStep::What::erase, "pos", "s0", 0, "", "", ""}}));
+}
+
+TEST(Rollout, HaltedKeepsEverythingAsItIsAndReturnsDoNotEnter) {
+    auto input = fleet(4, 2);
+    input.halted = true;
+    input.settled = "till.1";
+    input.sites[3].second.in_touch = false;
+    auto plan = plan_rollout(input);
+    EXPECT_TRUE(plan.steps.empty());
+    EXPECT_EQ(plan.held, 4u);
+    input.sites[3].second.in_touch = true;
+    EXPECT_TRUE(plan_rollout(input).steps.empty()) << "it is back, and the rollout is halted";
+    // What is new gets what the others have; a number of replicas is no revision.
+    input.sites.push_back({"s4", {.exists = true, .in_touch = true}});
+    input.wanted.push_back({"pos", "s4", 1, "new", "", ""});
+    input.wanted[0].replicas = 2;
+    EXPECT_EQ(plan_rollout(input).steps,
+              (std::vector<RolloutStep>{{RolloutStep::What::update, "pos", "s0", 2, "", "till.1", ""},
+                                        {RolloutStep::What::create, "pos", "s4", 1, "", "till.1", ""}}));
+    input.settled.clear();
+    EXPECT_EQ(plan_rollout(input).held, 5u);
+    // Whoever stops an app means it.
+    input.running = false;
+    EXPECT_EQ(updates(plan_rollout(input)), 4u);
+}
+
+TEST(Rollout, OnReturnSitesEnterUnderTheBound) {
+    auto input = fleet(3, 1);
+    for (auto& [name, site] : input.sites) site.in_touch = false;
+    EXPECT_TRUE(plan_rollout(input).steps.empty());
+    for (auto& [name, site] : input.sites) site.in_touch = true;
+    EXPECT_EQ(updates(plan_rollout(input)), 1u);
+}
+
+TEST(Rollout, StandingAndEpochChangeWithoutWaiting) {
+    auto input = fleet(2, 0);
+    input.wanted[0].raise = true;
+    input.found[1].substitutes = "s9";
+    input.found[1].suffix = input.wanted[1].suffix = "s9";
+    EXPECT_EQ(plan_rollout(input).steps,
+              (std::vector<RolloutStep>{{RolloutStep::What::update, "pos", "s0", 1, "", "till.1", "", true},
+                                        {RolloutStep::What::update, "pos", "s1", 1, "s9", "till.1", ""}}));
 }
 
 /// A fleet in which sites answer late and come and go: those away are left alone, each is updated once, and all are in the end.

@@ -52,7 +52,7 @@ struct SiteAllocation {
     Bytes memory;
     std::vector<std::uint16_t> ports; ///< published
     std::string image;
-    /// Its Revision is here; otherwise instances stay as they are and none are made.
+    /// Its Revision is here and may start; otherwise instances stay as they are and none are made.
     bool resolved = false;
     bool once = false;        ///< policy atMostOnce
     std::uint32_t others = 0; ///< with `once`: instances of an earlier allocation of that name that may still run

@@ -14,7 +14,7 @@ void summarise_allocation(const model::Allocation& allocation, const std::vector
                           model::AllocationStatus& status) {
     const auto& spec = allocation.spec();
     std::uint32_t ready = 0, updated = 0, restarts = 0, there = 0, stopped = 0;
-    std::string revision, reason, message;
+    std::string revision, reason, message, since;
     bool mixed = false;
     for (const auto& [instance, silent] : instances) {
         const auto& found = instance->status();
@@ -27,6 +27,9 @@ void summarise_allocation(const model::Allocation& allocation, const std::vector
         bool is_stopped = instance->spec().state() == "stopped" && found.phase() == "Stopped";
         stopped += is_stopped;
         ready += found.ready();
+        // Written by clocks of one site, in one form: the order of texts is that of times.
+        if (found.ready() && !found.started_at().empty() && (since.empty() || found.started_at() < since))
+            since = found.started_at();
         const std::string& has = is_stopped ? instance->spec().revision() : found.revision();
         updated += has == spec.revision();
         if (revision.empty()) revision = has;
@@ -45,6 +48,7 @@ void summarise_allocation(const model::Allocation& allocation, const std::vector
     status.set_ready_replicas(ready);
     status.set_updated_replicas(updated);
     status.set_restarts(restarts);
+    status.set_running_since(since);
 
     auto& conditions = *status.mutable_conditions();
     bool placed = shortage.reason.empty();

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 /// One place: its allocations become instances on its nodes; it heals itself, and says up the tree how it is. All of it also with
 /// no parent in touch: the store holds what the site was told.
@@ -16,6 +17,7 @@ struct Options {
     std::string version;    ///< of the program, shown in the Site's status
     std::string api;        ///< address of the site's own API, host:port; may be empty
     Duration silence = 10s; ///< after which a node's instances are replaced (rule F7)
+    std::function<std::vector<std::string>()> hears; ///< neighbours that are heard now, see neighbours.h; null: none
 };
 
 /// Adds the loop "site" (placing, healing, what is found: one difference) and "own-node", which makes the Node object of

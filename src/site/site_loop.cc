@@ -44,6 +44,10 @@ const model::ClosedComponent* component_of(const store::ObjectPtr& revision, con
     return nullptr;
 }
 
+bool is_revoked(const store::ObjectPtr& revision) {
+    return revision && store::as<model::Revision>(*revision).spec().has_revoked();
+}
+
 } // namespace
 
 SiteLoop::SiteLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)), writing_(cell, "site") {}
@@ -145,7 +149,7 @@ plan::SiteAllocation SiteLoop::planned(const store::Object& object, const World&
     auto revision = cell_.store().get(Key{Kind::revision, object.key.project, spec.revision()});
     if (const auto* closed = component_of(revision, spec.component())) {
         const auto& component = closed->component();
-        planned.resolved = true;
+        planned.resolved = !is_revoked(revision);
         planned.hash = closed->hash();
         planned.image = closed->image_digest();
         planned.state = store::as<model::Revision>(*revision).spec().state();

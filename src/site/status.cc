@@ -7,6 +7,7 @@
 #include "model/epoch.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
+#include "model/revision.pb.h"
 #include "model/site.pb.h"
 #include "plan/summary.h"
 
@@ -36,7 +37,13 @@ void SiteLoop::report_allocations(const plan::SitePlan& plan, const World& world
                     counted.push_back({&message, is_silent(world, message.spec().node())});
             }
         plan::SitePlan::Shortage shortage = plan.shortages[i];
-        bool resolved = cell_.store().get({Kind::revision, object.key.project, allocation.spec().revision()}) != nullptr;
+        auto revision = cell_.store().get({Kind::revision, object.key.project, allocation.spec().revision()});
+        bool resolved = revision != nullptr;
+        if (resolved && store::as<model::Revision>(*revision).spec().has_revoked() &&
+            counted.size() < allocation.spec().replicas())
+            shortage = {"Revoked", "revision " + allocation.spec().revision() + " is revoked and is started nowhere any more (" +
+                                       store::as<model::Revision>(*revision).spec().revoked().reason() +
+                                       "); change the app, which makes another revision"};
         if (!resolved)
             shortage = {"RevisionMissing", "revision " + allocation.spec().revision() +
                                                " has not arrived; it comes with the next batch of the parent"};
@@ -115,6 +122,9 @@ void SiteLoop::report_site(const World& world, const std::vector<plan::SiteAlloc
     status.set_version(options_.version);
     status.set_api(options_.api);
     plan::summarise_site(totals, status);
+    status.clear_hears();
+    if (options_.hears)
+        for (auto& name : options_.hears()) status.add_hears(std::move(name));
     bool is_ready = totals.ready_nodes > 0;
     std::string message = is_ready            ? ""
                           : totals.nodes == 0 ? "it has no node: join one with skerry node --join TOKEN"

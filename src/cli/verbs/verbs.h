@@ -20,6 +20,7 @@ Command explain_command();
 Command logs_command();
 Command image_push_command();
 Command image_list_command();
+Command revision_revoke_command();
 Command token_create_command();
 Command site_revoke_command();
 Command node_revoke_command();

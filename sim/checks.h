@@ -39,6 +39,7 @@ private:
     void generation(Computer&, const store::Object&);
     void replaced(Computer& site, const store::Object& instance);
     void acknowledged_is_there();
+    void acknowledged_at(Cell site);
     void cut_sites_run();
     void boots_alone();
     void capacity(Computer& site);

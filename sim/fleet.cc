@@ -12,7 +12,7 @@ using Role = env::Peer::Role;
 
 Fleet::Fleet(std::uint64_t seed)
     : seed_(seed), chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this),
-      operators_(*this, chance_.bits()) {
+      operators_(*this, chance_.bits()), site_people_(*this, chance_.bits()) {
     computers_.push_back(nullptr);
     shapes_.emplace_back();
     add(Role::core, "core", 0, chance_.bits());

@@ -9,8 +9,6 @@ namespace skerry::sim {
 
 using model::Kind;
 
-namespace {
-
 trust::Identity people() { return trust::Identity::user("operator", {std::string(trust::administrators)}); }
 
 std::unique_ptr<model::App> app_of(const AppWish& wish) {
@@ -23,7 +21,7 @@ std::unique_ptr<model::App> app_of(const AppWish& wish) {
     spec.mutable_rollout()->set_max_unavailable(wish.max_unavailable);
     auto& component = *spec.add_components();
     component.set_name("main");
-    component.set_image("pos:" + std::to_string(wish.image));
+    component.set_image(wish.by_digest ? "pos@" + Operators::digest(wish.image) : "pos:" + std::to_string(wish.image));
     component.add_args("--marker=" + std::to_string(wish.marker));
     component.mutable_resources()->set_cpu(wish.cpu);
     component.mutable_resources()->set_memory("64Mi");
@@ -42,9 +40,11 @@ std::unique_ptr<model::App> app_of(const AppWish& wish) {
     auto& placement = *component.mutable_placement();
     placement.set_mode(wish.each ? "each" : "spread");
     placement.set_replicas(wish.replicas);
-    (*placement.mutable_sites()->mutable_match_labels())["tier"] = wish.tier;
+    if (!wish.tier.empty()) (*placement.mutable_sites()->mutable_match_labels())["tier"] = wish.tier;
     return app;
 }
+
+namespace {
 
 store::Key key_of(const std::string& name) { return {Kind::app, Operators::project, name}; }
 

@@ -30,7 +30,12 @@ struct AppWish {
     std::string max_unavailable = "50%";
     std::string cpu = "100m";
     std::string policy = "keep"; ///< of its partition
+    bool by_digest = false; ///< names its image by digest, as where no Image is known
 };
+
+/// Who operates, and the App of a wish.
+trust::Identity people();
+std::unique_ptr<model::App> app_of(const AppWish&);
 
 /// People at the core: they deploy, scale, update, stop and delete apps through admission, and write down what was acknowledged.
 class Operators {

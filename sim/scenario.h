@@ -31,6 +31,7 @@ void play_reboot_while_cut(Fleet&, const Size&);
 void play_node_loss(Fleet&, const Size&);
 void play_leases(Fleet&, const Size&);
 void play_clocks(Fleet&, const Size&);
+void play_writes_while_cut(Fleet&, const Size&);
 void play_weather(Fleet&, const Size&);
 void play_speed(Fleet&, const Size&);
 

@@ -92,12 +92,17 @@ WeatherOptions WeatherOptions::draw(env::Chance& chance) {
     options.frozen_for = 1s + chance.up_to(20s);
     options.clock_jumps = mean(5min, 30min);
     options.people = 20s + chance.up_to(5min);
+    options.site_people = mean(1min, 20min);
     return options;
 }
 
 void begin_weather(Fleet& fleet, const WeatherOptions& options, Duration lasts) {
     Duration end = fleet.now() + lasts;
     repeat(fleet, options.people, end, What::operate, [&fleet] { fleet.operators().do_something(); });
+    repeat(fleet, options.site_people, end, What::operate, [&fleet] {
+        auto sites = fleet.sites();
+        fleet.site_people().do_something(sites[fleet.chance().bits() % sites.size()]);
+    });
     repeat(fleet, options.cuts, end, What::weather, [&fleet, options] {
         Computer& one = any(fleet, false);
         if (fleet.network().is_cut(one.cell)) return;

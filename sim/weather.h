@@ -22,6 +22,7 @@ struct WeatherOptions {
     Duration freezes{}, frozen_for = 5s;    ///< of whole computers
     Duration clock_jumps{};                 ///< of wall clocks
     Duration people{};                      ///< operators do something
+    Duration site_people{};                 ///< so do people at a site, in its own cell
     bool core_too = true;                   ///< kills, reboots and disks also at the core
     /// Everything drawn.
     static WeatherOptions draw(env::Chance&);

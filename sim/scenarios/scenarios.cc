@@ -18,6 +18,9 @@ const std::vector<Scenario>& scenarios() {
          play_leases},
         {"wrong-clocks", "wall clocks of 1970 and 2100, and clocks that jump: told twice, with wrong clocks and right ones",
          play_clocks},
+        {"writes-while-cut",
+         "a cut-off site makes an app of its own and changes one of the core's; the core does the same and decides",
+         play_writes_while_cut},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},
         {"speed", "an idle fleet for a day: 200 sites, 20 of them with two more nodes", play_speed, false},
     };

@@ -38,7 +38,8 @@ public:
               [this](const std::string& loop) { turns_.wake(loop); }),
           epochs_(store_),
           gate_(
-              env_, store_, [this](CellId cell) { return name_of(cell); }, [this](CellId cell) { return exists(cell); }) {
+              env_, store_, options_.self, [this](CellId cell) { return name_of(cell); },
+              [this](CellId cell) { return exists(cell); }) {
         options_.self.cell = store_.cell();
         auto get = [this](const store::Key& key) { return store_.get(key); };
         if (down_) {

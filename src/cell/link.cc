@@ -275,6 +275,9 @@ PeerView Link::peer_view() const {
     out.acknowledged = side_ == sync::Side::parent ? view.acknowledged : view.held ? view.held->number : 0;
     out.version = view.peer_version;
     out.refused = kept_out_.size();
+    constexpr std::size_t most_named = 16;
+    for (const auto& [place, kept] : kept_out_)
+        if (kept.name_taken && out.names_taken.size() < most_named) out.names_taken.push_back(place.first.text());
     if (wire_) {
         out.sent += wire_->traffic().sent;
         out.received += wire_->traffic().received;

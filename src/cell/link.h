@@ -101,7 +101,7 @@ private:
     Result<void> stage(store::Transaction&, const sync::Apply&);
     Result<void> stage(store::Transaction&, const sync::Item&);
     void stage_removal(store::Transaction&, const sync::ItemKey&);
-    void keep_out(sync::Lane, const sync::ItemKey&, std::string why);
+    void keep_out(sync::Lane, const sync::ItemKey&, std::string why, bool name_taken = false);
     sync::ItemKey item_key(const store::Object&, store::Part) const;
 
     LinkContext context_;
@@ -125,6 +125,7 @@ private:
         sync::Lane lane;
         sync::ItemKey key;
         std::string why;
+        bool name_taken = false; ///< rule H5
     };
     std::map<std::pair<store::Key, std::uint8_t>, KeptOut> kept_out_;
     LeaseLane lease_lane_;

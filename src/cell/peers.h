@@ -28,7 +28,9 @@ struct PeerView {
     std::optional<Instant> lease_over;
     std::string version;     ///< of its program; empty before its first hello
     std::size_t refused = 0; ///< items of the peer that this cell keeps out (a name is taken here, or its history went back)
-    std::string trouble;     ///< why there is no agreement or no touch, as a sentence
+    /// Of those, whose name is taken here (rule H5): "App retail/till"; the first few.
+    std::vector<std::string> names_taken;
+    std::string trouble; ///< why there is no agreement or no touch, as a sentence
 };
 
 class Peers {

@@ -9,6 +9,8 @@
 #include "model/image.pb.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
+#include "model/override.pb.h"
+#include "model/overriding.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
 #include "model/site.pb.h"
@@ -205,6 +207,70 @@ TEST_F(OneCell, FromApplyToARunningProcess) {
     ASSERT_EQ(machine.processes().size(), 1u);
     EXPECT_EQ(machine.processes().begin()->second.spec.environment.at("WHERE"), "here 10.0.7.9");
     EXPECT_EQ(store->get<model::Site>(Key{Kind::site, "", "here"})->status().used_ports(0), 80u);
+}
+
+/// Rules W2, W3 and A6: what runs is the revision with the site's overrides, and restarts only for what an override changes.
+TEST_F(OneCell, AnOverrideHoldsAtItsSiteOverEveryRevision) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    auto environment = [&] { return machine.processes().begin()->second.spec.environment; };
+    model::Override override_;
+    override_.mutable_metadata()->set_name("where");
+    override_.mutable_metadata()->set_namespace_("default");
+    auto& spec = *override_.mutable_spec();
+    spec.mutable_target()->set_kind("App");
+    spec.mutable_target()->set_name("till");
+    spec.mutable_target()->set_uid(store->get(till_key)->uid.text());
+    spec.set_path("spec.components[name=pos].env[name=WHERE].value");
+    spec.set_base_value("\"$(site.name) $(site.values.printer)\"");
+    spec.set_value("\"harbour\"");
+    spec.set_site("here");
+    write(Kind::override_, override_);
+    settle();
+    EXPECT_EQ(environment().at("WHERE"), "harbour");
+    EXPECT_EQ(machine.starts(), 2u);
+    EXPECT_TRUE(instance()->spec().revision().starts_with("till.1.at.")) << instance()->spec().revision();
+    const auto* allocation = store->get<model::Allocation>(Key{Kind::allocation, "default", "till.pos.here"});
+    EXPECT_EQ(allocation->status().revision(), "till.1") << "told as what was asked for";
+    EXPECT_EQ(reason("Available"), "Available") << message("Available");
+    EXPECT_EQ(reason("Overridden"), "Overridden");
+    Key key{Kind::override_, "default", "where"};
+    auto holds = [&](std::string_view type) {
+        return model::holds(store->get<model::Override>(key)->status().conditions(), type);
+    };
+    EXPECT_TRUE(holds("Applied"));
+    crash();
+    EXPECT_EQ(machine.starts(), 2u);
+
+    // A new revision gets it, too; what it says otherwise at the same place is a conflict, and the override stands.
+    change_till([](model::App& app) { app.mutable_spec()->mutable_components(0)->add_args("-v"); });
+    EXPECT_EQ(environment().at("WHERE"), "harbour");
+    EXPECT_TRUE(instance()->spec().revision().starts_with("till.2.at."));
+    EXPECT_EQ(machine.starts(), 3u);
+    EXPECT_FALSE(holds("Conflict"));
+    change_till([](model::App& app) { app.mutable_spec()->mutable_components(0)->mutable_env(0)->set_value("third"); });
+    EXPECT_EQ(environment().at("WHERE"), "harbour");
+    EXPECT_EQ(machine.starts(), 3u) << "nothing that runs has changed";
+    EXPECT_TRUE(holds("Conflict"));
+    EXPECT_EQ(store->get<model::Override>(key)->status().home_value(), "\"third\"");
+    change_till([](model::App& app) { app.mutable_spec()->mutable_components(0)->mutable_env(0)->set_name("ELSE"); });
+    EXPECT_TRUE(holds("Detached"));
+    change_till([](model::App& app) { app.mutable_spec()->mutable_components(0)->mutable_env(0)->set_name("WHERE"); });
+    EXPECT_FALSE(holds("Detached"));
+
+    // What would be no right App leaves what runs as it is.
+    auto starts = machine.starts();
+    change<model::Override>(key, [](model::Override& o) { o.mutable_spec()->set_value("\"$(nobody.knows)\""); });
+    EXPECT_EQ(machine.starts(), starts);
+    EXPECT_EQ(reason("Available"), "Available") << "it runs on";
+    EXPECT_FALSE(holds("Applied"));
+
+    erase(key);
+    EXPECT_EQ(environment().at("WHERE"), "third");
+    EXPECT_EQ(instance()->spec().revision(), store->get<model::App>(till_key)->status().revision());
+    EXPECT_EQ(reason("Overridden"), "none");
+    for (const auto& revision : store->list(Kind::revision))
+        EXPECT_FALSE(model::is_effective(store::as<model::Revision>(*revision))) << revision->key.text();
 }
 
 TEST_F(OneCell, AnIdleCellWritesNothing) {

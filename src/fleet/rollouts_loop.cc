@@ -23,6 +23,7 @@ bool RolloutsLoop::wakes(const store::Change& change) const {
     case Kind::image:
     case Kind::secret:
     case Kind::config:
+    case Kind::override_:
         return change.changed(Part::wish);
     case Kind::allocation:
     case Kind::site:
@@ -37,6 +38,7 @@ void RolloutsLoop::turn() {
     if (!writing_.begin()) return;
     auto& store = cell_.store();
     auto rooms = read_rooms(cell_, options_.own_site);
+    if (options_.only_own_site) std::erase_if(rooms, [&](const auto& room) { return room.first != options_.own_site; });
     std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
     for (auto& object : store.list(Kind::allocation))
         if (object->home == store.cell())
@@ -47,7 +49,7 @@ void RolloutsLoop::turn() {
         roll(*app, mine ? mine.mapped() : std::vector<store::ObjectPtr>(), rooms);
     }
     for (const auto& [name, orphans] : by_app)
-        for (const auto& allocation : orphans) writing_.erase(*allocation);
+        for (const auto& allocation : orphans) remove(*allocation, rooms);
     writing_.end();
 }
 
@@ -89,14 +91,14 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
         auto input = input_for(app, *newest, placement, allocations, rooms);
         input.paused = paused(object);
         rollout = plan::plan_rollout(input);
-        apply(object, *newest, rollout);
+        apply(object, *newest, rollout, rooms);
         if (rollout.wave) last_wave_[object.uid] = cell_.env().clock.now();
         facts.frozen = input.max_unavailable == 0;
         facts.placement = &placement;
         facts.rollout = &rollout;
         report(object, facts);
     } else {
-        for (const auto& allocation : allocations) writing_.erase(*allocation);
+        for (const auto& allocation : allocations) remove(*allocation, rooms);
         report(object, facts);
     }
 }
@@ -156,9 +158,35 @@ bool is_fenced(const model::Revision& revision, const std::string& component) {
 
 } // namespace
 
-void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan) {
+void RolloutsLoop::remove(const store::Object& object, const std::map<std::string, SiteRoom>& rooms) {
+    auto room = rooms.find(store::as<model::Allocation>(object).spec().site());
+    if (room == rooms.end() || room->second.in_touch) return writing_.erase(object);
+    mark_removing(object, true);
+    auto wish = cell::wish_of<model::Allocation>(object);
+    if (wish.spec().replicas() == 0) return;
+    wish.mutable_spec()->set_replicas(0);
+    writing_.update(object, wish);
+}
+
+void RolloutsLoop::mark_removing(const store::Object& object, bool removing) {
+    auto seen = cell::part_of<model::Allocation>(object, Part::seen);
+    auto& conditions = *seen.mutable_status()->mutable_conditions();
+    if (removing)
+        model::set_condition(conditions, "Removing", "True", "Removing",
+                             "site " + store::as<model::Allocation>(object).spec().site() +
+                                 " is out of touch and may run it still; it ends there when the site is back",
+                             rfc3339(cell_.env().clock.wall()));
+    else if (!model::remove_condition(conditions, "Removing"))
+        return;
+    cell::report_part(cell_.store(), object, Part::seen, seen);
+}
+
+void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan,
+                         const std::map<std::string, SiteRoom>& rooms) {
     for (const auto& step : plan.steps) {
-        Key key{Kind::allocation, app.key.project, app.key.name + "." + step.component + "." + step.site};
+        // Of a site's own App: a name that no Allocation of its parent has (rule H5).
+        Key key{Kind::allocation, app.key.project,
+                app.key.name + "." + step.component + "." + step.site + (options_.only_own_site ? ".own" : "")};
         auto object = cell_.store().get(key);
         if (step.what == plan::RolloutStep::What::create) {
             if (object) continue; // a foreign one of the same name goes first
@@ -184,8 +212,9 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
             }
             writing_.create(Kind::allocation, allocation);
         } else if (object && step.what == plan::RolloutStep::What::erase) {
-            writing_.erase(*object);
+            remove(*object, rooms);
         } else if (object) {
+            mark_removing(*object, false);
             auto wish = cell::wish_of<model::Allocation>(*object);
             wish.mutable_spec()->set_revision(revision.metadata().name());
             wish.mutable_spec()->set_replicas(step.replicas);
@@ -215,6 +244,7 @@ void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
     };
     auto before = words();
     summarise_app(facts, rfc3339(cell_.env().clock.wall()), status);
+    summarise_overrides(cell_.store(), object, rfc3339(cell_.env().clock.wall()), status);
     for (const auto& condition : status.conditions()) {
         bool news = before[condition.type()] != std::pair(condition.reason(), condition.message());
         if (!news || condition.message().empty()) continue;

@@ -45,6 +45,8 @@ struct AppFacts {
     bool frozen = false; ///< maxUnavailable is 0
 };
 void summarise_app(const AppFacts&, const std::string& now, model::AppStatus& status);
+/// The condition `Overridden`: which sites decide something of the app otherwise. Absent where none does.
+void summarise_overrides(const store::Store&, const store::Object& app, const std::string& now, model::AppStatus& status);
 
 /// The loop "rollouts": Revision → Allocations over sites, wave by wave; the status of each App; Allocations of Apps that are
 /// gone.
@@ -61,7 +63,12 @@ private:
     plan::RolloutInput input_for(const model::App&, const model::Revision&, const Placement&,
                                  const std::vector<store::ObjectPtr>& allocations,
                                  const std::map<std::string, SiteRoom>& rooms) const;
-    void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&);
+    void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&,
+               const std::map<std::string, SiteRoom>& rooms);
+    /// Takes an Allocation away (rule H7). At a site out of touch it runs on as far as is known: there it stays, for no replicas
+    /// and shown as `Removing`, until the site is back or gone.
+    void remove(const store::Object& allocation, const std::map<std::string, SiteRoom>& rooms);
+    void mark_removing(const store::Object& allocation, bool removing);
     bool paused(const store::Object& app);
     void report(const store::Object& app, const AppFacts&);
 

@@ -386,6 +386,7 @@ Result<void> Daemon::build_cell() {
                              std::move(down), std::move(up));
 
     if (is_core()) fleet::add_loops(*cell_, {.own_site = site_of_own ? site_name() : ""});
+    if (is_site()) fleet::add_loops(*cell_, {.own_site = site_name(), .only_own_site = true});
     if (site_of_own)
         site::add_loops(
             *cell_,

@@ -1,3 +1,4 @@
+#include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
 #include "model/override.pb.h"
@@ -125,6 +126,22 @@ void play_writes_while_cut(Fleet& fleet, const Size&) {
             "the core does not say that the name is taken at " + fleet.computer(two).name + ": " +
                 (available ? available->reason() : "no status"));
     there.remove(two, "both");
+    fleet.pass(1min);
+    fleet.converge(10min);
+    if (fleet.violated()) return;
+
+    // Rule H7: the delete waits for nobody, and what may run still is shown.
+    fleet.cut(two);
+    fleet.pass(3min);
+    people.remove("page");
+    fleet.pass(1min);
+    const auto& core = fleet.core().process->store();
+    require(fleet, !core.get({Kind::app, Operators::project, "page"}), "the delete waits for a site out of touch");
+    const auto* left = core.get<model::Allocation>({Kind::allocation, Operators::project, "page.main.store-2"});
+    require(fleet, left && model::holds(left->status().conditions(), "Removing"),
+            "what may run at a site out of touch is not shown");
+    require(fleet, !core.get({Kind::allocation, Operators::project, "page.main.store-1"}), "what ended is shown still");
+    fleet.heal(two);
     fleet.pass(1min);
     fleet.converge(10min);
 }

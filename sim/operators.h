@@ -30,7 +30,7 @@ struct AppWish {
     std::string max_unavailable = "50%";
     std::string cpu = "100m";
     std::string policy = "keep"; ///< of its partition
-    bool by_digest = false; ///< names its image by digest, as where no Image is known
+    bool by_digest = false;      ///< names its image by digest, as where no Image is known
 };
 
 /// Who operates, and the App of a wish.

@@ -36,10 +36,9 @@ public:
                   if (parent_) parent_->want_lease(own_lease_.wanted());
               },
               [this](const std::string& loop) { turns_.wake(loop); }),
-          epochs_(store_),
-          gate_(
-              env_, store_, options_.self, [this](CellId cell) { return name_of(cell); },
-              [this](CellId cell) { return exists(cell); }) {
+          epochs_(store_), gate_(
+                               env_, store_, options_.self, [this](CellId cell) { return name_of(cell); },
+                               [this](CellId cell) { return exists(cell); }) {
         options_.self.cell = store_.cell();
         auto get = [this](const store::Key& key) { return store_.get(key); };
         if (down_) {

@@ -188,10 +188,26 @@ void Link::landed(Result<store::Number> result) {
         return reject("could not be written: " + result.error().message);
     }
     report_parts();
+    if (applying_->apply.close && applying_->apply.lane == sync::Lane::desired) let_go_of_missing();
     sync::Ticket ticket = applying_->apply.ticket;
     applying_.reset();
     session_.applied(ticket, context_.env.clock.now());
     pump_soon();
+}
+
+/// In agreement with the parent: what our disk lost of what a parent decides, and what is not back by now, is not wanted any
+/// more.
+void Link::let_go_of_missing() {
+    using model::Kind;
+    if (side_ != sync::Side::child || context_.store.missing().empty()) return;
+    store::Transaction transaction;
+    for (const store::Key& key : context_.store.missing()) {
+        bool decided_here = key.kind == Kind::app || key.kind == Kind::node;
+        if (context_.self.role == env::Peer::Role::site && decided_here) continue;
+        if (!transaction.fits(0)) break;
+        transaction.erase(key, store::Transaction::anything());
+    }
+    if (!transaction.empty()) context_.store.commit(std::move(transaction), nullptr);
 }
 
 void Link::report_parts() {

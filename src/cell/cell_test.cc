@@ -263,6 +263,85 @@ TEST_F(CellTest, EitherSideMayCrash) {
     EXPECT_TRUE(core.cell->peers().child("store-17")->in_agreement);
 }
 
+TEST_F(CellTest, WhatAChildsDiskLostComesBackAndNothingIsRemovedMeanwhile) {
+    boot();
+    write_site();
+    write_revision("till-1");
+    write_allocation("till.pos", "till-1");
+    world.pass(5s);
+    write_instance("till.pos.x1");
+    ASSERT_TRUE(has(site, Kind::allocation, "till.pos"));
+    Key key{Kind::allocation, "default", "till.pos"};
+    world.cut();
+    site.crash();
+    site.disk->damage(key);
+    boot_site();
+    EXPECT_FALSE(has(site, Kind::allocation, "till.pos"));
+    EXPECT_TRUE(lacks_wishes(*site.store));
+    Writing writing(*site.cell, "test"); // as a loop that sees instances without an allocation
+    auto erase_instance = [&] {
+        ASSERT_TRUE(writing.begin());
+        writing.erase(*site.store->get({Kind::instance, "default", "till.pos.x1"}));
+        writing.end();
+        world.settle();
+    };
+    erase_instance();
+    EXPECT_TRUE(has(site, Kind::instance, "till.pos.x1"));
+    world.heal();
+    world.pass(60s);
+    EXPECT_TRUE(has(site, Kind::allocation, "till.pos"));
+    EXPECT_FALSE(lacks_wishes(*site.store));
+    erase_instance();
+    EXPECT_FALSE(has(site, Kind::instance, "till.pos.x1"));
+
+    // Lost, and deleted at its home meanwhile: in agreement it is not wanted any more.
+    world.cut();
+    site.crash();
+    site.disk->damage(key);
+    boot_site();
+    erase(core, key);
+    EXPECT_TRUE(lacks_wishes(*site.store));
+    world.heal();
+    world.pass(60s);
+    EXPECT_FALSE(has(site, Kind::allocation, "till.pos"));
+    EXPECT_FALSE(lacks_wishes(*site.store));
+    // Lost without a trace: the digests tell.
+    site.crash();
+    site.disk->lose({Kind::site, "", "store-17"});
+    boot_site();
+    world.pass(60s);
+    EXPECT_TRUE(has(site, Kind::site, "store-17"));
+}
+
+TEST_F(CellTest, WhatAParentsDiskLostIsNotRemovedAtItsChildren) {
+    boot();
+    write_site();
+    write_revision("till-1");
+    write_allocation("till.pos", "till-1");
+    world.pass(5s);
+    Key key{Kind::allocation, "default", "till.pos"};
+    core.crash();
+    core.disk->damage(key);
+    boot_core();
+    world.pass(120s);
+    ASSERT_TRUE(in_touch());
+    EXPECT_FALSE(has(core, Kind::allocation, "till.pos"));
+    EXPECT_TRUE(has(site, Kind::allocation, "till.pos"));
+    write_allocation("other", "till-1");
+    world.pass(5s);
+    EXPECT_TRUE(has(site, Kind::allocation, "other")) << "everything else goes on";
+    // Somebody decides that it goes.
+    auto answer = ask([&](Admission& admission, Answer then) { admission.remove(admin, key, {}, {}, std::move(then)); });
+    ASSERT_FALSE(answer);
+    EXPECT_NE(answer.error().error.message.find("lost from this cell's disk"), std::string::npos);
+    EXPECT_FALSE(lacks_wishes(*core.store));
+    world.cut();
+    world.heal();
+    world.pass(120s);
+    EXPECT_FALSE(has(site, Kind::allocation, "till.pos"));
+    EXPECT_TRUE(has(site, Kind::allocation, "other"));
+}
+
 TEST_F(CellTest, AnIdleHourWritesNothingAndCarriesBeatsOnly) {
     boot();
     write_site("15s");

@@ -304,6 +304,14 @@ void Gate::remove(const trust::Identity& who, const Key& key, Preconditions prec
         model::metadata(*empty).set_name(key.name);
         model::metadata(*empty).set_namespace_(key.project);
         auto allowed = may_write(who, trust::Verb::remove, key.kind, *empty);
+        if (allowed && store_.missing().contains(key) && !options.dry_run) { // its row is damaged, and goes now
+            store::Transaction transaction;
+            transaction.erase(key, store::Transaction::anything());
+            store_.commit(std::move(transaction), nullptr);
+            return refused(
+                {{Code::not_found, fmt::format("{} was lost from this cell's disk; what was left of it is removed", key.text())},
+                 {}});
+        }
         return refused(allowed ? Refusal{{Code::not_found, fmt::format("{} does not exist", key.text())}, {}} : allowed.error());
     }
     if (auto allowed = may_write(who, trust::Verb::remove, key.kind, before->message()); !allowed) {

@@ -8,10 +8,17 @@
 
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 namespace skerry::cell {
+
+bool lacks_wishes(const store::Store& store) {
+    return std::ranges::any_of(store.missing(), [](const store::Key& key) {
+        return key.kind != model::Kind::instance && key.kind != model::Kind::event;
+    });
+}
 
 struct Writing::State {
     std::vector<store::Transaction> sending;
@@ -67,7 +74,10 @@ void Writing::update(const store::Object& before, google::protobuf::Message& wis
     transaction.put(before.key, before.uid, before.home, generation, std::move(bytes), store::Transaction::unchanged(before));
 }
 
-void Writing::erase(const store::Object& object) { room(0).erase(object.key, {.number = {}, .uid = object.uid}); }
+void Writing::erase(const store::Object& object) {
+    if (lacks_wishes(cell_.store())) return;
+    room(0).erase(object.key, {.number = {}, .uid = object.uid});
+}
 
 void Writing::note(std::string_view space, std::string_view key, std::string bytes) {
     room(bytes.size()).note(space, key, std::move(bytes));

@@ -16,6 +16,11 @@ class Message;
 
 namespace skerry::cell {
 
+/// Our disk lost wishes that are not back yet (rule S5): what hangs on them is not unwanted, so nothing is removed for their
+/// absence (rule H3), here or at neighbours. They come back from the parent, or somebody here applies them again or deletes them
+/// by name. Instances and Events are made anew and count for nothing.
+bool lacks_wishes(const store::Store&);
+
 /// What one loop writes: wishes whose home is this cell.
 ///
 /// The store shows only what is durable, so a loop that turned again while its writes are on their way would plan them a second
@@ -33,6 +38,7 @@ public:
     Uid create(model::Kind, google::protobuf::Message& message);
     /// The next generation of an object, if nobody changed it in between. `wish` is its wish part with the changes made.
     void update(const store::Object& before, google::protobuf::Message& wish);
+    /// Nothing while this cell lacks wishes; a later turn asks again.
     void erase(const store::Object&);
     /// A note of the cell, in one transaction with what is written next.
     void note(std::string_view space, std::string_view key, std::string bytes);

@@ -145,7 +145,7 @@ Result<void> Daemon::open_store() {
                                         " (end it, or give this one its own --state and --run)");
     lock_ = TRY(std::move(lock));
     auto backend = std::make_unique<store::SqliteBackend>(world_.files, options_.folders.store());
-    store_ = TRY(store::Store::open(env_, std::move(backend), {}));
+    store_ = TRY(store::Store::open(env_, std::move(backend), {.scrub_step = 60s}));
     cell::restore_mark(world_.clock, *store_);
     members_ = std::make_unique<Register>(*store_);
     membership_ = std::make_unique<Membership>(env_, world_.files, *store_, options_.folders.keys());

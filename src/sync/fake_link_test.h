@@ -123,6 +123,8 @@ public:
         if (lane == Lane::desired) inbound.load_cursor(cursor);
     }
 
+    bool keeps_unknown() const override { return keep_unknown; }
+
     static std::size_t at(Lane lane) { return static_cast<std::size_t>(lane); }
 
     std::map<ItemKey, Version> mine[lanes];
@@ -149,8 +151,7 @@ private:
                                                              .name = "test",
                                                              .version = "1",
                                                              .beat = 1s,
-                                                             .status_gap = 200ms,
-                                                             .keep_unknown = keep_unknown},
+                                                             .status_gap = 200ms},
                                             *this);
         for (std::size_t lane = 0; lane < lanes; ++lane)
             for (const auto& [key, version] : mine[lane])

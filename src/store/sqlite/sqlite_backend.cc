@@ -22,6 +22,34 @@ std::string shown(std::string_view text) {
     return shown;
 }
 
+/// One row of `objects`, in the order kind, project, name, erased, body.
+struct Read {
+    Key key;
+    bool has_name = false;
+    bool is_tombstone = false;
+    ObjectPtr object;
+    std::optional<Backend::Tombstone> tombstone;
+    bool damaged() const { return !object && !tombstone; }
+};
+
+Read read_row(const Statement& rows) {
+    const std::int64_t kind = rows.integer(0).value_or(0);
+    const bool known = kind > 0 && kind < 256 && model::find_kind(static_cast<std::uint32_t>(kind));
+    Read read{.key = {static_cast<model::Kind>(known ? kind : 0), std::string(rows.text(1).value_or("")),
+                      std::string(rows.text(2).value_or(""))},
+              .has_name = known && rows.text(1) && rows.text(2) && !rows.text(2)->empty(),
+              .is_tombstone = !rows.is_null(3)};
+    const std::string_view body = rows.blob(4).value_or("");
+    if (!known) return read;
+    if (!read.is_tombstone) {
+        if (auto object = read_object(read.key, body)) read.object = std::move(*object);
+    } else if (auto tombstone = read_tombstone(read.key, body);
+               tombstone && rows.integer(3) == static_cast<std::int64_t>(tombstone->number)) {
+        read.tombstone = std::move(*tombstone);
+    }
+    return read;
+}
+
 struct StoredIncarnation {
     std::int64_t row = 0;
     Backend::Incarnation incarnation;
@@ -31,7 +59,7 @@ struct StoredIncarnation {
 
 struct SqliteBackend::Parts {
     std::unique_ptr<Database> database;
-    Statement begin, commit, rollback, put, note, erase_note, forget, open, close;
+    Statement begin, commit, rollback, put, drop, note, erase_note, forget, open, close, read;
     std::optional<StoredIncarnation> current;
     Number head = 0; ///< highest number that reading the rows would show
     Number floor = 0;
@@ -61,6 +89,9 @@ Result<void> SqliteBackend::Parts::prepare() {
     put = TRY(database->prepare(
         "INSERT INTO objects(kind, project, name, erased, body) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(kind, project, name) DO "
         "UPDATE SET erased = excluded.erased, body = excluded.body"));
+    drop = TRY(database->prepare("DELETE FROM objects WHERE kind = ?1 AND project = ?2 AND name = ?3"));
+    read = TRY(database->prepare(
+        "SELECT kind, project, name, erased, body, id FROM objects NOT INDEXED WHERE id > ?1 ORDER BY id LIMIT ?2"));
     note = TRY(database->prepare(
         "INSERT INTO notes(space, key, body) VALUES(?1, ?2, ?3) ON CONFLICT(space, key) DO UPDATE SET body = excluded.body"));
     erase_note = TRY(database->prepare("DELETE FROM notes WHERE space = ?1 AND key = ?2"));
@@ -90,27 +121,18 @@ Result<Backend::Loaded> SqliteBackend::load() {
 Result<void> SqliteBackend::Parts::read_objects(Loaded& loaded) {
     Statement rows = TRY(database->prepare("SELECT kind, project, name, erased, body, id FROM objects NOT INDEXED"));
     while (TRY(rows.step())) {
-        const std::int64_t kind = rows.integer(0).value_or(0);
-        const Key key{static_cast<model::Kind>(kind), std::string(rows.text(1).value_or("")),
-                      std::string(rows.text(2).value_or(""))};
-        const bool known = kind > 0 && kind < 256 && model::find_kind(static_cast<std::uint32_t>(kind));
-        const std::string_view body = rows.blob(4).value_or("");
-        if (known && rows.is_null(3)) {
-            if (auto object = read_object(key, body)) {
-                head = std::max(head, (*object)->number());
-                loaded.objects.push_back(std::move(*object));
-                continue;
-            }
-        } else if (known) {
-            auto tombstone = read_tombstone(key, body);
-            if (tombstone && rows.integer(3) == static_cast<std::int64_t>(tombstone->number)) {
-                head = std::max(head, tombstone->number);
-                loaded.tombstones.push_back(std::move(*tombstone));
-                continue;
-            }
+        Read read = read_row(rows);
+        if (read.damaged()) {
+            damaged_rows.push_back(rows.integer(5).value_or(0));
+            loaded.damaged.push_back(Key{read.key.kind, shown(read.key.project), shown(read.key.name)}.text());
+            if (read.has_name && !read.is_tombstone) loaded.missing.push_back(read.key);
+        } else if (read.object) {
+            head = std::max(head, read.object->number());
+            loaded.objects.push_back(std::move(read.object));
+        } else {
+            head = std::max(head, read.tombstone->number);
+            loaded.tombstones.push_back(std::move(*read.tombstone));
         }
-        damaged_rows.push_back(rows.integer(5).value_or(0));
-        loaded.damaged.push_back(Key{static_cast<model::Kind>(known ? kind : 0), shown(key.project), shown(key.name)}.text());
     }
     return {};
 }
@@ -216,6 +238,12 @@ Result<void> SqliteBackend::Parts::write(const Batch& batch) {
         TRY_VOID(put_row(tombstone.key, tombstone.number, write_row(tombstone)));
         head = std::max(head, tombstone.number);
     }
+    for (const Key& key : batch.dropped) {
+        drop.bind(1, static_cast<std::int64_t>(key.kind));
+        drop.bind(2, key.project);
+        drop.bind(3, key.name);
+        TRY_VOID(drop.run());
+    }
     for (const ObjectPtr& object : batch.put) {
         TRY_VOID(put_row(object->key, {}, write_row(*object)));
         head = std::max(head, object->number());
@@ -249,6 +277,29 @@ Result<void> SqliteBackend::write(const Batch& batch) {
     parts_->dead = true;
     (void)parts_->rollback.run(); // so that nothing of it is written when the file is closed
     return written;
+}
+
+Result<Backend::Rows> SqliteBackend::read(const std::string& from, std::size_t most_rows, std::size_t most_bytes) {
+    if (!parts_ || parts_->dead) return fail(Code::unavailable, path_ + ": the store must be opened again");
+    parts_->database->forget_pages();
+    Statement& read = parts_->read;
+    read.bind(1, from.empty() ? std::int64_t{0} : static_cast<std::int64_t>(std::stoll(from)));
+    read.bind(2, static_cast<std::int64_t>(most_rows));
+    Rows rows;
+    std::size_t seen = 0, bytes = 0;
+    Result<bool> more = false;
+    while ((more = read.step()) && *more) {
+        ++seen;
+        rows.next = std::to_string(read.integer(5).value_or(0));
+        bytes += read.blob(4).value_or("").size();
+        Read row = read_row(read);
+        if (row.has_name) rows.rows.push_back({std::move(row.key), std::move(row.object), row.tombstone.has_value()});
+        if (bytes >= most_bytes) break;
+    }
+    if (more && !*more && seen < most_rows) rows.next.clear();
+    read.reset();
+    if (!more) return std::unexpected(std::move(more).error());
+    return rows;
 }
 
 } // namespace skerry::store

@@ -110,6 +110,54 @@ TEST(SqliteBackend, FlippedBitsAreNeverBelieved) {
     EXPECT_GT(listed, 100);
 }
 
+TEST(SqliteBackend, TheScrubFindsAFlippedByteAndWritesTheRowAgain) {
+    env::FakeFiles files;
+    fill(files);
+    TestEnv env(1);
+    auto open = [&](Duration step) {
+        return Store::open(env.env(), std::make_unique<SqliteBackend>(files, "/s.db"), {.scrub_step = step});
+    };
+    {
+        auto store = open(60s);
+        ASSERT_TRUE(store) << store.error().message;
+        EXPECT_TRUE((*store)->damaged().empty());
+        auto file = *files.open("/s.db", env::Files::Mode::read);
+        std::string bytes = *file->read(0, *file->size());
+        std::uint64_t at = bytes.find(std::string(1'000, 'x'));
+        ASSERT_NE(at, std::string::npos);
+        files.flip_bit("/s.db", (at + 500) * 8 + 3);
+        env.pass(1h);
+        EXPECT_EQ((*store)->mended(), 1u);
+        env.pass(1h);
+        EXPECT_EQ((*store)->mended(), 1u) << "once";
+        ASSERT_TRUE((*store)->flush());
+    }
+    env.crash();
+    auto store = open({});
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_TRUE((*store)->damaged().empty());
+    EXPECT_EQ((*store)->count(model::Kind::app), 50u);
+}
+
+TEST(SqliteBackend, ReadsInSteps) {
+    env::FakeFiles files;
+    fill(files);
+    SqliteBackend backend(files, "/s.db");
+    ASSERT_TRUE(backend.load());
+    std::size_t objects = 0, erased = 0, steps = 0;
+    std::string place;
+    do {
+        auto rows = backend.read(place, 7, 1 << 20);
+        ASSERT_TRUE(rows);
+        EXPECT_LE(rows->rows.size(), 7u);
+        for (const auto& row : rows->rows) row.object ? ++objects : row.erased ? ++erased : 0;
+        place = rows->next;
+        ASSERT_LE(++steps, 9u);
+    } while (!place.empty());
+    EXPECT_EQ(objects, 50u);
+    EXPECT_EQ(erased, 1u);
+}
+
 /// A real database file made by other hands, put on the fake disk.
 void foreign(env::FakeFiles& files, const std::vector<std::string>& statements) {
     std::string folder = testing::TempDir() + "/store-XXXXXX";

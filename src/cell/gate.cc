@@ -304,7 +304,10 @@ void Gate::remove(const trust::Identity& who, const Key& key, Preconditions prec
         model::metadata(*empty).set_name(key.name);
         model::metadata(*empty).set_namespace_(key.project);
         auto allowed = may_write(who, trust::Verb::remove, key.kind, *empty);
-        if (allowed && store_.missing().contains(key) && !options.dry_run) { // its row is damaged, and goes now
+        // Whoever made it, only people can say that it is not wanted.
+        bool may_let_go =
+            who.role == trust::Role::user && trust::may(who, trust::Verb::remove, target_of(key.kind, *empty)).has_value();
+        if (may_let_go && store_.missing().contains(key) && !options.dry_run) { // its row is damaged, and goes now
             store::Transaction transaction;
             transaction.erase(key, store::Transaction::anything());
             store_.commit(std::move(transaction), nullptr);

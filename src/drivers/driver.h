@@ -120,7 +120,10 @@ public:
     virtual Result<void> suspend(const Handle&) = 0;
     virtual Result<void> resume(const Handle&) = 0;
 
-    /// Asks politely (the image's stop signal, the VM's power button), then kills after `grace`. Returns when nothing of it runs.
+    /// Asks politely (the image's stop signal, the VM's power button) and returns at once; what it does then, a `look` sees. One
+    /// that does not run is fine. Whoever gives it time calls `stop` without grace at the end of that.
+    virtual Result<void> ask_to_stop(const Handle&) = 0;
+    /// Asks politely where there is a `grace`, and kills after it. Returns when nothing of it runs.
     virtual Result<void> stop(const Handle&, Duration grace) = 0;
     /// Frees everything but logs and volumes. An instance that still runs is killed first.
     virtual Result<void> remove(const Handle&) = 0;

@@ -330,6 +330,30 @@ TEST_F(OneCell, OnlyWhatMattersRestarts) {
     EXPECT_EQ(instance()->status().restarts(), 0u) << "an update is no restart";
 }
 
+TEST_F(OneCell, ADeafInstanceHasItsGraceAlsoOnceItsAppIsGone) {
+    push("pos", "1", "sha256:aa");
+    auto app = till();
+    app.mutable_spec()->mutable_components(0)->set_stop_grace("60s");
+    apply(app);
+    ASSERT_EQ(machine.running().size(), 1u);
+    driver->deaf = true;
+    erase({Kind::app, "default", "till"});
+    for (int i = 0; i < 50; ++i) world.pass(1s);
+    EXPECT_EQ(machine.running().size(), 1u) << "killed before its grace was over";
+    for (int i = 0; i < 15; ++i) world.pass(1s);
+    EXPECT_TRUE(machine.processes().empty());
+}
+
+TEST_F(OneCell, WantOfDescriptorsIsNoVerdictOnHealth) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    ASSERT_TRUE(instance()->status().ready());
+    prober->outcome = [](const std::string&, std::uint16_t) { return fail(Code::exhausted, "Too many open files"); };
+    for (int i = 0; i < 60; ++i) world.pass(2s);
+    EXPECT_TRUE(instance()->status().ready());
+    EXPECT_EQ(machine.starts(), 1u);
+}
+
 TEST_F(OneCell, StoppedKeepsTheObjectsAndDeletedLeavesNothing) {
     push("pos", "1", "sha256:aa");
     apply(till());

@@ -100,7 +100,11 @@ Connection::Connection(std::shared_ptr<ServerCore> core, Socket socket)
 
 void Connection::begin() {
     stream_.prepare();
-    deadline(core_->options.head_timeout);
+    if (core_->options.tls) {
+        ++*core_->strangers;
+        stranger_ = std::shared_ptr<void>(nullptr, [strangers = core_->strangers](void*) { --*strangers; });
+    }
+    deadline(patience(core_->options.head_timeout));
     if (core_->options.tls) {
         if (auto begun = stream_.begin_server_tls(*core_->options.tls); !begun) return gone(begun.error());
     }
@@ -116,6 +120,7 @@ void Connection::shake() {
         });
         return;
     }
+    if (stream_.peer()) stranger_.reset();
     finish_exchange();
     read_more();
 }
@@ -195,7 +200,7 @@ void Connection::take() {
 
 void Connection::take_head() {
     if (in_.empty()) return;
-    if (!parser_->got_some()) deadline(core_->options.head_timeout);
+    if (!parser_->got_some()) deadline(patience(core_->options.head_timeout));
     auto taken = parser_->feed(in_);
     if (!taken) {
         auto status = taken.error().code == Code::exhausted ? 431 : 400;
@@ -513,7 +518,7 @@ void Connection::finish_exchange() {
         in_ = {};
         out_ = {};
     }
-    deadline(core_->options.idle_timeout);
+    deadline(patience(core_->options.idle_timeout));
     // Requests sent ahead; through the event loop, or a thousand of them would nest a thousand deep.
     if (!in_.empty()) {
         asio::post(core_->context, [self = shared_from_this(), serial = serial_] {

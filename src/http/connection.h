@@ -6,6 +6,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -27,7 +28,8 @@ struct ServerCore {
     std::function<Reception(const Request&)> on_head;
     std::map<std::string, std::function<void(Request, std::shared_ptr<Upgrade>)>> upgrades;
     std::map<Connection*, std::shared_ptr<Connection>> connections;
-    std::shared_ptr<std::size_t> places = std::make_shared<std::size_t>(0); ///< taken, WebSockets included
+    std::shared_ptr<std::size_t> places = std::make_shared<std::size_t>(0);    ///< taken, WebSockets included
+    std::shared_ptr<std::size_t> strangers = std::make_shared<std::size_t>(0); ///< among them, without a client certificate
     bool stopping = false;
     std::function<void()> on_empty; ///< once stopping, when the last connection has gone
     /// One for all: a connection holds no read buffer while it waits.
@@ -92,6 +94,7 @@ private:
     void deliver_piece();
     void gone(Error why);
     void deadline(Duration from_now);
+    Duration patience(Duration usual) const { return stranger_ ? std::min(usual, core_->options.stranger_timeout) : usual; }
     void no_deadline() { deadline_ = never; }
     void watch_deadline();
     bool body_complete() const { return parser_->done(); }
@@ -102,6 +105,7 @@ private:
 
     std::shared_ptr<ServerCore> core_;
     Stream stream_;
+    std::shared_ptr<void> stranger_; ///< its place among those without a certificate
     asio::steady_timer timer_;
     Clock::time_point deadline_ = never;
     Clock::time_point timer_at_ = never;

@@ -63,7 +63,9 @@ struct Door : std::enable_shared_from_this<Door> {
                 });
                 return;
             }
-            if (!self->core->stopping && *self->core->places < self->core->options.max_connections) {
+            const auto& options = self->core->options;
+            if (!self->core->stopping && *self->core->places < options.max_connections &&
+                *self->core->strangers < options.max_strangers) {
                 auto connection = std::make_shared<Connection>(self->core, std::move(socket));
                 self->core->connections.emplace(connection.get(), connection);
                 connection->begin();

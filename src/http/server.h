@@ -80,6 +80,9 @@ struct ServerOptions {
     std::vector<std::string> listen;
     std::shared_ptr<ServerTls> tls;       ///< none: plain HTTP
     std::size_t max_connections = 12'000; ///< WebSockets count too; beyond it new ones are closed at once
+    /// Of these, how many that have shown no client certificate, where there is TLS.
+    std::size_t max_strangers = 1'500;
+    Duration stranger_timeout = 10s; ///< for them, in place of longer head and idle timeouts
     std::size_t max_header = 16 << 10;
     Duration head_timeout = 20s;  ///< TLS handshake, and each request's head once its first byte came
     Duration idle_timeout = 120s; ///< between requests

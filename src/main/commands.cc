@@ -3,11 +3,12 @@
 #include "base/log.h"
 #include "drivers/container/unpack_main.h"
 #include "main/daemon.h"
-#include "main/machine.h"
 #include "main/reset.h"
 #include "model/validate.h"
 
 #include <cstdio>
+#include <filesystem>
+#include <optional>
 
 namespace skerry::main {
 
@@ -24,7 +25,7 @@ const std::vector<cli::Option> shared_options{
      .choices = {}},
     {.names = "--prefix",
      .value = "NAME",
-     .help = "of network devices, rules and cgroups (default skerry); one per cell on a machine",
+     .help = "of network devices, rules and cgroups (default skerry); one per cell on a machine, kept by the state",
      .choices = {}},
 };
 
@@ -51,14 +52,31 @@ std::vector<cli::Option> options_of_daemon(std::vector<cli::Option> own) {
     return with(with(std::move(own), serving_options), shared_options);
 }
 
+std::string absolute(const std::string& path) {
+    std::string whole = std::filesystem::absolute(path).lexically_normal().string();
+    while (whole.size() > 1 && whole.ends_with('/')) whole.pop_back();
+    return whole;
+}
+
+/// Beside the default one, never inside it; another state is another name.
+std::string run_folder_for(const std::string& state) {
+    std::string name;
+    for (char c : state) name += c == '/' ? "-" : c == '-' || c == '_' ? std::string("_") + c : std::string(1, c);
+    return "/run/skerry" + name;
+}
+
 Folders folders_of(const cli::Invocation& call) {
     Folders folders;
-    if (call.has("state")) folders.state = call.get("state");
-    if (call.has("run"))
-        folders.run = call.get("run");
-    else if (call.has("state"))
-        folders.run = "/run/skerry" + call.get("state");
+    if (call.has("state") && absolute(call.get("state")) != folders.state) {
+        folders.state = absolute(call.get("state"));
+        folders.run = run_folder_for(folders.state);
+    }
+    if (call.has("run")) folders.run = absolute(call.get("run"));
     return folders;
+}
+
+std::optional<std::string> prefix_of(const cli::Invocation& call) {
+    return call.has("prefix") ? std::optional(call.get("prefix")) : std::nullopt;
 }
 
 int wrong(const std::string& why) {
@@ -82,15 +100,15 @@ int run(DaemonOptions::Role role, const cli::Invocation& call) {
     options.folders = folders_of(call);
     options.listen = call.all("listen");
     options.advertise = call.all("advertise");
-    if (call.has("prefix")) options.prefix = call.get("prefix");
+    options.prefix = prefix_of(call);
     if (call.has("join")) options.join = call.get("join");
     options.with_node = !call.has("without-node");
-    options.name = call.has("name")                  ? call.get("name")
-                   : call.has("site")                ? call.get("site")
-                   : role == DaemonOptions::Role::up ? machine_label()
-                                                     : "core";
-    if (auto problem = model::format_problem("label", options.name); !problem.empty())
-        return wrong("--name: \"" + options.name + "\" " + problem);
+    for (const char* option : {"name", "site"}) {
+        if (!call.has(option)) continue;
+        options.name = call.get(option);
+        if (auto problem = model::format_problem("label", options.name); !problem.empty())
+            return wrong("--" + std::string(option) + ": \"" + options.name + "\" " + problem);
+    }
     if (!read_labels(call, options.labels)) return wrong("--label: write it as name=value");
     if (call.has("verbose")) log_from(Level::debug);
     return run_daemon(options);
@@ -154,9 +172,7 @@ std::vector<cli::Command> daemon_commands() {
          .examples = {"skerry reset", "skerry reset --yes"},
          .arguments = {},
          .options = with({{.names = "-y,--yes", .value = "", .help = "do not ask", .choices = {}}}, shared_options),
-         .run = [](const cli::Invocation& call) {
-             return reset(folders_of(call), call.has("prefix") ? call.get("prefix") : "skerry", call.has("yes"));
-         }});
+         .run = [](const cli::Invocation& call) { return reset(folders_of(call), prefix_of(call), call.has("yes")); }});
     return commands;
 }
 

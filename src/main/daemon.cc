@@ -10,6 +10,8 @@
 #include "http/server.h"
 #include "link/acceptor.h"
 #include "link/dialer.h"
+#include "main/ballast.h"
+#include "main/claim.h"
 #include "main/image_bytes.h"
 #include "main/join_desk.h"
 #include "main/kubeconfig.h"
@@ -24,6 +26,7 @@
 #include "main/version.h"
 #include "main/world.h"
 #include "os/files.h"
+#include "os/process.h"
 #include "site/site.h"
 #include "store/sqlite/sqlite_backend.h"
 #include "store/store.h"
@@ -58,11 +61,14 @@ bool has_port(const std::string& address) {
 /// One running cell, put together. Members are in the order in which they need each other.
 class Daemon {
 public:
-    explicit Daemon(const DaemonOptions& options)
-        : options_(options), world_(options.folders.state), env_(world_.env(session_)) {}
+    Daemon(const DaemonOptions& options, std::uint64_t open_files)
+        : options_(options), open_files_(open_files), world_(options.folders.state), env_(world_.env(session_)),
+          ballast_(world_.files, options.folders.ballast()) {}
 
     Result<void> begin();
     void run();
+    /// Why it ended, where that was nobody's wish.
+    const std::optional<Error>& failure() const { return failure_; }
 
 private:
     Result<void> open_store();
@@ -95,11 +101,14 @@ private:
     }
 
     DaemonOptions options_;
+    std::uint64_t open_files_;
     World world_;
     SessionDialer session_;
     env::Env env_;
     std::unique_ptr<env::Loop::Token> signals_;
-    std::optional<os::FileLock> lock_;
+    std::optional<Claim> claim_;
+    Ballast ballast_;
+    std::optional<Error> failure_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<Membership> membership_;
     Membership::Known known_;
@@ -121,13 +130,20 @@ private:
 Result<void> Daemon::open_store() {
     TRY_VOID(os::mkdirs(options_.folders.state, 0700));
     TRY_VOID(os::mkdirs(options_.folders.run, 0700));
-    auto lock = os::FileLock::take(options_.folders.lock());
-    if (!lock && lock.error().code == Code::conflict)
-        return fail(Code::conflict, "another skerry already uses " + options_.folders.state +
-                                        " (end it, or give this one its own --state and --run)");
-    lock_ = TRY(std::move(lock));
+    bool runs_containers =
+        options_.role == Role::up || options_.role == Role::node || (options_.role == Role::site && options_.with_node);
+    claim_ = TRY(Claim::take(options_.folders, options_.prefix,
+                             runs_containers ? Claim::Parts::folders_and_prefix : Claim::Parts::folders));
+    if (auto settled = ballast_.settle(); !settled) log(Level::warning, "main", "{}", settled.error().message);
     auto backend = std::make_unique<store::SqliteBackend>(world_.files, options_.folders.store());
-    store_ = TRY(store::Store::open(env_, std::move(backend), {}));
+    auto failed = [this](const Error& error) {
+        failure_ = error;
+        // For the next start, which has to write a little before it can do anything.
+        ballast_.release();
+        world_.stopping = true;
+        world_.loop.stop();
+    };
+    store_ = TRY(store::Store::open(env_, std::move(backend), {.failed = failed}));
     membership_ = std::make_unique<Membership>(env_, world_.files, *store_, options_.folders.keys());
     return {};
 }
@@ -166,7 +182,7 @@ Result<void> Daemon::become() {
             return fail(Code::conflict, options_.folders.state + " belongs to " + known->identity.title() +
                                             "; start it as that, or give this one another --state");
         known_ = *known;
-        if (options_.role == Role::up && known_.identity.name != options_.name)
+        if (options_.role == Role::up && !options_.name.empty() && known_.identity.name != options_.name)
             return fail(Code::conflict, options_.folders.state + " belongs to site " + known_.identity.name + ", not " +
                                             options_.name + "; start it with --name " + known_.identity.name +
                                             ", or give this one another --state");
@@ -178,6 +194,7 @@ Result<void> Daemon::become() {
         return {};
     }
     if (wants_core) {
+        if (options_.name.empty()) options_.name = options_.role == Role::up ? machine_label() : "core";
         known_ = TRY(membership_->ensure_core(options_.name, {}));
         store::Transaction notes;
         Membership::write_notes(notes, known_);
@@ -281,7 +298,11 @@ Result<void> Daemon::open_doors() {
     http::ServerTlsOptions tls{.credentials = credentials, .ca_pem = authorities};
     tls.verify = [this](const http::Chain& chain) -> Result<http::Verdict> { return judge(chain); };
     tls_ = TRY(http::ServerTls::create(std::move(tls)));
-    server_ = TRY(http::Server::open(world_.loop.context(), {.listen = options_.listen, .tls = tls_}));
+    http::ServerOptions serving{.listen = options_.listen, .tls = tls_};
+    // Half of the descriptors stay for containers, files and links upwards.
+    serving.max_connections = std::clamp<std::size_t>(open_files_ / 2, 64, serving.max_connections);
+    serving.max_strangers = serving.max_connections / 8;
+    server_ = TRY(http::Server::open(world_.loop.context(), std::move(serving)));
     // Port 0 is known only now.
     TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
     return {};
@@ -319,7 +340,7 @@ Result<void> Daemon::build_cell() {
     if (has_node()) {
         prober_ = std::make_unique<RealProber>(world_.loop.context(), world_.timers);
         own_node_ = TRY(OwnNode::make(
-            {.world = world_, .folders = options_.folders, .prefix = options_.prefix, .name = node_name(), .depot = *depot_}));
+            {.world = world_, .folders = options_.folders, .prefix = claim_->prefix(), .name = node_name(), .depot = *depot_}));
         node::Options node = own_node_->options();
         node.images = images_.get();
         node.prober = prober_.get();
@@ -460,6 +481,7 @@ void Daemon::run() {
     auto rest = env_.timers.after(10s, give_back_memory);
     while (!world_.stopping) world_.loop.run();
     signals_.reset();
+    if (failure_) return;
     if (has_node()) {
         std::printf("skerry ends; its containers run on, and the next start takes them back (skerry reset removes them)\n");
         std::fflush(stdout);
@@ -476,14 +498,19 @@ int run_daemon(const DaemonOptions& options) {
         if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return 1;
     std::signal(SIGPIPE, SIG_IGN);
     keep_memory_small();
-    Daemon daemon(options);
+    auto open_files = os::raise_open_files();
+    if (!open_files) log(Level::warning, "main", "{}", open_files.error().message);
+    Daemon daemon(options, open_files.value_or(1024));
     if (auto begun = daemon.begin(); !begun) {
         if (begun.error().code == Code::cancelled) return 130;
         std::fprintf(stderr, "skerry: %s\n", begun.error().message.c_str());
         return 1;
     }
     daemon.run();
-    return 0;
+    if (!daemon.failure()) return 0;
+    std::fprintf(stderr, "skerry: %s\nskerry: what it runs, runs on; make room or repair the disk, then start skerry again\n",
+                 daemon.failure()->message.c_str());
+    return 1;
 }
 
 } // namespace skerry::main

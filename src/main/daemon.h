@@ -21,13 +21,14 @@ struct DaemonOptions {
     };
     Role role = Role::up;
     Folders folders;
-    std::string name;                          ///< of the core; of the site for `up`; sites and nodes are named by their tokens
+    /// Of the core; of the site for `up`; empty: as before, or the default. Sites and nodes are named by their tokens.
+    std::string name;
     std::vector<std::string> listen;           ///< host:port; empty: the role's default
     std::vector<std::string> advertise;        ///< where children reach it, host or host:port; empty: the machine's addresses
     std::optional<std::string> join;           ///< text of a token
     std::map<std::string, std::string> labels; ///< of the Site that `up` makes
     bool with_node = true;                     ///< a site whose own machine runs nothing: false
-    std::string prefix = "skerry";             ///< of network devices, rules and cgroups
+    std::optional<std::string> prefix;         ///< of network devices, rules and cgroups; none: as before, or "skerry"
 };
 
 /// Runs until SIGINT or SIGTERM; what runs in instances runs on. Returns an exit status.

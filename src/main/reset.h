@@ -2,12 +2,13 @@
 
 #include "main/folders.h"
 
+#include <optional>
 #include <string>
 
 namespace skerry::main {
 
 /// Stops and removes every instance, network, rule, file and key of one cell on this machine. Asks unless told not to. May be
 /// repeated after an interruption. An exit status.
-int reset(const Folders&, const std::string& prefix, bool yes);
+int reset(const Folders&, const std::optional<std::string>& prefix, bool yes);
 
 } // namespace skerry::main

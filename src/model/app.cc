@@ -1,4 +1,5 @@
 #include "model/app.pb.h"
+#include "model/bounds.h"
 #include "model/format.h"
 #include "model/kind_rules.h"
 #include "model/rule.h"
@@ -36,6 +37,14 @@ void check_env(const EnvVar& env, const std::string& path, Problems& problems) {
                              "$(instance.name) or $(app.name); write $$( for the characters themselves)");
 }
 
+void check_longest(const std::string& text, Duration longest, const std::string& path, const std::string& why,
+                   Problems& problems) {
+    auto parsed = parse_duration(text);
+    if (!text.empty() && parsed && *parsed > longest)
+        problems.add(path,
+                     quoted(text) + " is longer than " + skerry::text(longest) + ", the longest that " + why + " (shorten it)");
+}
+
 void check_health(const Component& component, const std::string& path, Problems& problems) {
     const Health& health = component.health();
     int checks = health.has_http() + health.has_tcp() + health.has_exec();
@@ -58,6 +67,9 @@ void check_health(const Component& component, const std::string& path, Problems&
             problems.add(path + ".http.path", quoted(health.http().path()) + " does not begin with / (try /healthz)");
     }
     if (health.has_tcp()) named(health.tcp().port(), path + ".tcp.port");
+    check_longest(health.timeout(), longest_health_timeout, path + ".timeout", "a node waits for one check", problems);
+    check_longest(health.period(), longest_health_wait, path + ".period", "may lie between two checks", problems);
+    check_longest(health.grace(), longest_health_wait, path + ".grace", "failures may be forgiven", problems);
 }
 
 void check_selector(const Selector& selector, const std::string& path, Problems& problems) {
@@ -98,6 +110,8 @@ void check(const App& app, Problems& problems) {
         for (int n = 0; n < component.env_size(); ++n)
             check_env(component.env(n), join(path + ".env", static_cast<std::size_t>(n)), problems);
         if (component.placement().has_sites()) check_selector(component.placement().sites(), path + ".placement.sites", problems);
+        check_longest(component.stop_grace(), longest_stop_grace, path + ".stopGrace", "a node waits for an instance to end",
+                      problems);
         if (component.has_health()) check_health(component, path + ".health", problems);
     }
 }

@@ -122,6 +122,13 @@ void NodeLoop::on_lane(Run& run, std::string doing, std::function<void()> job, s
                             });
 }
 
+bool NodeLoop::is_crowded(std::string_view doing) const {
+    constexpr std::size_t at_once = 2;
+    std::size_t count = 0;
+    for (const auto& [uid, run] : runs_) count += run.busy && run.doing == doing;
+    return count >= at_once;
+}
+
 void NodeLoop::event(const Run& run, cell::Tone tone, std::string_view reason, std::string_view message) {
     cell_.events().record(run.key, run.uid, tone, reason, message);
 }

@@ -2,6 +2,9 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "model/bounds.h"
+
+#include <algorithm>
 
 namespace skerry::node {
 
@@ -16,6 +19,7 @@ std::string Note::bytes() const {
     json.set("restarts", restarts);
     if (stopping) json.set("stopping", true);
     if (once) json.set("once", true);
+    json.set("stopGrace", std::chrono::duration_cast<std::chrono::milliseconds>(stop_grace).count());
     json.set("project", project);
     json.set("name", name);
     Json list = Json::array();
@@ -37,6 +41,9 @@ Result<Note> Note::parse(std::string_view bytes) {
     note.name = json.text("name");
     if (const Json* restarts = json.find("restarts"); restarts && restarts->integer())
         note.restarts = static_cast<std::uint32_t>(*restarts->integer());
+    if (const Json* grace = json.find("stopGrace"); grace && grace->integer())
+        note.stop_grace =
+            std::clamp<Duration>(std::chrono::milliseconds(*grace->integer()), Duration(0), model::longest_stop_grace);
     note.stopping = json.find("stopping") != nullptr;
     note.once = json.find("once") != nullptr;
     if (const Json* ports = json.find("ports"); ports && ports->array_items())

@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "model/app.pb.h"
+#include "model/bounds.h"
 #include "model/instance.pb.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
@@ -10,6 +11,7 @@
 #include "node/node.h"
 #include "node/note.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace skerry::node {
@@ -20,6 +22,7 @@ using store::Key;
 Duration Wanted::stop_grace() const {
     if (!closed || closed->component().stop_grace().empty()) return 10s;
     auto grace = parse_duration(closed->component().stop_grace());
+    if (grace) grace = std::min(*grace, model::longest_stop_grace);
     return grace ? *grace : Duration(10s);
 }
 

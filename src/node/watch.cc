@@ -1,6 +1,7 @@
 #include "node/node_loop.h"
 
 #include "model/app.pb.h"
+#include "model/bounds.h"
 #include "model/revision.pb.h"
 
 #include <algorithm>
@@ -49,7 +50,8 @@ void NodeLoop::check_health(Run& run, const Wanted& wanted) {
     if (now() < run.health.next) return wake_at(run.health.next);
     const auto& component = wanted.closed->component();
     const auto& health = component.health();
-    Duration timeout = duration_or(health.timeout(), 2s);
+    Duration timeout = std::min(duration_or(health.timeout(), 2s), model::longest_health_timeout);
+    if (health.has_exec() && is_crowded("Checking")) return; // whoever ends wakes the loop
     Duration period = duration_or(health.period(), 10s);
     // Until it is ready it is asked often, so that it is known soon; failures count once per period all the same.
     run.health.next = now() + timeout + (run.health.ok ? period : std::min(period, Duration(1s)));
@@ -68,7 +70,7 @@ void NodeLoop::check_health(Run& run, const Wanted& wanted) {
         std::vector<std::string> command(health.exec().command().begin(), health.exec().command().end());
         auto outcome = std::make_shared<Result<drivers::ExecOutcome>>();
         on_lane(
-            run, "",
+            run, "Checking",
             [outcome, runtime, handle = run.note.handle, command = std::move(command), timeout] {
                 *outcome = runtime->exec(handle, command, timeout);
             },
@@ -101,6 +103,11 @@ void NodeLoop::health_answer(Uid uid, Instant started, const Result<void>& outco
     const auto& health = wanted.closed->component().health();
     Duration period = duration_or(health.period(), 10s);
     bool was = run.health.ok;
+    if (!outcome && outcome.error().code == Code::exhausted) {
+        // Want of descriptors or memory on this machine says nothing of the instance.
+        run.health.next = now() + std::min(period, Duration(1s));
+        return wake_at(run.health.next);
+    }
     if (outcome) {
         run.health.ok = true;
         run.health.failures = 0;

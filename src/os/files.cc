@@ -209,6 +209,11 @@ Result<std::string> readlink(const std::string& path) {
     return target;
 }
 
+Result<void> truncate(const std::string& path) {
+    if (::truncate(path.c_str(), 0) < 0) return fail_errno("empty " + path);
+    return {};
+}
+
 Result<FileLock> FileLock::take(const std::string& path) {
     Fd fd = TRY(open(path, O_RDWR | O_CREAT, 0600));
     while (::flock(fd.number(), LOCK_EX | LOCK_NB) < 0) {
@@ -216,6 +221,11 @@ Result<FileLock> FileLock::take(const std::string& path) {
         if (errno == EWOULDBLOCK) return fail(Code::conflict, "lock " + path + ": another process holds it");
         return fail_errno("lock " + path);
     }
+    // Whoever held it may have removed it before letting go: then a later comer locks another file of that name.
+    struct stat ours {
+    }, there{};
+    if (::fstat(fd.number(), &ours) < 0) return fail_errno("lock " + path);
+    if (::stat(path.c_str(), &there) < 0 || ours.st_ino != there.st_ino || ours.st_dev != there.st_dev) return take(path);
     return FileLock(std::move(fd));
 }
 

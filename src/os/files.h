@@ -26,6 +26,8 @@ Result<void> write_file(const std::string& path, std::string_view bytes);
 /// After a crash or power cut there is the old file or the new one: temporary name beside it, fsync, rename, fsync of the folder.
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes, unsigned mode = 0644);
 
+/// Empties a file that is there.
+Result<void> truncate(const std::string& path);
 /// Replaces `to` in one step; both on one file system.
 Result<void> rename(const std::string& from, const std::string& to);
 /// Nothing to remove is fine.

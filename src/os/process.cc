@@ -12,15 +12,20 @@
 #include <cstring>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <optional>
 #include <poll.h>
 #include <string_view>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace skerry::os {
 namespace {
+
+/// The limit of open files as it was before `raise_open_files`; kept for what we start.
+std::optional<rlimit> first_open_files;
 
 Result<std::string> find_program(const std::string& name) {
     if (name.empty()) return fail(Code::invalid, "run: argv is empty");
@@ -95,6 +100,7 @@ struct Launch {
             if (ours < 0) report_errno();
         }
         ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+        if (first_open_files && ::setrlimit(RLIMIT_NOFILE, &*first_open_files) < 0) report_errno();
         for (const auto& [ours, its] : descriptors)
             if (::dup2(ours, its) < 0) report_errno();
         if (!working_dir.empty() && ::chdir(working_dir.c_str()) < 0) report_errno();
@@ -158,6 +164,15 @@ std::string last_line(std::string_view text) {
 }
 
 } // namespace
+
+Result<std::uint64_t> raise_open_files() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return fail_errno("limit of open files");
+    if (!first_open_files) first_open_files = limit;
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) return fail_errno("limit of open files");
+    return limit.rlim_cur;
+}
 
 Result<Finished> run(const Command& command) {
     Launch launch = TRY(Launch::of(command));
@@ -313,7 +328,10 @@ Result<Relatives> parse_stat(std::string_view line) {
 
 Result<Relatives> relatives(pid_t pid) {
     auto line = read_file("/proc/" + std::to_string(pid) + "/stat", 8192);
-    if (!line) return fail(Code::not_found, "process " + std::to_string(pid) + ": there is none");
+    // ENOENT, or ESRCH where it ended between open and read.
+    if (!line && line.error().code == Code::not_found)
+        return fail(Code::not_found, "process " + std::to_string(pid) + ": there is none");
+    if (!line) return std::unexpected(line.error());
     return parse_stat(*line);
 }
 
@@ -334,10 +352,12 @@ Result<ProcessId> identify(pid_t pid) {
     return ProcessId{pid, found.start};
 }
 
-bool is_running(ProcessId id) {
+Result<bool> is_running(ProcessId id) {
     if (id.pid <= 0) return false;
     auto found = relatives(id.pid);
-    return found && found->start == id.start && found->state != 'Z' && found->state != 'X';
+    if (!found && found.error().code == Code::not_found) return false;
+    if (!found) return std::unexpected(found.error());
+    return found->start == id.start && found->state != 'Z' && found->state != 'X';
 }
 
 Result<Fd> pidfd(ProcessId id) {
@@ -350,6 +370,7 @@ Result<Fd> pidfd(ProcessId id) {
     }
     // Opened first, compared after: the number cannot have passed to another process in between.
     auto found = relatives(id.pid);
+    if (!found && found.error().code != Code::not_found) return std::unexpected(found.error());
     if (!found || found->start != id.start) return gone();
     return fd;
 }

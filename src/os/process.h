@@ -51,14 +51,18 @@ struct ProcessId {
     auto operator<=>(const ProcessId&) const = default;
 };
 
+/// Raises this process's limit of open files to what it may have; returns it. What we start keeps the limit that we began with:
+/// programs that use select(2) or close every possible descriptor suffer from a large one.
+Result<std::uint64_t> raise_open_files();
+
 /// Starts a program as a child of init, in a session of its own, with its standard streams on /dev/null: it outlives us, and
 /// nobody here must reap it. `input`, `output_limit` and `deadline` do not apply.
 Result<ProcessId> spawn_detached(const Command&);
 
 /// `not_found` where no such process is.
 Result<ProcessId> identify(pid_t);
-/// A zombie is not running.
-bool is_running(ProcessId);
+/// A zombie is not running. An error where it cannot be told, as for want of descriptors: that is not "no".
+Result<bool> is_running(ProcessId);
 /// A descriptor of exactly this process, which poll(2) shows readable once it ended. `not_found` when it is gone.
 Result<Fd> pidfd(ProcessId);
 /// Sends a signal to exactly this process. One that is gone is fine.

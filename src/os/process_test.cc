@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 namespace skerry::os {
 namespace {
@@ -57,10 +58,10 @@ TEST_F(Process, DescendantThatKeepsTheOutputOpenDoesNotHoldUs) {
     auto ran = run({.argv = {"sh", "-c", "sleep 1000 & echo $!"}, .deadline = 60s});
     ASSERT_TRUE(ran.has_value()) << ran.error().message;
     auto left = identify(std::stoi(ran->output)).value();
-    EXPECT_TRUE(is_running(left));
+    EXPECT_TRUE(*is_running(left));
     EXPECT_TRUE(kill(left, SIGKILL).has_value());
     EXPECT_TRUE(wait_until_gone(left, 5s).has_value());
-    EXPECT_FALSE(is_running(left));
+    EXPECT_FALSE(*is_running(left));
 }
 
 TEST_F(Process, SignalsAreReportedAndIgnoredOnesRestored) {
@@ -96,14 +97,52 @@ TEST_F(Process, OtherDescriptorsAreNotInherited) {
 TEST_F(Process, DetachedIsNobodysChildAndIsToldApartFromALaterNamesake) {
     auto id = spawn_detached({.argv = {"sleep", "1000"}});
     ASSERT_TRUE(id.has_value()) << id.error().message;
-    EXPECT_TRUE(is_running(*id));
+    EXPECT_TRUE(*is_running(*id));
     EXPECT_NE(relatives(id->pid)->parent, ::getpid());
-    EXPECT_FALSE(is_running({id->pid, id->start + 1}));
+    EXPECT_FALSE(*is_running({id->pid, id->start + 1}));
     EXPECT_TRUE(kill({id->pid, id->start + 1}, SIGKILL).has_value()); // somebody else: not touched
     EXPECT_EQ(wait_until_gone(*id, 50ms).error().code, Code::timeout);
     EXPECT_TRUE(kill(*id, SIGTERM).has_value());
     EXPECT_TRUE(wait_until_gone(*id, 5s).has_value());
     EXPECT_TRUE(kill(*id, SIGTERM).has_value());
+}
+
+TEST_F(Process, WithoutDescriptorsNobodyIsCalledGone) {
+    ProcessId self = identify(::getpid()).value();
+    std::vector<Fd> all;
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit few = before;
+    few.rlim_cur = 64;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    for (;;) {
+        auto one = open("/dev/null", O_RDONLY);
+        if (!one) break;
+        all.push_back(std::move(*one));
+    }
+    auto running = is_running(self);
+    auto handle = pidfd(self);
+    auto killed = kill(self, 0);
+    all.clear();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    ASSERT_FALSE(running.has_value());
+    EXPECT_EQ(running.error().code, Code::exhausted);
+    EXPECT_EQ(handle.error().code, Code::exhausted);
+    EXPECT_EQ(killed.error().code, Code::exhausted);
+    EXPECT_TRUE(*is_running(self));
+}
+
+TEST_F(Process, WhatWeStartKeepsTheLimitThatWeBeganWith) {
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit few = before;
+    few.rlim_cur = 100;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    EXPECT_EQ(raise_open_files().value(), before.rlim_max);
+    auto soft = run_well({.argv = {"sh", "-c", "ulimit -Sn; ulimit -Hn"}});
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    ASSERT_TRUE(soft.has_value()) << soft.error().message;
+    EXPECT_TRUE(soft->starts_with("100\n")) << *soft;
 }
 
 TEST_F(Process, StatLinesOfOddlyNamedProcesses) {

@@ -80,7 +80,10 @@ def body(world):
     wait_until("the log is still there", lambda: "serving on 8080" in box.skerry("logs", name, "-n", "retail").stdout, 20)
 
     box.daemon.kill()
+    box.run("hostname", "renamed")
     box.start("up", "--label", "tier=store")
+    if len(box.get("sites")) != 1:
+        raise Failure("another host name made another site")
     wait_until("ready after a crash", lambda: instances(box)[0]["status"].get("ready"), 30)
     if box.containers() != was:
         raise Failure(f"a crash of skerry restarted the container: {was} {box.containers()}")
@@ -96,6 +99,10 @@ def body(world):
     second.power_off()
     say("a further machine joined as a node, and found its way back")
 
+    twin = box.run(program(), "up", "--state", box.state + "-twin", "--prefix", box.prefix, "--listen", "127.0.0.1:7999", check=False, timeout=20)
+    if twin.returncode == 0 or f"prefix {box.prefix} is in use by the skerry with state {box.state}" not in twin.stderr:
+        raise Failure("a second cell with the same prefix was not refused: " + twin.stderr)
+    say("a second cell with the same prefix is refused")
     refused = box.skerry("reset", "--yes", *box.cell_arguments(), check=False)
     if refused.returncode == 0:
         raise Failure("reset does not refuse while skerry runs")
@@ -103,7 +110,7 @@ def body(world):
     box.skerry("reset", *box.cell_arguments(), stdin="no\n", check=False)
     if box.containers() != was:
         raise Failure("reset did something though the answer was no")
-    box.run(program(), "reset", "--yes", *box.cell_arguments())
+    box.run(program(), "reset", "--yes", "--state", box.state, "--run", box.run_folder)  # the prefix is remembered
     after = wait_until("reset leaves nothing", lambda: left(before, what_is_there(box)), 10)
     if after != "nothing":
         raise Failure("left behind: " + after)

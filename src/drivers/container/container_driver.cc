@@ -22,8 +22,14 @@ namespace {
 
 constexpr auto kill_patience = 10s;
 constexpr auto freeze_patience = 10s;
+constexpr std::string_view exec_folder = "exec-";
 /// conmon writes the exit file within milliseconds of the end; this is for a machine that is very busy.
 constexpr auto exit_file_patience = 3s;
+
+/// There is none, or none that could be read tomorrow; as opposed to what fails for want of descriptors or memory.
+bool is_absent(const Error& error) {
+    return error.code == Code::not_found || error.code == Code::invalid || error.code == Code::corrupt;
+}
 
 std::optional<WallTime> changed_at(const std::string& path) {
     struct stat found {};
@@ -104,8 +110,11 @@ Result<std::vector<Found>> ContainerDriver::adopt(std::span<const Handle> rememb
     };
     for (auto& name : TRY(os::list(paths_.instances()))) {
         auto record = check_name(name) ? stored(name) : fail(Code::invalid, "no name of ours");
-        bool here = record && is_this_boot(*record) && was_started(name).value_or(false);
+        // What cannot be read for now may run: it is asked again later, not cleared.
+        if (!record && !is_absent(record.error())) return std::unexpected(record.error());
+        bool here = record && is_this_boot(*record) && TRY(was_started(name));
         if (here) {
+            end_old_execs(name);
             add(*record, TRY(look_at(*record)));
             continue;
         }
@@ -127,7 +136,9 @@ Result<std::vector<Found>> ContainerDriver::adopt(std::span<const Handle> rememb
 
 Result<Handle> ContainerDriver::start(const InstanceSpec& spec) {
     TRY_VOID(check_name(spec.name));
-    if (auto record = stored(spec.name); record && is_this_boot(*record) && TRY(was_started(spec.name))) {
+    auto record = stored(spec.name);
+    if (!record && !is_absent(record.error())) return std::unexpected(record.error());
+    if (record && is_this_boot(*record) && TRY(was_started(spec.name))) {
         Look now = TRY(look_at(*record));
         if (now.phase == Phase::running || now.phase == Phase::suspended) return write_record(*record);
     }
@@ -197,12 +208,12 @@ Result<Look> ContainerDriver::look_at(const Record& record) {
     auto started = changed_at(paths_.bundle(record.name) + "/started");
     if (!started) return look;
     look.started = *started;
-    bool runs = os::is_running(record.process);
-    bool monitored = os::is_running(record.monitor);
+    bool runs = TRY(os::is_running(record.process));
+    bool monitored = TRY(os::is_running(record.monitor));
     if (!runs) {
         look.phase = Phase::exited;
         if (monitored) (void)os::wait_until_gone(record.monitor, exit_file_patience);
-        add_end(record, look);
+        TRY_VOID(add_end(record, look));
         return look;
     }
     look.phase = cgroups_.is_frozen(group(record.name)).value_or(false) ? Phase::suspended : Phase::running;
@@ -212,9 +223,10 @@ Result<Look> ContainerDriver::look_at(const Record& record) {
     return look;
 }
 
-void ContainerDriver::add_end(const Record& record, Look& look) {
+Result<void> ContainerDriver::add_end(const Record& record, Look& look) {
     std::string file = paths_.exit_file(record.name);
     auto text = os::read_file(file, 64);
+    if (!text && text.error().code == Code::exhausted) return std::unexpected(text.error());
     int code = 0;
     if (text) {
         auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), code);
@@ -223,6 +235,7 @@ void ContainerDriver::add_end(const Record& record, Look& look) {
     look.ended = changed_at(file).value_or(look.started);
     if (!look.exit_code) look.remark = "its monitor died before it; how it ended is not known";
     look.out_of_memory = look.exit_code != 0 && ran_out_of_memory(record.name);
+    return {};
 }
 
 bool ContainerDriver::ran_out_of_memory(const std::string& name) {
@@ -253,16 +266,22 @@ Result<void> ContainerDriver::resume(const Handle& handle) {
     return cgroups_.thaw(group(record.name)) | during("resume " + record.name);
 }
 
+Result<void> ContainerDriver::ask_to_stop(const Handle& handle) {
+    Record record = TRY(parse_record(handle));
+    if (!is_this_boot(record) || !TRY(os::is_running(record.process))) return {};
+    (void)cgroups_.thaw(group(record.name));
+    return os::kill(record.process, record.stop_signal) | during("stop " + record.name);
+}
+
 Result<void> ContainerDriver::stop(const Handle& handle, Duration grace) {
     Record record = TRY(parse_record(handle));
     if (!is_this_boot(record)) return {};
-    if (os::is_running(record.process)) {
-        (void)cgroups_.thaw(group(record.name));
-        TRY_VOID(os::kill(record.process, record.stop_signal) | during("stop " + record.name));
+    if (grace > Duration(0)) {
+        TRY_VOID(ask_to_stop(handle));
         if (auto gone = os::wait_until_gone(record.process, grace); !gone && gone.error().code != Code::timeout) return gone;
     }
     TRY_VOID(cgroups_.kill(group(record.name), kill_patience) | during("kill " + record.name));
-    if (os::is_running(record.process)) {
+    if (TRY(os::is_running(record.process))) {
         TRY_VOID(os::kill(record.process, SIGKILL));
         TRY_VOID(os::wait_until_gone(record.process, kill_patience) | during("kill " + record.name));
     }
@@ -293,6 +312,16 @@ Result<void> ContainerDriver::clear(const std::string& name) {
     return os::remove_tree(paths_.instance(name));
 }
 
+/// Commands that an earlier process started and did not see the end of: nobody would keep their deadline.
+void ContainerDriver::end_old_execs(const std::string& name) {
+    std::string bundle = paths_.bundle(name);
+    for (auto& folder : os::list(bundle).value_or(std::vector<std::string>())) {
+        if (!folder.starts_with(exec_folder)) continue;
+        kill_exec(cgroups_, group(name), bundle + "/" + folder + "/pid");
+        (void)os::remove_tree(bundle + "/" + folder);
+    }
+}
+
 Result<ExecOutcome> ContainerDriver::exec(const Handle& handle, std::span<const std::string> command, Duration deadline) {
     Record record = TRY(parse_record(handle));
     const Runtime* runtime = TRY(this->runtime());
@@ -301,7 +330,7 @@ Result<ExecOutcome> ContainerDriver::exec(const Handle& handle, std::span<const 
         return fail(Code::conflict, "instance " + record.name + " does not run; it is " + std::string(drivers::name(now.phase)));
     std::string bundle = paths_.bundle(record.name);
     Json config = TRY(parse_json(TRY(os::read_file(bundle + "/config.json", 4 << 20))));
-    std::string folder = TRY(os::mkdtemp(bundle + "/exec-"));
+    std::string folder = TRY(os::mkdtemp(bundle + "/" + std::string(exec_folder)));
     auto finished = [&]() -> Result<os::Finished> {
         TRY_VOID(os::write_file_atomically(folder + "/process.json",
                                            write_json(TRY(oci::exec_process(config, {command.begin(), command.end()}))), 0600));

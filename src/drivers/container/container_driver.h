@@ -55,6 +55,7 @@ public:
     Result<Look> look(const Handle&) override;
     Result<void> suspend(const Handle&) override;
     Result<void> resume(const Handle&) override;
+    Result<void> ask_to_stop(const Handle&) override;
     Result<void> stop(const Handle&, Duration grace) override;
     Result<void> remove(const Handle&) override;
     Result<ExecOutcome> exec(const Handle&, std::span<const std::string> command, Duration deadline) override;
@@ -89,7 +90,8 @@ private:
     Result<void> mount_root(const std::string& name, const PreparedImage& image);
     Result<oci::ImageConfig> write_bundle(const InstanceSpec& spec, const PreparedImage& image);
     Result<Look> look_at(const Record& record);
-    void add_end(const Record& record, Look& look);
+    Result<void> add_end(const Record& record, Look& look);
+    void end_old_execs(const std::string& name);
     bool ran_out_of_memory(const std::string& name);
     /// Kills and frees all that belongs to a name, but its logs. Nothing there is fine.
     Result<void> clear(const std::string& name);

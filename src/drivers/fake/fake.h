@@ -114,11 +114,14 @@ public:
     Result<Look> look(const Handle&) override;
     Result<void> suspend(const Handle&) override;
     Result<void> resume(const Handle&) override;
+    Result<void> ask_to_stop(const Handle&) override;
     Result<void> stop(const Handle&, Duration grace) override;
     Result<void> remove(const Handle&) override;
     Result<ExecOutcome> exec(const Handle&, std::span<const std::string> command, Duration deadline) override;
     void watch(std::function<void(InstanceName)> changed) override;
 
+    /// Asked to stop, an instance runs on until it is killed.
+    bool deaf = false;
     /// What `exec` answers; null: exit code 0.
     std::function<Result<ExecOutcome>(const InstanceName&, std::span<const std::string>)> exec_answer;
     /// What `probe` answers.

@@ -14,6 +14,9 @@
 
 namespace skerry::drivers::network {
 
+/// `invalid` says what a prefix may be.
+Result<void> check_prefix(const std::string& prefix);
+
 /// A bridge on this machine, with a veth pair to each instance:
 ///
 ///     the machine's namespace                                    run_folder/netns/<instance>

@@ -33,6 +33,7 @@ bool RolloutsLoop::wakes(const store::Change& change) const {
 }
 
 void RolloutsLoop::turn() {
+    if (!pace_.may_turn()) return;
     timer_.reset();
     if (!writing_.begin()) return;
     auto& store = cell_.store();

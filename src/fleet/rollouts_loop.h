@@ -3,6 +3,7 @@
 #include "cell/writing.h"
 #include "env/env.h"
 #include "fleet/fleet.h"
+#include "fleet/pace.h"
 #include "fleet/room.h"
 #include "plan/app.h"
 #include "plan/rollout.h"
@@ -50,7 +51,8 @@ void summarise_app(const AppFacts&, const std::string& now, model::AppStatus& st
 /// gone.
 class RolloutsLoop final : public cell::Loop {
 public:
-    RolloutsLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts") {}
+    RolloutsLoop(cell::Cell& cell, Options options)
+        : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts"), pace_(cell, "rollouts") {}
 
     std::string_view name() const override { return "rollouts"; }
     bool wakes(const store::Change&) const override;
@@ -68,6 +70,7 @@ private:
     cell::Cell& cell_;
     Options options_;
     cell::Writing writing_;
+    Pace pace_;
     std::map<Uid, Instant> last_wave_;
     std::unique_ptr<env::Timer> timer_;
 };

@@ -14,6 +14,7 @@ bool SitesLoop::wakes(const store::Change& change) const {
 }
 
 void SitesLoop::turn() {
+    if (!pace_.may_turn()) return;
     auto& store = cell_.store();
     std::string now = rfc3339(cell_.env().clock.wall());
     bool changed = false;

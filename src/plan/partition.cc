@@ -117,6 +117,11 @@ private:
     }
 
     void substitute() {
+        if (!state_.heard_by.empty())
+            return say("HeardByNeighbour",
+                       "out of touch; policy atLeastOnce: its neighbour " + state_.heard_by +
+                           " hears it, so it is alive and runs what it ran, only its way here is cut; there is "
+                           "no substitute while that is so; mend its uplink");
         if (state_.silent < input_.replace_after || !input_.running || input_.bound) {
             wake_in(input_.replace_after - state_.silent);
             return say("Waiting",
@@ -124,11 +129,6 @@ private:
                        "has been silent for " +
                            text(input_.replace_after));
         }
-        if (!state_.heard_by.empty())
-            return say("HeardByNeighbour",
-                       silence() + "its neighbour " + state_.heard_by +
-                           " hears it, so it is alive and runs what it ran, only its way here is cut; there is no substitute "
-                           "while that is so; mend its uplink");
         if (held_back(silence())) return;
         verdict_.missing = wanted_;
         say("Substituted", silence() + replicas(wanted_) + (wanted_ == 1 ? " is" : " are") + " to stand in for it");

@@ -72,6 +72,9 @@ TEST(Partition, ANeighbourThatHearsItHoldsTheSubstituteBack) {
     EXPECT_EQ(verdict.reason, "HeardByNeighbour");
     EXPECT_EQ(verdict.missing, 0u);
     EXPECT_NE(verdict.message.find("store-2 hears it"), std::string::npos) << verdict.message;
+    // As the loop has it: silence counts from the neighbour's last word.
+    input.sites["store-1"].silent = 0s;
+    EXPECT_EQ(only(plan_partition(input)).reason, "HeardByNeighbour");
 }
 
 TEST(Partition, FrozenAndPaced) {

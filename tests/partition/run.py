@@ -97,8 +97,12 @@ def body(world):
     # Over a LAN of their own store-2 hears store-1.
     core.apply(f"apiVersion: skerry/v1\nkind: Site\nmetadata: {{name: store-1}}\nspec: {{peers: [{{name: store-2, addresses: ['{spare.links[1].address}:7444']}}]}}\n")
     wait_until("store-2 hears store-1", lambda: "store-1" in core.get("site", "store-2")["status"].get("hears", []), 30)
-    say("a neighbour hears it over a network of their own, and says so at the core")
     home.cut()
+    wait_until("the core takes the neighbour's word", lambda: condition(core.get("app", "least-original", PROJECT), "InTouch").get("reason") == "HeardByNeighbour", 40)
+    if condition(core.get("site", "store-1"), "InTouch").get("reason") != "HeardByNeighbour":
+        raise Failure("the Site does not say that it is alive: " + str(core.get("site", "store-1")))
+    stays("no substitute while a neighbour hears it", lambda: len(spare.containers()) == 1, 3)
+    say("cut again: a neighbour hears it, so it is alive, and there is no substitute")
     home.reboot()
     wait_until("the others run again, cut off", lambda: len(home.containers()) == 2, 40)
     stays("the revoked one is not started", lambda: len(home.containers()) == 2, 4)

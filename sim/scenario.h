@@ -32,6 +32,7 @@ void play_node_loss(Fleet&, const Size&);
 void play_partition_policies(Fleet&, const Size&);
 void play_revoked(Fleet&, const Size&);
 void play_leases(Fleet&, const Size&);
+void play_moves(Fleet&, const Size&);
 void play_clocks(Fleet&, const Size&);
 void play_weather(Fleet&, const Size&);
 void play_speed(Fleet&, const Size&);

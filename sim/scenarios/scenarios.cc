@@ -20,6 +20,7 @@ const std::vector<Scenario>& scenarios() {
         {"leases",
          "work of policy atMostOnce under cuts of sites and of nodes, crashes, stopped daemons, restarts and drifting clocks",
          play_leases},
+        {"moves", "a site with work of policy atMostOnce is cut off, and the core restarts: the work moves, once", play_moves},
         {"wrong-clocks", "wall clocks of 1970 and 2100, and clocks that jump: told twice, with wrong clocks and right ones",
          play_clocks},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},

@@ -85,10 +85,9 @@ std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& 
         if (peer != peers.end() && peer->second.heard) heard = std::max(heard, *peer->second.heard);
         room.partition.in_touch = room.in_touch;
         room.partition.silent = now - heard;
-        if (peer != peers.end()) {
-            auto over = peer->second.lease_over;
-            room.partition.lease_left = over ? std::max(*over - now, Duration(0)) : Duration(0);
-        }
+        // A child that is absent there holds no lease, also none of before a restart of this cell.
+        auto over = peer == peers.end() ? std::nullopt : peer->second.lease_over;
+        room.partition.lease_left = over ? std::max(*over - now, Duration(0)) : Duration(0);
         const auto& observed = site.status().location().jurisdiction();
         room.jurisdiction = observed.empty() ? site.spec().location().jurisdiction() : observed;
         if (auto cpu = parse_cpu(site.status().free().cpu()); cpu && !site.status().free().cpu().empty()) room.cpu = *cpu;

@@ -64,10 +64,6 @@ Counts count(const AppFacts& facts) {
     return counts;
 }
 
-} // namespace
-
-namespace {
-
 /// Whether all sites are in touch, and what the partition policies made of it where they are not.
 void summarise_touch(const AppFacts& facts, const std::string& now, model::Conditions& conditions) {
     constexpr std::size_t shown = 3;
@@ -79,7 +75,8 @@ void summarise_touch(const AppFacts& facts, const std::string& now, model::Condi
     std::vector<const Placement::Ruling*> rulings;
     bool away = false;
     for (const auto& ruling : facts.placement->rulings) rulings.push_back(&ruling), away = away || !ruling.in_touch;
-    std::ranges::stable_sort(rulings, {}, rank);
+    // Within one reason in the order in which the ruling was made, which is that of their places.
+    std::ranges::sort(rulings, {}, [&](const Placement::Ruling* one) { return std::pair(rank(one), one); });
     if (rulings.empty()) {
         // An app that was never cut has nothing to say.
         if (model::find_condition(conditions, "InTouch")) model::set_condition(conditions, "InTouch", "True", "Heard", "", now);

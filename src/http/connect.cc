@@ -82,7 +82,10 @@ private:
             if (code) {
                 auto why = code.message();
                 if (code == asio::error::connection_refused) why = "connection refused";
-                self->last_ = {Code::unavailable, self->endpoints_tried_ > 0 ? why + " by " + where : why};
+                // That this process is out of descriptors says nothing of the other side.
+                bool ours = code == asio::error::no_descriptors || code == asio::error::no_memory;
+                self->last_ = {ours ? Code::exhausted : Code::unavailable,
+                               self->endpoints_tried_ > 0 ? why + " by " + where : why};
                 ++self->endpoints_tried_;
                 return self->next();
             }

@@ -101,7 +101,10 @@ void NodeLoop::health_answer(Uid uid, Instant started, const Result<void>& outco
     const auto& health = wanted.closed->component().health();
     Duration period = duration_or(health.period(), 10s);
     bool was = run.health.ok;
-    if (outcome) {
+    if (!outcome && outcome.error().code == Code::exhausted) {
+        // This process lacks what it takes to ask: no verdict on the instance.
+        run.health.next = now() + period;
+    } else if (outcome) {
         run.health.ok = true;
         run.health.failures = 0;
         run.health.last_error.clear();

@@ -65,7 +65,7 @@ TEST_F(CgroupAsRoot, MembersAreListedFromAboveAndKilled) {
     auto found = cgroups_.pids(top_).value();
     EXPECT_EQ(found.size(), 2u);
     EXPECT_EQ(cgroups_.remove(top_).error().code, Code::conflict);
-    EXPECT_TRUE(is_running(a));
+    EXPECT_TRUE(*is_running(a));
     ASSERT_TRUE(cgroups_.kill(top_, 10s).has_value());
     EXPECT_TRUE(wait_until_gone(a, 5s).has_value());
     EXPECT_TRUE(wait_until_gone(b, 5s).has_value());

@@ -313,8 +313,9 @@ Result<Relatives> parse_stat(std::string_view line) {
 
 Result<Relatives> relatives(pid_t pid) {
     auto line = read_file("/proc/" + std::to_string(pid) + "/stat", 8192);
-    if (!line) return fail(Code::not_found, "process " + std::to_string(pid) + ": there is none");
-    return parse_stat(*line);
+    if (!line && line.error().code == Code::not_found)
+        return fail(Code::not_found, "process " + std::to_string(pid) + ": there is none");
+    return parse_stat(TRY(std::move(line)));
 }
 
 Result<std::vector<Relatives>> children(pid_t pid) {
@@ -334,10 +335,12 @@ Result<ProcessId> identify(pid_t pid) {
     return ProcessId{pid, found.start};
 }
 
-bool is_running(ProcessId id) {
+Result<bool> is_running(ProcessId id) {
     if (id.pid <= 0) return false;
     auto found = relatives(id.pid);
-    return found && found->start == id.start && found->state != 'Z' && found->state != 'X';
+    if (!found && found.error().code == Code::not_found) return false;
+    if (!found) return std::unexpected(found.error());
+    return found->start == id.start && found->state != 'Z' && found->state != 'X';
 }
 
 Result<Fd> pidfd(ProcessId id) {
@@ -350,6 +353,7 @@ Result<Fd> pidfd(ProcessId id) {
     }
     // Opened first, compared after: the number cannot have passed to another process in between.
     auto found = relatives(id.pid);
+    if (!found && found.error().code != Code::not_found) return std::unexpected(found.error());
     if (!found || found->start != id.start) return gone();
     return fd;
 }

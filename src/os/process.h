@@ -57,8 +57,8 @@ Result<ProcessId> spawn_detached(const Command&);
 
 /// `not_found` where no such process is.
 Result<ProcessId> identify(pid_t);
-/// A zombie is not running.
-bool is_running(ProcessId);
+/// A zombie is not running. An error says nothing of the process (descriptors or memory ran out here).
+Result<bool> is_running(ProcessId);
 /// A descriptor of exactly this process, which poll(2) shows readable once it ended. `not_found` when it is gone.
 Result<Fd> pidfd(ProcessId);
 /// Sends a signal to exactly this process. One that is gone is fine.

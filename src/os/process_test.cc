@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 namespace skerry::os {
 namespace {
@@ -57,10 +58,28 @@ TEST_F(Process, DescendantThatKeepsTheOutputOpenDoesNotHoldUs) {
     auto ran = run({.argv = {"sh", "-c", "sleep 1000 & echo $!"}, .deadline = 60s});
     ASSERT_TRUE(ran.has_value()) << ran.error().message;
     auto left = identify(std::stoi(ran->output)).value();
-    EXPECT_TRUE(is_running(left));
+    EXPECT_TRUE(*is_running(left));
     EXPECT_TRUE(kill(left, SIGKILL).has_value());
     EXPECT_TRUE(wait_until_gone(left, 5s).has_value());
-    EXPECT_FALSE(is_running(left));
+    EXPECT_FALSE(*is_running(left));
+}
+
+TEST_F(Process, WithoutDescriptorsNothingIsKnownOfAProcess) {
+    auto ran = run({.argv = {"sh", "-c", "sleep 1000 & echo $!"}, .deadline = 60s});
+    ASSERT_TRUE(ran.has_value());
+    auto left = identify(std::stoi(ran->output)).value();
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    auto runs = is_running(left);
+    auto killed = kill(left, SIGKILL);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_FALSE(runs.has_value());
+    EXPECT_EQ(runs.error().code, Code::exhausted);
+    EXPECT_FALSE(killed.has_value()) << "not taken for gone";
+    EXPECT_TRUE(*is_running(left));
+    EXPECT_TRUE(kill(left, SIGKILL).has_value());
 }
 
 TEST_F(Process, SignalsAreReportedAndIgnoredOnesRestored) {
@@ -96,9 +115,9 @@ TEST_F(Process, OtherDescriptorsAreNotInherited) {
 TEST_F(Process, DetachedIsNobodysChildAndIsToldApartFromALaterNamesake) {
     auto id = spawn_detached({.argv = {"sleep", "1000"}});
     ASSERT_TRUE(id.has_value()) << id.error().message;
-    EXPECT_TRUE(is_running(*id));
+    EXPECT_TRUE(*is_running(*id));
     EXPECT_NE(relatives(id->pid)->parent, ::getpid());
-    EXPECT_FALSE(is_running({id->pid, id->start + 1}));
+    EXPECT_FALSE(*is_running({id->pid, id->start + 1}));
     EXPECT_TRUE(kill({id->pid, id->start + 1}, SIGKILL).has_value()); // somebody else: not touched
     EXPECT_EQ(wait_until_gone(*id, 50ms).error().code, Code::timeout);
     EXPECT_TRUE(kill(*id, SIGTERM).has_value());

@@ -197,8 +197,8 @@ Result<Look> ContainerDriver::look_at(const Record& record) {
     auto started = changed_at(paths_.bundle(record.name) + "/started");
     if (!started) return look;
     look.started = *started;
-    bool runs = os::is_running(record.process);
-    bool monitored = os::is_running(record.monitor);
+    bool runs = TRY(os::is_running(record.process));
+    bool monitored = TRY(os::is_running(record.monitor));
     if (!runs) {
         look.phase = Phase::exited;
         if (monitored) (void)os::wait_until_gone(record.monitor, exit_file_patience);
@@ -256,13 +256,13 @@ Result<void> ContainerDriver::resume(const Handle& handle) {
 Result<void> ContainerDriver::stop(const Handle& handle, Duration grace) {
     Record record = TRY(parse_record(handle));
     if (!is_this_boot(record)) return {};
-    if (os::is_running(record.process)) {
+    if (TRY(os::is_running(record.process))) {
         (void)cgroups_.thaw(group(record.name));
         TRY_VOID(os::kill(record.process, record.stop_signal) | during("stop " + record.name));
         if (auto gone = os::wait_until_gone(record.process, grace); !gone && gone.error().code != Code::timeout) return gone;
     }
     TRY_VOID(cgroups_.kill(group(record.name), kill_patience) | during("kill " + record.name));
-    if (os::is_running(record.process)) {
+    if (TRY(os::is_running(record.process))) {
         TRY_VOID(os::kill(record.process, SIGKILL));
         TRY_VOID(os::wait_until_gone(record.process, kill_patience) | during("kill " + record.name));
     }

@@ -67,16 +67,16 @@ TEST_F(LeashTest, EndsWhatItHoldsAtTheMomentAndNothingElse) {
     ProcessLeash leash({run, group});
     ASSERT_TRUE(leash.hold({in(700ms), 1s, {"held"}}));
     ::poll(nullptr, 0, 200);
-    EXPECT_TRUE(os::is_running(held));
+    EXPECT_TRUE(*os::is_running(held));
     EXPECT_TRUE(os::wait_until_gone(held, 2s));
     for (int i = 0; i < 100 && inside("held") > 0; ++i) ::poll(nullptr, 0, 20);
     EXPECT_EQ(inside("held"), 0u);
-    EXPECT_TRUE(os::is_running(other));
+    EXPECT_TRUE(*os::is_running(other));
     // What comes up after the moment is ended too, while the daemon has not let go.
     auto late = start("held");
     EXPECT_TRUE(os::wait_until_gone(late, 2s));
     ASSERT_TRUE(leash.release());
-    EXPECT_TRUE(os::is_running(other));
+    EXPECT_TRUE(*os::is_running(other));
 }
 
 TEST_F(LeashTest, ARenewalComesInTime) {
@@ -85,7 +85,7 @@ TEST_F(LeashTest, ARenewalComesInTime) {
     ASSERT_TRUE(leash.hold({in(600ms), 1s, {"held"}}));
     ASSERT_TRUE(leash.hold({in(1h), 1h, {"held"}}));
     ::poll(nullptr, 0, 1000);
-    EXPECT_TRUE(os::is_running(held));
+    EXPECT_TRUE(*os::is_running(held));
 }
 
 TEST_F(LeashTest, OutlivesWhoStartedItAndIsFoundAgain) {

@@ -430,7 +430,7 @@ TEST_F(ContainerSystem, ClearsHalfDoneStarts) {
     auto found = driver_->adopt({});
     ASSERT_TRUE(found) << found.error().message;
     EXPECT_TRUE(found->empty());
-    EXPECT_FALSE(os::is_running(record->process));
+    EXPECT_FALSE(*os::is_running(record->process));
     EXPECT_TRUE(os::mounts_beneath(base_)->empty());
     EXPECT_FALSE(*os::exists(driver_->paths().layers() + "/.new-0123-x"));
 }

@@ -1,3 +1,4 @@
+#include "base/time.h"
 #include "model/app.pb.h"
 #include "model/format.h"
 #include "model/kind_rules.h"
@@ -36,6 +37,13 @@ void check_env(const EnvVar& env, const std::string& path, Problems& problems) {
                              "$(instance.name) or $(app.name); write $$( for the characters themselves)");
 }
 
+/// Whoever waits that long keeps a thread of the node busy, or never learns that something is wrong.
+void check_longest(const std::string& value, Duration longest, const std::string& path, Problems& problems) {
+    auto duration = parse_duration(value);
+    if (!value.empty() && duration && *duration > longest)
+        problems.add(path, quoted(value) + " is longer than " + text(longest) + " (write that or less)");
+}
+
 void check_health(const Component& component, const std::string& path, Problems& problems) {
     const Health& health = component.health();
     int checks = health.has_http() + health.has_tcp() + health.has_exec();
@@ -58,6 +66,9 @@ void check_health(const Component& component, const std::string& path, Problems&
             problems.add(path + ".http.path", quoted(health.http().path()) + " does not begin with / (try /healthz)");
     }
     if (health.has_tcp()) named(health.tcp().port(), path + ".tcp.port");
+    check_longest(health.timeout(), 60s, path + ".timeout", problems);
+    check_longest(health.period(), 24h, path + ".period", problems);
+    check_longest(health.grace(), 24h, path + ".grace", problems);
 }
 
 void check_partition(const Component& component, const std::string& path, Problems& problems) {
@@ -107,6 +118,7 @@ void check(const App& app, Problems& problems) {
             check_env(component.env(n), join(path + ".env", static_cast<std::size_t>(n)), problems);
         if (component.placement().has_sites()) check_selector(component.placement().sites(), path + ".placement.sites", problems);
         if (component.has_health()) check_health(component, path + ".health", problems);
+        check_longest(component.stop_grace(), 1h, path + ".stopGrace", problems);
         if (component.has_partition()) check_partition(component, path + ".partition", problems);
     }
 }

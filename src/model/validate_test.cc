@@ -56,6 +56,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"runtime":"java"})", R"(runtime: "java" is not offered (use container))"},
         Case{R"({"workingDir":"tmp"})", R"(workingDir: "tmp" is not an absolute path without ".." (try /var/lib/app))"},
         Case{R"({"workingDir":"/a/../b"})", R"(workingDir: "/a/../b" is not an absolute path without ".." (try /var/lib/app))"},
+        Case{R"({"stopGrace":"2h"})", R"(stopGrace: "2h" is longer than 1h (write that or less))"},
+        Case{R"({"health":{"timeout":"1000h"}})", R"(health.timeout: "1000h" is longer than 1m (write that or less))"},
         Case{R"({"stopGrace":10})", R"(stopGrace: "10" is not a duration (try 30s or 10m))"},
         Case{R"({"ports":[{"name":"http","port":0}]})", "ports[0].port: is required"},
         Case{R"({"ports":[{"name":"http","port":65536}]})", "ports[0].port: 65536 is out of range (1 to 65535)"},

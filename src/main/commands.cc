@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "drivers/container/unpack_main.h"
 #include "main/daemon.h"
-#include "main/machine.h"
 #include "main/reset.h"
 #include "model/validate.h"
 
@@ -98,12 +97,12 @@ int run(DaemonOptions::Role role, const cli::Invocation& call) {
     if (call.has("prefix")) options.prefix = call.get("prefix");
     if (call.has("join")) options.join = call.get("join");
     options.with_node = !call.has("without-node");
-    options.name = call.has("name")                  ? call.get("name")
-                   : call.has("site")                ? call.get("site")
-                   : role == DaemonOptions::Role::up ? machine_label()
-                                                     : "core";
-    if (auto problem = model::format_problem("label", options.name); !problem.empty())
-        return wrong("--name: \"" + options.name + "\" " + problem);
+    for (const char* option : {"name", "site"}) {
+        if (!call.has(option)) continue;
+        options.name = call.get(option);
+        if (auto problem = model::format_problem("label", *options.name); !problem.empty())
+            return wrong("--" + std::string(option) + ": \"" + *options.name + "\" " + problem);
+    }
     if (!read_count(call, "freeze-share", 100, options.freeze_share))
         return wrong("--freeze-share: \"" + call.get("freeze-share") + "\" is no percentage (use 0 to 100)");
     if (!read_count(call, "replace-rate", 60'000, options.replace_rate))

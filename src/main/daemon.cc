@@ -11,8 +11,10 @@
 #include "http/server.h"
 #include "link/acceptor.h"
 #include "link/dialer.h"
+#include "main/callers.h"
 #include "main/image_bytes.h"
 #include "main/join_desk.h"
+#include "main/joining.h"
 #include "main/kubeconfig.h"
 #include "main/log_route.h"
 #include "main/machine.h"
@@ -32,7 +34,6 @@
 #include "site/site.h"
 #include "store/sqlite/sqlite_backend.h"
 #include "store/store.h"
-#include "trust/access_token.h"
 #include "trust/certificate.h"
 #include "trust/rights.h"
 #include "trust/succession.h"
@@ -43,7 +44,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
-#include <limits>
 #include <unistd.h>
 
 namespace skerry::main {
@@ -81,20 +81,12 @@ private:
 
     Result<void> open_store();
     Result<void> become();
-    Result<void> join(trust::JoinToken, std::size_t most_attempts);
-    Result<trust::JoinAnswer> ask_parent(trust::JoinToken&, const trust::JoinRequest&, std::size_t most_attempts);
-    Result<void> follow(trust::JoinToken&, const std::string& address);
-    Result<http::Response> ask(http::ClientOptions, http::Request);
+    Result<void> join(const trust::JoinToken&, std::optional<std::size_t> most_attempts = {});
     Result<void> show_credentials();
     Result<void> open_doors();
     Result<void> build_cell();
     Result<void> serve();
     Result<void> write_way_in();
-    Result<trust::Identity> identify(const http::Request&) const;
-    Result<http::Verdict> judge(const http::Chain&) const;
-    /// Whether this machine's own clock, or what its parent said, is good enough to hold ends of certificates against.
-    bool knows_time() const;
-    Result<void> check_end(const trust::Shown&) const;
     void start_standing();
     std::vector<std::string> reached_at() const;
     void commit_and_wait(store::Transaction);
@@ -127,6 +119,7 @@ private:
     std::unique_ptr<Membership> membership_;
     std::unique_ptr<Register> members_;
     Membership::Known known_;
+    std::unique_ptr<Callers> callers_;
     std::shared_ptr<http::ServerTls> tls_;
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<env::Dialer> dialer_;
@@ -196,10 +189,11 @@ Result<void> Daemon::become() {
             return fail(Code::conflict, options_.folders.state + " belongs to " + known->identity.title() +
                                             "; start it as that, or give this one another --state");
         known_ = *known;
-        if (options_.role == Role::up && known_.identity.name != options_.name)
-            return fail(Code::conflict, options_.folders.state + " belongs to site " + known_.identity.name + ", not " +
-                                            options_.name + "; start it with --name " + known_.identity.name +
-                                            ", or give this one another --state");
+        if (wants_core && options_.name && known_.identity.name != *options_.name)
+            return fail(Code::conflict, options_.folders.state + " belongs to " + known_.identity.title() +
+                                            ", not to one named " + *options_.name + "; leave " +
+                                            (options_.role == Role::up ? "--site" : "--name") +
+                                            " out, or give this one another --state");
         if (!options_.join) return {};
         auto token = TRY(trust::parse_join_token(*options_.join));
         if (token.name != known_.identity.name)
@@ -213,7 +207,8 @@ Result<void> Daemon::become() {
         return {};
     }
     if (wants_core) {
-        known_ = TRY(membership_->ensure_core(options_.name, {}));
+        std::string name = options_.name.value_or(options_.role == Role::up ? machine_label() : "core");
+        known_ = TRY(membership_->ensure_core(name, {}));
         store::Transaction notes;
         Membership::write_notes(notes, known_);
         commit_and_wait(std::move(notes));
@@ -229,72 +224,12 @@ Result<void> Daemon::become() {
     if (for_site != (options_.role == Role::site))
         return fail(Code::invalid, std::string("--join: this token is for a ") +
                                        (for_site ? "site; run skerry site --join TOKEN" : "node; run skerry node --join TOKEN"));
-    return join(token, std::numeric_limits<std::size_t>::max());
+    return join(token);
 }
 
-Result<http::Response> Daemon::ask(http::ClientOptions to, http::Request request) {
-    auto client = TRY(http::Client::create(world_.loop.context(), std::move(to)));
-    Result<http::Response> answer = fail(Code::cancelled, "interrupted");
-    bool done = false;
-    auto call = client->send(std::move(request), [&](Result<http::Response> response) {
-        answer = std::move(response);
-        done = true;
-        world_.wake();
-    });
-    world_.run_until(done);
-    return answer;
-}
-
-/// The parent's authority has a newer key than the token names: which one, the older one vouches for (rule T3).
-Result<void> Daemon::follow(trust::JoinToken& token, const std::string& address) {
-    http::Request get{.path = "/succession/v1", .query = {{"key", token.authority_key}}};
-    auto answer = TRY(ask({.base = "https://" + address, .tls = {.insecure = true}, .max_body = 2 << 20}, std::move(get)));
-    Json body = TRY(parse_json(answer.body, {.bytes = 2 << 20, .depth = 5, .values = 8192}));
-    auto passed = TRY(trust::follow(token.authority_key, TRY(trust::parse_succession(body))));
-    token.authority_key = TRY(trust::read_certificate(passed.back())).key_fingerprint;
-    return {};
-}
-
-Result<trust::JoinAnswer> Daemon::ask_parent(trust::JoinToken& token, const trust::JoinRequest& request,
-                                             std::size_t most_attempts) {
-    Duration back_off = 500ms;
-    for (std::size_t attempt = 0;; ++attempt) {
-        const std::string& address = token.addresses[attempt % token.addresses.size()];
-        http::Request post{.method = "POST",
-                           .path = "/join/v1",
-                           .query = {},
-                           .headers = {{"Content-Type", "application/json"}},
-                           .body = write_json(request.json())};
-        auto answer = ask({.base = "https://" + address, .tls = {.pin = token.authority_key}}, std::move(post));
-        if (world_.stopping) return fail(Code::cancelled, "interrupted");
-        if (answer && answer->status < 500) {
-            auto body = parse_json(answer->body);
-            if (answer->status != 200)
-                return fail(Code::forbidden,
-                            address + " refuses: " +
-                                (body ? std::string(body->text("message")) : "status " + std::to_string(answer->status)));
-            return trust::JoinAnswer::from_json(TRY(std::move(body)));
-        }
-        if (!answer && answer.error().code == Code::unauthenticated && follow(token, address)) continue;
-        std::string why = answer ? "status " + std::to_string(answer->status) : answer.error().message;
-        if (attempt + 1 >= most_attempts) return fail(Code::unavailable, why);
-        std::fprintf(stderr, "skerry: %s; trying again in %s\n", why.c_str(), text(back_off).c_str());
-        bool waited = false;
-        auto timer = env_.timers.after(back_off, [&] {
-            waited = true;
-            world_.wake();
-        });
-        world_.run_until(waited);
-        if (world_.stopping) return fail(Code::cancelled, "interrupted");
-        back_off = std::min<Duration>(back_off * 2, 15s);
-    }
-}
-
-Result<void> Daemon::join(trust::JoinToken token, std::size_t most_attempts) {
-    auto request = TRY(membership_->prepare_join(token));
-    auto answer = TRY(ask_parent(token, request, most_attempts) | during("joining as " + token.name));
+Result<void> Daemon::join(const trust::JoinToken& token, std::optional<std::size_t> most_attempts) {
     store::Transaction notes;
-    TRY_VOID(membership_->complete_join(token, request, answer, notes));
+    TRY_VOID(Joining(world_, env_, *membership_).join(token, most_attempts, notes));
     commit_and_wait(std::move(notes));
     membership_->forget_join(token);
     known_ = *TRY(membership_->load());
@@ -302,63 +237,18 @@ Result<void> Daemon::join(trust::JoinToken token, std::size_t most_attempts) {
     return {};
 }
 
-bool Daemon::knows_time() const {
-    auto level = world_.clock.trust().level;
-    return level == env::ClockTrust::Level::confirmed || (level == env::ClockTrust::Level::own && known_.parents.empty());
-}
-
-Result<http::Verdict> Daemon::judge(const http::Chain& chain) const {
-    trust::Judgement judgement{.use = trust::Use::client, .at = {}, .mark = {}, .revoked = [this](const std::string& key) {
-                                   return members_->is_revoked(key);
-                               }};
-    auto shown = TRY(trust::examine_peer(chain, membership_->anchors(), judgement));
-    if (shown.identity.role == trust::Role::user) {
-        TRY_VOID(check_end(shown));
-    } else if (auto member = members_->member(shown.identity)) {
-        // One that has ended gets as far as the renewal.
-        if (member->key != shown.key)
-            return fail(Code::unauthenticated,
-                        "the key " + shown.key + " is not the one on record for " + shown.identity.title());
-    }
-    return http::Verdict::of(std::move(shown));
-}
-
-/// Clocks that nobody vouches for refuse nobody; what ended before the mark has ended whatever a clock says (rule T3).
-Result<void> Daemon::check_end(const trust::Shown& shown) const {
-    WallTime now = knows_time() ? world_.clock.wall() : world_.clock.trust().mark;
-    if (shown.ends >= now) return {};
-    return fail(Code::unauthenticated,
-                "the certificate of " + shown.identity.title() + " ended at " + rfc3339(shown.ends) +
-                    (shown.identity.role == trust::Role::user ? "; the server's machine has a newer one in its admin.kubeconfig"
-                                                              : "; it renews it at /renewal/v1 by itself"));
-}
-
-Result<trust::Identity> Daemon::identify(const http::Request& request) const {
-    if (request.peer)
-        if (auto* shown = std::any_cast<trust::Shown>(&request.peer->identity)) {
-            if (members_->is_revoked(shown->key)) return fail(Code::unauthenticated, "key " + shown->key + " was revoked");
-            TRY_VOID(check_end(*shown));
-            return shown->identity;
-        }
-    std::string_view header = request.headers.get("Authorization");
-    if (header.starts_with("Bearer ")) {
-        auto token = TRY(trust::AccessToken::parse(header.substr(7)));
-        auto note = store_->note("access", token.id.text());
-        if (!note) return fail(Code::unauthenticated, "this access token is not known here");
-        return trust::check(TRY(trust::AccessRecord::from_json(TRY(parse_json(*note)))), token, world_.clock.wall());
-    }
-    return fail(Code::unauthenticated, "no client certificate and no bearer token came with the request; use the kubeconfig that "
-                                       "`skerry up` or `skerry core` wrote");
-}
-
 Result<void> Daemon::open_doors() {
+    callers_ = std::make_unique<Callers>(world_.clock, *store_, *membership_, *members_, known_.parents.empty());
     auto credentials = TRY(membership_->server_credentials(reached_at()));
     std::string authorities;
     for (auto& anchor : membership_->anchors()) authorities += anchor;
     http::ServerTlsOptions tls{.credentials = credentials, .ca_pem = authorities};
-    tls.verify = [this](const http::Chain& chain) -> Result<http::Verdict> { return judge(chain); };
+    tls.verify = [this](const http::Chain& chain) -> Result<http::Verdict> { return callers_->judge(chain); };
     tls_ = TRY(http::ServerTls::create(std::move(tls)));
-    server_ = TRY(http::Server::open(world_.loop.context(), {.listen = options_.listen, .tls = tls_}));
+    // Half of the descriptors stay for what runs here: who only connects must not make this cell blind to its own instances.
+    server_ = TRY(http::Server::open(
+        world_.loop.context(),
+        {.listen = options_.listen, .tls = tls_, .max_connections = std::min<std::size_t>(12'000, raise_open_files() / 2)}));
     // Port 0 is known only now.
     TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
     return {};
@@ -445,7 +335,7 @@ Result<void> Daemon::build_cell() {
 }
 
 Result<void> Daemon::serve() {
-    auto identify = [this](const http::Request& request) { return this->identify(request); };
+    auto identify = [this](const http::Request& request) { return callers_->identify(request); };
     api_ =
         std::make_unique<api::Api>(api::Options{.cell = *cell_, .version = version, .identify = identify, .logs = logs_.get()});
     blobs_ = std::make_unique<api::Blobs>(
@@ -511,7 +401,7 @@ Result<env::Peer> Daemon::child_of(const http::PeerIdentity& peer) const {
     auto* shown = std::any_cast<trust::Shown>(&peer.identity);
     if (!shown)
         return fail(Code::unauthenticated, "links need the certificate that a cell got when it joined; none came with this one");
-    TRY_VOID(check_end(*shown));
+    TRY_VOID(callers_->check_end(*shown));
     auto child = TRY(trust::peer_of(shown->identity));
     if (is_neighbour(child)) return child;
     TRY_VOID(trust::may_link(shown->identity, known_.identity, has_site()));
@@ -584,7 +474,8 @@ Result<void> Daemon::write_way_in() {
     if (!membership_->authority()) return {};
     std::string server = "https://127.0.0.1:" + std::to_string(server_->port());
     auto old = env::read_whole(world_.files, options_.folders.kubeconfig(), 1 << 20);
-    if (old && kubeconfig_works(*old, server, [this](const http::Chain& chain) { return judge(chain).has_value(); })) return {};
+    if (old && kubeconfig_works(*old, server, [this](const http::Chain& chain) { return callers_->judge(chain).has_value(); }))
+        return {};
     auto user = TRY(membership_->user_credentials("admin", {std::string(trust::administrators)}));
     std::string name =
         is_core() ? (options_.role == Role::up ? "skerry" : "skerry-" + known_.identity.name) : "skerry-" + known_.identity.name;

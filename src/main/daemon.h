@@ -22,7 +22,8 @@ struct DaemonOptions {
     };
     Role role = Role::up;
     Folders folders;
-    std::string name;                          ///< of the core; of the site for `up`; sites and nodes are named by their tokens
+    std::optional<std::string>
+        name; ///< of the core; of the site for `up`; absent: as the state has it, at first "core" or the host's
     std::vector<std::string> listen;           ///< host:port; empty: the role's default
     std::vector<std::string> advertise;        ///< where children reach it, host or host:port; empty: the machine's addresses
     std::optional<std::string> join;           ///< text of a token

@@ -3,6 +3,7 @@
 #include "drivers/network/rules.h"
 #include "os/files.h"
 
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -81,6 +82,18 @@ Result<node::Machine> measure_machine(const std::string& prefix) {
     machine.memory = Bytes{TRY(read_memory_total()) * 9 / 10};
     machine.addresses = machine_addresses(prefix);
     return machine;
+}
+
+std::size_t raise_open_files() {
+    constexpr rlim_t most = 65'536;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return 1024;
+    if (limit.rlim_cur < most) {
+        limit.rlim_cur = std::min(most, limit.rlim_max);
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return static_cast<std::size_t>(std::min(limit.rlim_cur, most));
 }
 
 } // namespace skerry::main

@@ -4,6 +4,7 @@
 #include "node/node.h"
 #include "os/netlink.h"
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,5 +23,8 @@ std::vector<std::string> reachable(std::span<const os::Link>, std::span<const os
 std::string machine_label();
 /// `uname -m`.
 std::string machine_architecture();
+
+/// Raises how many files this process may have open to what the machine allows (at most 65,536), and returns it.
+std::size_t raise_open_files();
 
 } // namespace skerry::main

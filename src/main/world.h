@@ -7,7 +7,7 @@
 #include "env/real/real_clock.h"
 #include "env/real/real_files.h"
 #include "env/real/real_timers.h"
-#include "env/real/real_workers.h"
+#include "main/lane_workers.h"
 
 #include <functional>
 #include <string>
@@ -17,8 +17,8 @@ namespace skerry::main {
 /// The real seam: one loop, its clocks, timers and workers, and the machine's files.
 class World {
 public:
-    explicit World(std::string state_folder, unsigned threads = 3)
-        : clock(machine_clock), files(std::move(state_folder)), timers(loop), workers(loop, threads) {}
+    explicit World(std::string state_folder)
+        : clock(machine_clock), files(std::move(state_folder)), timers(loop), workers(loop) {}
 
     env::Loop loop;
     env::RealClock machine_clock;
@@ -26,7 +26,7 @@ public:
     env::RealChance chance;
     env::RealFiles files;
     env::RealTimers timers;
-    env::RealWorkers workers;
+    LaneWorkers workers;
 
     env::Env env(env::Dialer& dialer) { return {clock, timers, workers, chance, dialer}; }
 

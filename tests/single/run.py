@@ -80,11 +80,15 @@ def body(world):
     wait_until("the log is still there", lambda: "serving on 8080" in box.skerry("logs", name, "-n", "retail").stdout, 20)
 
     box.daemon.kill()
+    # A machine that gets another name from its network is the same site.
+    box.run("hostname", "dhcp-77")
     box.start("up", "--label", "tier=store")
     wait_until("ready after a crash", lambda: instances(box)[0]["status"].get("ready"), 30)
     if box.containers() != was:
         raise Failure(f"a crash of skerry restarted the container: {was} {box.containers()}")
-    say("kill -9 and up: same process")
+    if [each["metadata"]["name"] for each in box.get("sites")] != ["harbour"]:
+        raise Failure(f"another host name made another site: {box.get('sites')}")
+    say("kill -9 and up under another host name: same process, same site")
 
     ends_while_one_stops(box)
     was = box.containers()

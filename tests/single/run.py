@@ -88,6 +88,7 @@ def body(world):
         raise Failure(f"a crash of skerry restarted the container: {was} {box.containers()}")
     if [each["metadata"]["name"] for each in box.get("sites")] != ["harbour"]:
         raise Failure(f"another host name made another site: {box.get('sites')}")
+    box.run("hostname", box.name)
     say("kill -9 and up under another host name: same process, same site")
 
     ends_while_one_stops(box)

@@ -54,9 +54,11 @@ Result<std::vector<depot::Want>> missing_parts(const depot::Depot& depot, const 
     std::vector<oci::Descriptor> blobs = manifest.layers;
     blobs.push_back(manifest.config);
     std::set<std::string> seen;
-    for (auto& blob : blobs)
-        if (seen.insert(blob.digest).second)
-            TRY(look(TRY(depot::Digest::parse(blob.digest)), static_cast<std::uint64_t>(blob.size)));
+    for (auto& blob : blobs) {
+        if (!seen.insert(blob.digest).second) continue;
+        auto looked = look(TRY(depot::Digest::parse(blob.digest)), static_cast<std::uint64_t>(blob.size));
+        if (!looked) return std::unexpected(looked.error());
+    }
     return missing;
 }
 

@@ -172,10 +172,10 @@ def ends_while_one_stops(box):
         return (instances(box, "deaf") or [{"status": {}}])[0]
     before = box.containers()
     box.apply(DEAF.replace("STATE", "running"))
-    wait_until("the deaf one runs", lambda: deaf()["status"].get("phase") == "Running", 30)
+    wait_until("the deaf one runs", lambda: deaf().get("status", {}).get("phase") == "Running", 30)
     both = box.containers()
     box.apply(DEAF.replace("STATE", "stopped"))
-    wait_until("it is asked to stop", lambda: deaf()["status"].get("phase") == "Stopping", 20)
+    wait_until("it is asked to stop", lambda: deaf().get("status", {}).get("phase") == "Stopping", 20)
     begin = time.monotonic()
     status = box.daemon.stop(timeout=90)
     took = time.monotonic() - begin
@@ -189,7 +189,7 @@ def ends_while_one_stops(box):
     if box.containers() != both:
         raise Failure(f"the next start did not adopt what stops: {box.containers()}, not {both}")
     os.kill(next(pid for name, (pid, _) in both.items() if name not in before), signal.SIGKILL)
-    wait_until("it is stopped", lambda: deaf()["status"].get("phase") == "Stopped", 30)
+    wait_until("it is stopped", lambda: deaf().get("status", {}).get("phase") == "Stopped", 30)
     if deaf()["status"].get("restarts", 0) != 0 or box.containers() != before:
         raise Failure(f"an end that was asked for counted as a restart, or others were touched: {deaf()['status']} {box.containers()} {before}")
     box.skerry("delete", "app", "deaf", "-n", "retail")

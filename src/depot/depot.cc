@@ -281,7 +281,9 @@ Result<void> Depot::set_aside(const Digest& digest) {
 }
 
 Result<std::unique_ptr<Scrub>> Depot::begin_scrub(const Digest& digest) {
-    return std::unique_ptr<Scrub>(new Scrub(*this, digest, TRY(open_blob(files_, blob_path(digest), digest))));
+    // Opened first: a return from within `new` would leave its memory behind.
+    auto file = TRY(open_blob(files_, blob_path(digest), digest));
+    return std::unique_ptr<Scrub>(new Scrub(*this, digest, std::move(file)));
 }
 
 Result<bool> Depot::scrub(const Digest& digest) {

@@ -8,6 +8,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <optional>
 
 namespace skerry::main {
 
@@ -20,11 +21,11 @@ const std::vector<cli::Option> shared_options{
      .choices = {}},
     {.names = "--run",
      .value = "DIR",
-     .help = "what ends with the machine: sockets, namespaces (default /run/skerry)",
+     .help = "what ends with the machine: sockets, namespaces (default /run/skerry, or one named after --state)",
      .choices = {}},
     {.names = "--prefix",
      .value = "NAME",
-     .help = "of network devices, rules and cgroups (default skerry); one per cell on a machine",
+     .help = "of network devices, rules and cgroups (default skerry); one per cell on a machine, which its state remembers",
      .choices = {}},
 };
 
@@ -55,14 +56,9 @@ std::vector<cli::Option> options_of_daemon(std::vector<cli::Option> own) {
     return with(with(std::move(own), serving_options), shared_options);
 }
 
-Folders folders_of(const cli::Invocation& call) {
-    Folders folders;
-    if (call.has("state")) folders.state = call.get("state");
-    if (call.has("run"))
-        folders.run = call.get("run");
-    else if (call.has("state"))
-        folders.run = "/run/skerry" + call.get("state");
-    return folders;
+Claim::Options claim_of(const cli::Invocation& call) {
+    auto given = [&](const char* option) { return call.has(option) ? std::optional(call.get(option)) : std::nullopt; };
+    return {.state = given("state"), .run = given("run"), .prefix = given("prefix")};
 }
 
 int wrong(const std::string& why) {
@@ -91,10 +87,9 @@ bool read_count(const cli::Invocation& call, std::string_view option, std::uint3
 int run(DaemonOptions::Role role, const cli::Invocation& call) {
     DaemonOptions options;
     options.role = role;
-    options.folders = folders_of(call);
+    options.claim = claim_of(call);
     options.listen = call.all("listen");
     options.advertise = call.all("advertise");
-    if (call.has("prefix")) options.prefix = call.get("prefix");
     if (call.has("join")) options.join = call.get("join");
     options.with_node = !call.has("without-node");
     for (const char* option : {"name", "site"}) {
@@ -185,9 +180,7 @@ std::vector<cli::Command> daemon_commands() {
          .examples = {"skerry reset", "skerry reset --yes"},
          .arguments = {},
          .options = with({{.names = "-y,--yes", .value = "", .help = "do not ask", .choices = {}}}, shared_options),
-         .run = [](const cli::Invocation& call) {
-             return reset(folders_of(call), call.has("prefix") ? call.get("prefix") : "skerry", call.has("yes"));
-         }});
+         .run = [](const cli::Invocation& call) { return reset(claim_of(call), call.has("yes")); }});
     return commands;
 }
 

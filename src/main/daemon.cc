@@ -12,6 +12,7 @@
 #include "link/acceptor.h"
 #include "link/dialer.h"
 #include "main/callers.h"
+#include "main/claim.h"
 #include "main/image_bytes.h"
 #include "main/join_desk.h"
 #include "main/joining.h"
@@ -29,7 +30,6 @@
 #include "main/tunnel.h"
 #include "main/version.h"
 #include "main/world.h"
-#include "os/files.h"
 #include "site/neighbours.h"
 #include "site/site.h"
 #include "store/sqlite/sqlite_backend.h"
@@ -66,7 +66,8 @@ bool has_port(const std::string& address) {
 /// One running cell, put together. Members are in the order in which they need each other.
 class Daemon {
 public:
-    explicit Daemon(const DaemonOptions& options) : options_(options), world_(options.folders.state), env_(world_.env(session_)) {
+    explicit Daemon(const DaemonOptions& options)
+        : options_(options), world_(Folders::at(options.claim.state, {}).state), env_(world_.env(session_)) {
         log_clocks([&clock = world_.clock] { return log_stamp(clock.wall(), clock.now()); });
     }
     ~Daemon() { log_clocks(nullptr); }
@@ -114,7 +115,7 @@ private:
     SessionDialer session_;
     env::Env env_;
     std::unique_ptr<env::Loop::Token> signals_;
-    std::optional<os::FileLock> lock_;
+    std::optional<Claim> claim_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<Membership> membership_;
     std::unique_ptr<Register> members_;
@@ -140,18 +141,14 @@ private:
 };
 
 Result<void> Daemon::open_store() {
-    TRY_VOID(os::mkdirs(options_.folders.state, 0700));
-    TRY_VOID(os::mkdirs(options_.folders.run, 0700));
-    auto lock = os::FileLock::take(options_.folders.lock());
-    if (!lock && lock.error().code == Code::conflict)
-        return fail(Code::conflict, "another skerry already uses " + options_.folders.state +
-                                        " (end it, or give this one its own --state and --run)");
-    lock_ = TRY(std::move(lock));
-    auto backend = std::make_unique<store::SqliteBackend>(world_.files, options_.folders.store());
+    bool runs_containers =
+        options_.role == Role::up || options_.role == Role::node || (options_.role == Role::site && options_.with_node);
+    claim_ = TRY(Claim::take(options_.claim, runs_containers ? Claim::Parts::folders_and_prefix : Claim::Parts::folders));
+    auto backend = std::make_unique<store::SqliteBackend>(world_.files, claim_->folders().store());
     store_ = TRY(store::Store::open(env_, std::move(backend), {}));
     cell::restore_mark(world_.clock, *store_);
     members_ = std::make_unique<Register>(*store_);
-    membership_ = std::make_unique<Membership>(env_, world_.files, *store_, options_.folders.keys());
+    membership_ = std::make_unique<Membership>(env_, world_.files, *store_, claim_->folders().keys());
     return {};
 }
 
@@ -167,7 +164,7 @@ void Daemon::commit_and_wait(store::Transaction transaction) {
 std::vector<std::string> Daemon::reached_at() const {
     std::vector<std::string> addresses;
     std::vector<std::string> hosts = options_.advertise;
-    if (hosts.empty()) hosts = machine_addresses(options_.prefix);
+    if (hosts.empty()) hosts = machine_addresses(claim_->prefix());
     for (auto& host : known_.advertised) hosts.push_back(host);
     for (auto& host : hosts) {
         std::string address = with_port(host);
@@ -186,18 +183,18 @@ Result<void> Daemon::become() {
                     : options_.role == Role::site ? role == trust::Role::site
                                                   : role == trust::Role::node;
         if (!fits)
-            return fail(Code::conflict, options_.folders.state + " belongs to " + known->identity.title() +
+            return fail(Code::conflict, claim_->folders().state + " belongs to " + known->identity.title() +
                                             "; start it as that, or give this one another --state");
         known_ = *known;
         if (wants_core && options_.name && known_.identity.name != *options_.name)
-            return fail(Code::conflict, options_.folders.state + " belongs to " + known_.identity.title() +
+            return fail(Code::conflict, claim_->folders().state + " belongs to " + known_.identity.title() +
                                             ", not to one named " + *options_.name + "; leave " +
                                             (options_.role == Role::up ? "--site" : "--name") +
                                             " out, or give this one another --state");
         if (!options_.join) return {};
         auto token = TRY(trust::parse_join_token(*options_.join));
         if (token.name != known_.identity.name)
-            return fail(Code::conflict, options_.folders.state + " has already joined as " + known_.identity.title() +
+            return fail(Code::conflict, claim_->folders().state + " has already joined as " + known_.identity.title() +
                                             "; this token is for " + token.name);
         if (token.id.text() == known_.token) return {};
         // A new token: it joins again, and keeps its cell, its store and what it runs. Not to be reached is no reason not to run.
@@ -271,7 +268,7 @@ Result<void> Daemon::build_cell() {
             if (standing_) standing_->link_failed(error);
         });
 
-    depot_ = TRY(depot::Depot::open(world_.files, options_.folders.depot(), {.boot_id = world_.clock.boot_id()}));
+    depot_ = TRY(depot::Depot::open(world_.files, claim_->folders().depot(), {.boot_id = world_.clock.boot_id()}));
     images_ = std::make_unique<ImageBytes>(env_, *store_, *depot_, *tunnel_, oci::host_platform(machine_architecture()));
 
     bool site_of_own = has_site();
@@ -308,7 +305,7 @@ Result<void> Daemon::build_cell() {
     if (has_node()) {
         prober_ = std::make_unique<RealProber>(world_.loop.context(), world_.timers);
         own_node_ = TRY(OwnNode::make(
-            {.world = world_, .folders = options_.folders, .prefix = options_.prefix, .name = node_name(), .depot = *depot_}));
+            {.world = world_, .folders = claim_->folders(), .prefix = claim_->prefix(), .name = node_name(), .depot = *depot_}));
         node::Options node = own_node_->options();
         node.images = images_.get();
         node.prober = prober_.get();
@@ -473,21 +470,22 @@ void Daemon::start_standing() {
 Result<void> Daemon::write_way_in() {
     if (!membership_->authority()) return {};
     std::string server = "https://127.0.0.1:" + std::to_string(server_->port());
-    auto old = env::read_whole(world_.files, options_.folders.kubeconfig(), 1 << 20);
+    auto old = env::read_whole(world_.files, claim_->folders().kubeconfig(), 1 << 20);
     if (old && kubeconfig_works(*old, server, [this](const http::Chain& chain) { return callers_->judge(chain).has_value(); }))
         return {};
     auto user = TRY(membership_->user_credentials("admin", {std::string(trust::administrators)}));
     std::string name =
         is_core() ? (options_.role == Role::up ? "skerry" : "skerry-" + known_.identity.name) : "skerry-" + known_.identity.name;
     // The whole chain, so that a site's stays good when the root's key changes: its own authority's stays.
-    return env::write_whole(world_.files, options_.folders.kubeconfig(),
+    return env::write_whole(world_.files, claim_->folders().kubeconfig(),
                             write_kubeconfig(name, server, membership_->authority()->chain_pem(), user));
 }
 
 void Daemon::announce() {
-    std::printf("%s is up (version %s, state in %s)\n", known_.identity.title().c_str(), version, options_.folders.state.c_str());
+    std::printf("%s is up (version %s, state in %s)\n", known_.identity.title().c_str(), version,
+                claim_->folders().state.c_str());
     for (auto& address : server_->addresses()) std::printf("  API        https://%s\n", address.c_str());
-    if (membership_->authority()) std::printf("  kubeconfig %s\n", options_.folders.kubeconfig().c_str());
+    if (membership_->authority()) std::printf("  kubeconfig %s\n", claim_->folders().kubeconfig().c_str());
     for (auto& parent : known_.parents) std::printf("  parent     %s\n", parent.c_str());
     if (options_.role == Role::up) std::printf("Try: skerry get nodes     Ctrl-C ends skerry; what it runs, runs on.\n");
     std::fflush(stdout);

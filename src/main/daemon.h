@@ -2,7 +2,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "main/folders.h"
+#include "main/claim.h"
 
 #include <cstdint>
 #include <map>
@@ -21,7 +21,7 @@ struct DaemonOptions {
         node, ///< one more machine of a site
     };
     Role role = Role::up;
-    Folders folders;
+    Claim::Options claim;
     std::optional<std::string>
         name; ///< of the core; of the site for `up`; absent: as the state has it, at first "core" or the host's
     std::vector<std::string> listen;           ///< host:port; empty: the role's default
@@ -31,7 +31,6 @@ struct DaemonOptions {
     bool with_node = true;                     ///< a site whose own machine runs nothing: false
     std::uint32_t freeze_share = 30;           ///< of a core: percent of sites which, vanishing at once, make it doubt itself
     std::uint32_t replace_rate = 6;            ///< of a core: sites a minute that may get their first substitutes
-    std::string prefix = "skerry";             ///< of network devices, rules and cgroups
     Duration certificate_life = 24h * 90;      ///< of the sites and nodes that join here
 };
 

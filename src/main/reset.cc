@@ -26,7 +26,7 @@ struct NoBlobs final : drivers::container::Blobs {
     Result<std::string> path(const std::string&) override { return fail(Code::not_found, "no blobs"); }
 };
 
-Result<void> remove_all(const Folders& folders, const std::string& prefix) {
+Result<void> remove_instances(const Folders& folders, const std::string& prefix) {
     NoBlobs blobs;
     auto containers = TRY(drivers::container::ContainerDriver::open(
         {.state = folders.container(), .run = folders.container_run(), .program = "/proc/self/exe", .cgroup = "/" + prefix},
@@ -37,17 +37,20 @@ Result<void> remove_all(const Folders& folders, const std::string& prefix) {
     TRY_VOID(containers->reset() | during("containers"));
     auto network = TRY(drivers::network::BridgeNetwork::make(
         {.state_folder = folders.network(), .run_folder = folders.network_run(), .prefix = prefix}));
-    TRY_VOID(network->reset() | during("networks"));
-    for (const std::string& folder : {folders.run, folders.state}) {
-        TRY_VOID(os::umount_beneath(folder) | during("mounts"));
-        TRY_VOID(os::remove_tree(folder) | during(folder));
-    }
-    return {};
+    return network->reset() | during("networks");
+}
+
+/// A cell without a node, as a core, has no prefix, and the usual one may be another's.
+Result<bool> has_node(const Folders& folders) {
+    if (!TRY(remembered(folders)).prefix.empty()) return true;
+    return TRY(os::exists(folders.container())) || TRY(os::exists(folders.network()));
 }
 
 /// Whether anything of ours is on the machine besides the state: what runs stays when somebody deletes only that.
-bool is_anything_left(const Folders& folders, const std::string& prefix) {
+bool is_anything_left(const Claim::Options& options, const Folders& folders) {
     if (os::exists(folders.run).value_or(true)) return true;
+    std::string prefix = options.prefix.value_or("skerry");
+    if (auto owner = owner_of_prefix(options, prefix); !owner.empty() && owner != folders.state) return false;
     if (auto cgroups = os::Cgroups::detect())
         for (auto& folder : cgroups->folders("/" + prefix))
             if (os::exists(folder).value_or(false)) return true;
@@ -71,32 +74,35 @@ bool ask(const Folders& folders) {
 
 } // namespace
 
-int reset(const Folders& folders, const std::string& prefix, bool yes) {
-    auto there = os::exists(folders.state);
-    if (there && !*there) {
-        if (!is_anything_left(folders, prefix)) {
-            std::printf("There is nothing of Skerry's on this machine: no %s, and nothing that runs.\n", folders.state.c_str());
-            return 0;
-        }
-        if (auto made = os::mkdirs(folders.state, 0700); !made) {
-            std::fprintf(stderr, "skerry: %s\n", made.error().message.c_str());
-            return 1;
-        }
-    }
-    auto lock = os::FileLock::take(folders.lock());
-    if (!lock) {
-        std::fprintf(stderr, "skerry: %s is in use; end skerry first (Ctrl-C, or its service)\n", folders.state.c_str());
+int reset(const Claim::Options& options, bool yes) {
+    auto refuse = [](const Error& error) {
+        std::fprintf(stderr, "skerry: %s\n", error.message.c_str());
         return 1;
+    };
+    Folders folders = Folders::at(options.state, options.run);
+    auto there = os::exists(folders.state);
+    if (!there) return refuse(there.error());
+    if (!*there && !is_anything_left(options, folders)) {
+        std::printf("There is nothing of Skerry's on this machine: no %s, and nothing that runs.\n", folders.state.c_str());
+        return 0;
     }
-    if (!yes && !ask(folders)) {
+    // Without its state, a cell may have had a node.
+    auto node = *there && !options.prefix ? has_node(folders) : Result<bool>(true);
+    if (!node) return refuse(node.error());
+    auto claim = Claim::take(options, *node ? Claim::Parts::folders_and_prefix : Claim::Parts::folders);
+    if (!claim) return refuse(claim.error());
+    if (!yes && !ask(claim->folders())) {
         std::printf("Nothing was removed.\n");
         return 1;
     }
-    if (auto done = remove_all(folders, prefix); !done) {
-        std::fprintf(stderr, "skerry: %s\nskerry: run `skerry reset` again when that is out of the way\n",
-                     done.error().message.c_str());
+    auto done = *node ? remove_instances(claim->folders(), claim->prefix()) : Result<void>{};
+    auto left = done ? claim->remove() : std::unexpected(done.error());
+    if (!left) {
+        refuse(left.error());
+        std::fprintf(stderr, "skerry: run `skerry reset` again when that is out of the way\n");
         return 1;
     }
+    for (const std::string& path : *left) std::printf("%s is not Skerry's, or in use by others: it stays\n", path.c_str());
     std::printf("Everything of Skerry's is gone from this machine.\n");
     if (auto forwards = os::read_file("/proc/sys/net/ipv4/ip_forward", 16); forwards && forwards->starts_with("1"))
         std::printf("net.ipv4.ip_forward stays on, since others may rely on it by now; if nobody does: sysctl -w "

@@ -1,13 +1,11 @@
 #pragma once
 
-#include "main/folders.h"
-
-#include <string>
+#include "main/claim.h"
 
 namespace skerry::main {
 
-/// Stops and removes every instance, network, rule, file and key of one cell on this machine. Asks unless told not to. May be
-/// repeated after an interruption. An exit status.
-int reset(const Folders&, const std::string& prefix, bool yes);
+/// Stops and removes every instance, network, rule, file and key of one cell on this machine, and nothing of another's. Asks unless
+/// told not to. May be repeated after an interruption. An exit status.
+int reset(const Claim::Options&, bool yes);
 
 } // namespace skerry::main

@@ -216,7 +216,20 @@ Result<FileLock> FileLock::take(const std::string& path) {
         if (errno == EWOULDBLOCK) return fail(Code::conflict, "lock " + path + ": another process holds it");
         return fail_errno("lock " + path);
     }
-    return FileLock(std::move(fd));
+    // Whoever held it may have removed the file before letting go: then the next comer locks another one of that name.
+    struct stat ours {
+    }, there{};
+    if (::fstat(fd.number(), &ours) < 0) return fail_errno("lock " + path);
+    if (::stat(path.c_str(), &there) < 0 || ours.st_ino != there.st_ino || ours.st_dev != there.st_dev) return take(path);
+    return FileLock(std::move(fd), path);
+}
+
+Result<void> FileLock::say(std::string_view text) const {
+    if (::ftruncate(fd_.number(), 0) < 0) return fail_errno("write " + path_);
+    ssize_t n = ::pwrite(fd_.number(), text.data(), text.size(), 0);
+    if (n < 0) return fail_errno("write " + path_);
+    if (static_cast<std::size_t>(n) != text.size()) return fail(Code::exhausted, "write " + path_ + ": no space left");
+    return {};
 }
 
 } // namespace skerry::os

@@ -43,9 +43,13 @@ public:
     /// Makes the file where there is none. `conflict` when another process holds it.
     static Result<FileLock> take(const std::string& path);
 
+    /// What the file says from now on, for whoever finds it locked.
+    Result<void> say(std::string_view text) const;
+
 private:
-    explicit FileLock(Fd fd) : fd_(std::move(fd)) {}
+    FileLock(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
     Fd fd_;
+    std::string path_;
 };
 
 } // namespace skerry::os

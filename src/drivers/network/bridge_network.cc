@@ -22,6 +22,8 @@ Result<void> check_instance(const InstanceName& instance) {
     return {};
 }
 
+} // namespace
+
 Result<void> check_prefix(const std::string& prefix) {
     bool good = !prefix.empty() && prefix.size() <= 10 && prefix.front() >= 'a' && prefix.front() <= 'z' &&
                 prefix.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
@@ -30,8 +32,6 @@ Result<void> check_prefix(const std::string& prefix) {
                                        "\": a small letter, then up to nine small letters, digits or '_'");
     return {};
 }
-
-} // namespace
 
 BridgeNetwork::BridgeNetwork(Options options, std::vector<os::Subnet> candidates)
     : options_(std::move(options)), candidates_(std::move(candidates)), names_{options_.prefix} {}

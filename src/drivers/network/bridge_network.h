@@ -14,6 +14,10 @@
 
 namespace skerry::drivers::network {
 
+/// Of our links and tables, so that several nodes can share a machine: a letter, then up to nine letters, digits or underscores;
+/// `invalid` says so.
+Result<void> check_prefix(const std::string& prefix);
+
 /// A bridge on this machine, with a veth pair to each instance:
 ///
 ///     the machine's namespace                                    run_folder/netns/<instance>
@@ -34,8 +38,6 @@ public:
     struct Options {
         std::string state_folder; ///< survives a reboot
         std::string run_folder;   ///< on a tmpfs, which does not
-        /// Of our links and tables, so that several nodes can share a machine: a letter, then up to nine letters, digits or
-        /// underscores.
         std::string prefix = "skerry";
         std::vector<std::string> candidates = {"10.213.0.0/16", "10.88.64.0/18", "172.29.0.0/16", "192.168.224.0/19",
                                                "100.96.0.0/16"};

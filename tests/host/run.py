@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""What people do to the machine under a cell: a second cell beside it."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import *
+
+
+def body(world):
+    box = world.machine("harbour", world.network())
+    box.start("up", "--label", "tier=store")
+    box.skerry("apply", "-f", ROOT + "/examples/till.yaml")
+    push(box, world, "4.2")
+    wait_until("the till answers", lambda: till_serves(box, "4.2"), 60)
+    say("a cell runs the till")
+    a_second_cell(world, box)
+
+
+def a_second_cell(world, box):
+    """Two cells on one machine have nothing in common, also when one is removed."""
+    state, prefix, other_run = box.folder + "/twin", box.prefix + "w", box.folder + "/twin-run"
+    listen = ["--listen", "127.0.0.1:7999"]
+
+    def refused(why, *arguments):
+        done = box.run(program(), *arguments, check=False, timeout=20)
+        if done.returncode == 0 or why not in done.stderr:
+            raise Failure(f"skerry {' '.join(arguments)} is not refused with \"{why}\": {done.stdout} {done.stderr}")
+
+    mine = f"the skerry with state {box.state}"
+    refused(f"prefix {box.prefix} is in use by {mine}, which runs", "up", "--state", state, "--prefix", box.prefix, *listen)
+    refused(f"run folder {box.run_folder} is in use by {mine}, which runs", "up", "--state", state, "--run", box.run_folder, *listen)
+    refused(f"prefix {box.prefix} is in use by {mine}, which runs", "reset", "--yes", "--state", state, "--run", other_run, "--prefix", box.prefix)
+    box.daemon.stop()
+    refused(f"prefix {box.prefix} belongs to {mine}", "up", "--state", state, "--run", other_run, "--prefix", box.prefix, *listen)
+    was = box.containers()
+    box.start("up", "--label", "tier=store")
+    say("a second cell with the same prefix or run folder is refused, also while only the first one's containers run")
+
+    with open(f"{world.folder}/prefixes", "a", encoding="ascii") as file:
+        file.write(prefix + "\n")
+    run("rm", "-rf", state, other_run)
+    twin = Daemon(box, "up", ["--state", state, "--prefix", prefix, *listen, "--label", "tier=store"])
+    as_twin = lambda *arguments, **more: box.run("env", f"KUBECONFIG={state}/admin.kubeconfig", program(), *arguments, **more)
+    wait_until("the second cell is up", lambda: as_twin("get", "nodes").returncode == 0, 20)
+    examples = read(ROOT + "/examples/till.yaml").replace("publish: 8080", "publish: 8090")
+    as_twin("apply", "-f", "-", stdin=examples)
+    as_twin("image", "push", make_image(world, "4.2"), "retail/pos:4.2", timeout=120)
+    wait_until("the second cell's till answers", lambda: "till 4.2" in box.curl("http://localhost:8090/"), 60)
+    if not till_serves(box, "4.2"):
+        raise Failure("the second cell took the first one's rules away")
+    say("a second cell with its own prefix runs beside it")
+    twin.kill()
+    # As somebody types it who stands beside the folder, and has forgotten the prefix.
+    box.run("sh", "-c", f"cd {box.folder} && exec {program()} reset --yes --state twin")
+    stays("the first cell's till is the same", lambda: till_serves(box, "4.2") and box.containers() == was, 2)
+    left = [cgroups(prefix), prefix in box.run("ip", "-o", "link").stdout, prefix in box.run("nft", "list", "ruleset").stdout, os.path.exists(state),
+            "twin" in box.run("ls", "-A", "/run").stdout, prefix in box.run("ls", "-A", "/run/skerry.prefix").stdout]
+    if any(left):
+        raise Failure(f"reset of the second cell left something: {left}")
+    say("reset of the second takes all of its own, and nothing of the first")
+
+
+scenario(body)

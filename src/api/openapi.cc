@@ -10,7 +10,7 @@ namespace skerry::api {
 
 namespace {
 
-constexpr std::string_view prefix = "#/components/schemas/";
+constexpr std::string_view schemas_ref = "#/components/schemas/";
 
 Json group_version_kind(const ViewFacts& view) {
     bool own = view.view == View::own;
@@ -25,8 +25,9 @@ Json parameter(std::string_view name, std::string_view in, std::string_view desc
 }
 
 Json operation(const ViewFacts& view, std::string_view action, std::string_view schema, bool writes) {
-    Json content = Json::object(
-        {{"application/json", Json::object({{"schema", Json::object({{"$ref", std::string(prefix) + std::string(schema)}})}})}});
+    Json content =
+        Json::object({{"application/json",
+                       Json::object({{"schema", Json::object({{"$ref", std::string(schemas_ref) + std::string(schema)}})}})}});
     Json json = Json::object({{"operationId", std::string(action) + std::string(view.name)},
                               {"responses", Json::object({{"200", Json::object({{"description", "OK"}, {"content", content}})}})},
                               {"x-kubernetes-action", action},
@@ -79,7 +80,7 @@ Json openapi_index() {
 
 std::string openapi_own(std::string_view version) {
     model::SchemaText comments;
-    Json schemas = model::schema_definitions(comments, prefix);
+    Json schemas = model::schema_definitions(comments, schemas_ref);
     Json paths = Json::object();
     for (const model::KindFacts& kind : model::all_kinds()) {
         ViewFacts view = facts(View::own, kind.kind);

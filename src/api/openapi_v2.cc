@@ -8,10 +8,10 @@ namespace skerry::api {
 
 namespace {
 
-constexpr std::string_view prefix = "#/definitions/";
+constexpr std::string_view definitions_ref = "#/definitions/";
 constexpr const char* kind_extension = "x-kubernetes-group-version-kind";
 
-std::string group_version_kind(const ViewFacts& view) {
+std::string kind_as_yaml(const ViewFacts& view) {
     return write_json(Json::object({{"group", view.view == View::own ? "skerry" : ""}, {"kind", view.name}, {"version", "v1"}}));
 }
 
@@ -39,7 +39,7 @@ void fill(kube::Document::Schema& schema, const Json& json) {
 }
 
 void add_definitions(kube::Document& document) {
-    Json schemas = model::schema_definitions(model::SchemaText(), prefix);
+    Json schemas = model::schema_definitions(model::SchemaText(), definitions_ref);
     for (auto& [name, json] : *schemas.members()) {
         auto& named = *document.mutable_definitions()->add_named();
         named.set_name(name);
@@ -48,7 +48,7 @@ void add_definitions(kube::Document& document) {
             if (model::definition_name(kind.descriptor) != name) continue;
             auto& extension = *named.mutable_value()->add_extensions();
             extension.set_name(kind_extension);
-            extension.mutable_value()->set_yaml("[" + group_version_kind(facts(View::own, kind.kind)) + "]");
+            extension.mutable_value()->set_yaml("[" + kind_as_yaml(facts(View::own, kind.kind)) + "]");
         }
     }
 }
@@ -70,7 +70,7 @@ void add_path(kube::Document& document, const ViewFacts& view) {
     auto& extension = *patch.add_extensions();
     extension.set_name(kind_extension);
     // A JSON object is YAML.
-    extension.mutable_value()->set_yaml(group_version_kind(view));
+    extension.mutable_value()->set_yaml(kind_as_yaml(view));
 }
 
 } // namespace

@@ -10,7 +10,7 @@
 namespace skerry::api {
 namespace {
 
-struct FakeBody final : http::BodyStream {
+struct LogBody final : http::BodyStream {
     void write(std::string bytes) override { text += bytes; }
     void end() override { ended = true; }
     bool is_open() const override { return !ended; }
@@ -22,12 +22,12 @@ struct FakeBody final : http::BodyStream {
     std::function<void()> closed;
 };
 
-struct FakeResponder final : http::Responder {
+struct LogResponder final : http::Responder {
     void respond(http::Response response) override { answer = std::move(response); }
     std::shared_ptr<http::BodyStream> stream(int, http::Headers) override { return body; }
     void on_closed(std::function<void()> call) override { closed = std::move(call); }
     std::optional<http::Response> answer;
-    std::shared_ptr<FakeBody> body = std::make_shared<FakeBody>();
+    std::shared_ptr<LogBody> body = std::make_shared<LogBody>();
     std::function<void()> closed;
 };
 
@@ -72,7 +72,7 @@ struct PodLog : testing::Test {
     std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>();
     std::unique_ptr<store::Store> store;
     FakeLogs logs;
-    std::shared_ptr<FakeResponder> responder = std::make_shared<FakeResponder>();
+    std::shared_ptr<LogResponder> responder = std::make_shared<LogResponder>();
 };
 
 TEST_F(PodLog, a_client_that_leaves_before_the_first_byte_ends_the_reading) {
@@ -96,7 +96,7 @@ TEST_F(PodLog, a_log_that_ends_lets_go_of_everything) {
     EXPECT_EQ(responder->body->text, "one\n");
     EXPECT_TRUE(responder->body->ended);
     EXPECT_EQ(logs.flows, 0);
-    std::weak_ptr<FakeResponder> watched = responder;
+    std::weak_ptr<LogResponder> watched = responder;
     responder.reset();
     logs.sink.reset();
     EXPECT_TRUE(watched.expired());

@@ -9,7 +9,7 @@ namespace skerry::cell {
 
 namespace {
 
-constexpr std::string_view space = "lease";
+constexpr std::string_view lease_space = "lease";
 /// Under which name children's needs count beside those of loops.
 constexpr std::string_view for_children = "children";
 
@@ -17,7 +17,7 @@ constexpr std::string_view for_children = "children";
 
 Lessor::Lessor(env::Env env, store::Store& store, OwnLease& own) : env_(env), store_(store), own_(own) {
     Instant start = env_.clock.now();
-    for (const auto& [tag, bytes] : store_.notes(space)) {
+    for (const auto& [tag, bytes] : store_.notes(lease_space)) {
         auto note = sync::read_lease_note(bytes);
         if (!note) {
             // Somebody held a lease of some length: the longest there can be is the only one that is safe.
@@ -55,7 +55,7 @@ void Lessor::look(const std::string& tag, Duration length, sync::Session& sessio
     case What::note: {
         child.noting = true;
         store::Transaction transaction;
-        transaction.note(space, tag, sync::write_lease_note(answer.note));
+        transaction.note(lease_space, tag, sync::write_lease_note(answer.note));
         store_.commit(std::move(transaction), [this, weak = std::weak_ptr(alive_), tag, note = answer.note,
                                                again = std::move(again)](Result<store::Number> result) {
             if (weak.expired()) return;

@@ -11,7 +11,7 @@ namespace skerry::cell {
 
 namespace {
 
-constexpr std::string_view space = "clock", mark_note = "mark";
+constexpr std::string_view clock_space = "clock", mark_note = "mark";
 
 } // namespace
 
@@ -21,7 +21,7 @@ bool wants_time(const env::CorrectedClock& clock) {
 }
 
 void restore_mark(env::CorrectedClock& clock, const store::Store& store) {
-    auto note = store.note(space, mark_note);
+    auto note = store.note(clock_space, mark_note);
     if (!note) return;
     if (auto mark = parse_rfc3339(*note))
         clock.remember(*mark);
@@ -35,7 +35,7 @@ void confirm_clock(env::CorrectedClock& clock, store::Store& store, WallTime tim
     WallTime mark = clock.trust().mark;
     if (mark.seconds == before.seconds) return;
     store::Transaction transaction;
-    transaction.note(space, mark_note, rfc3339(mark));
+    transaction.note(clock_space, mark_note, rfc3339(mark));
     store.commit(std::move(transaction), nullptr);
 }
 

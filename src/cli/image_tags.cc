@@ -9,7 +9,7 @@ namespace skerry::cli {
 
 namespace {
 
-constexpr int attempts = 5;
+constexpr int tries_to_tag = 5;
 
 const Json::Array& items_at(const Json& object, std::initializer_list<std::string_view> path) {
     static const Json::Array none;
@@ -66,7 +66,7 @@ Result<std::string> tag_image(Session& session, const model::ImageRef& reference
     for (int attempt = 1;; ++attempt) {
         auto before = tag_once(session, target, reference, facts);
         bool raced = !before && (before.error().code == Code::conflict || before.error().code == Code::exists);
-        if (!raced || attempt == attempts) return before;
+        if (!raced || attempt == tries_to_tag) return before;
     }
 }
 

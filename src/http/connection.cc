@@ -14,7 +14,7 @@ namespace {
 
 /// How much a client may send ahead of the answer to its last request.
 constexpr std::size_t ahead_limit = 64 << 10;
-constexpr std::size_t piece_limit = 64 << 10;
+constexpr std::size_t sent_piece = 64 << 10;
 constexpr std::size_t record = 16 << 10;
 constexpr std::size_t linger_limit = 4 << 20;
 
@@ -345,12 +345,12 @@ void Connection::deliver_piece() {
     if (!pull_ || (pulled_.empty() && !body_complete())) return;
     no_deadline();
     std::string piece;
-    if (pulled_.size() <= piece_limit) {
+    if (pulled_.size() <= sent_piece) {
         piece = std::move(pulled_);
         pulled_.clear();
     } else {
-        piece = pulled_.substr(0, piece_limit);
-        pulled_.erase(0, piece_limit);
+        piece = pulled_.substr(0, sent_piece);
+        pulled_.erase(0, sent_piece);
     }
     std::exchange(pull_, nullptr)(std::move(piece));
 }

@@ -7,7 +7,7 @@
 namespace skerry::http {
 
 namespace {
-constexpr std::size_t piece_limit = 64 << 10;
+constexpr std::size_t read_piece = 64 << 10;
 }
 
 Exchange::Exchange(std::shared_ptr<ClientPlace> place, std::string method, std::string target, Headers headers, std::string body,
@@ -103,7 +103,7 @@ void Exchange::write_more() {
 void Exchange::read_body_piece() {
     if (reader_busy_) return;
     reader_busy_ = true;
-    reader_(piece_limit, [weak = weak_from_this()](Result<std::string> piece) {
+    reader_(read_piece, [weak = weak_from_this()](Result<std::string> piece) {
         auto self = weak.lock();
         if (!self || self->over_) return;
         // From the event loop: a reader that answers at once must not nest.
@@ -129,7 +129,7 @@ void Exchange::read_more() {
     std::string scratch;
     for (int turn = 0; turn < 16 && !over_ && stream_ && !read_waiting_; ++turn) {
         std::size_t count = 0;
-        if (scratch.empty()) scratch.resize(piece_limit);
+        if (scratch.empty()) scratch.resize(read_piece);
         auto step = stream_->read(scratch.data(), scratch.size(), count);
         if (step == Step::done) {
             in_.append(scratch.data(), count);

@@ -11,7 +11,7 @@ namespace beast = boost::beast;
 
 namespace {
 
-std::string text(beast::string_view view) { return {view.data(), view.size()}; }
+std::string owned(beast::string_view view) { return {view.data(), view.size()}; }
 
 /// What both kinds of message do alike with what Beast finds.
 template<bool is_request>
@@ -22,8 +22,8 @@ struct Collector final : beast::http::basic_parser<is_request> {
 
     void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target, int version,
                          error_code&) override {
-        parser.method = text(method);
-        parser.target = text(target);
+        parser.method = owned(method);
+        parser.target = owned(target);
         parser.http10 = version == 10;
     }
     void on_response_impl(int code, beast::string_view, int version, error_code&) override {
@@ -37,7 +37,7 @@ struct Collector final : beast::http::basic_parser<is_request> {
             error = beast::http::error::bad_transfer_encoding;
             return;
         }
-        parser.headers.add(text(name), text(value));
+        parser.headers.add(owned(name), owned(value));
     }
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}

@@ -15,9 +15,6 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-constexpr std::size_t longest = 4096;
-constexpr std::size_t most_terms = 64;
-
 /// The next name of a path, taken off its front.
 std::string_view step(std::string_view& path) {
     std::size_t dot = std::min(path.find('.'), path.size());
@@ -73,10 +70,11 @@ Result<FieldSelector> FieldSelector::parse(std::string_view text) {
     auto refuse = [](const std::string& why) {
         return fail(Code::invalid, "the field selector " + why + " (try metadata.name=till,status.phase!=Running)");
     };
-    if (text.size() > longest) return refuse("is longer than " + std::to_string(longest) + " bytes");
+    if (text.size() > longest_selector) return refuse("is longer than " + std::to_string(longest_selector) + " bytes");
     FieldSelector selector;
     while (!text.empty()) {
-        if (selector.terms_.size() >= most_terms) return refuse("has more than " + std::to_string(most_terms) + " terms");
+        if (selector.terms_.size() >= most_selector_terms)
+            return refuse("has more than " + std::to_string(most_selector_terms) + " terms");
         std::size_t comma = std::min(text.find(','), text.size());
         std::string_view term = text.substr(0, comma);
         text.remove_prefix(std::min(text.size(), comma + 1));

@@ -12,7 +12,6 @@ namespace skerry::model {
 
 namespace {
 
-bool is_digit(char c) { return '0' <= c && c <= '9'; }
 bool is_lower(char c) { return 'a' <= c && c <= 'z'; }
 bool is_upper(char c) { return 'A' <= c && c <= 'Z'; }
 bool is_alphanumeric(char c) { return is_digit(c) || is_lower(c) || is_upper(c); }

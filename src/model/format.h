@@ -4,6 +4,7 @@
 
 namespace skerry::model {
 
+inline bool is_digit(char c) { return '0' <= c && c <= '9'; }
 /// RFC 1123: letters and digits in lower case, '-' inside, up to 63.
 bool is_label(std::string_view text);
 /// Labels joined by dots, up to 253.

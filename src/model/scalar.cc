@@ -1,5 +1,7 @@
 #include "model/scalar.h"
 
+#include "model/format.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -9,8 +11,6 @@
 namespace skerry::model {
 
 namespace {
-
-bool is_digit(char c) { return '0' <= c && c <= '9'; }
 
 /// [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?
 bool has_form_of_float(std::string_view text) {

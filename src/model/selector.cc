@@ -10,9 +10,6 @@ namespace skerry::model {
 
 namespace {
 
-constexpr std::size_t longest = 4096;
-constexpr int most_terms = 64;
-
 /// Reads kubectl's selector syntax from left to right.
 class Parser {
 public:
@@ -23,8 +20,8 @@ public:
         skip();
         if (rest_.empty()) return selector;
         for (;;) {
-            if (selector.match_expressions_size() >= most_terms)
-                return refuse("has more than " + std::to_string(most_terms) + " terms");
+            if (selector.match_expressions_size() >= most_selector_terms)
+                return refuse("has more than " + std::to_string(most_selector_terms) + " terms");
             TRY_VOID(term(*selector.add_match_expressions()));
             skip();
             if (rest_.empty()) return selector;
@@ -70,8 +67,8 @@ private:
         for (;;) {
             skip();
             TRY_VOID(value(term));
-            if (term.values_size() > most_terms)
-                return refuse("has more than " + std::to_string(most_terms) + " values for " + quoted(term.key()));
+            if (term.values_size() > most_selector_terms)
+                return refuse("has more than " + std::to_string(most_selector_terms) + " values for " + quoted(term.key()));
             skip();
             if (take(")")) return {};
             if (!take(",")) return refuse("has an unclosed list behind " + quoted(term.key()));
@@ -116,8 +113,8 @@ bool holds_for(const Requirement& term, const Labels& labels) {
 } // namespace
 
 Result<Selector> parse_label_selector(std::string_view text) {
-    if (text.size() > longest)
-        return fail(Code::invalid, "the label selector is longer than " + std::to_string(longest) + " bytes");
+    if (text.size() > longest_selector)
+        return fail(Code::invalid, "the label selector is longer than " + std::to_string(longest_selector) + " bytes");
     return Parser(text).parse();
 }
 

@@ -15,9 +15,11 @@ class Map;
 namespace skerry::model {
 
 class Selector;
+/// Both kinds of selector, as text and as message: bytes, and terms or values of a term.
+constexpr int longest_selector = 4096, most_selector_terms = 64;
 using Labels = google::protobuf::Map<std::string, std::string>;
 
-/// kubectl's syntax: `a=b,c==d,e!=f,g in (x,y),h notin (z),i,!j`. Empty text selects everything. At most 4 KiB and 64 terms.
+/// kubectl's syntax: `a=b,c==d,e!=f,g in (x,y),h notin (z),i,!j`. Empty text selects everything.
 Result<Selector> parse_label_selector(std::string_view text);
 /// All parts hold. As in Kubernetes, NotIn (`!=`) holds also where the label is absent. An unknown operator never holds.
 bool matches(const Selector&, const Labels&);

@@ -36,10 +36,10 @@ void check(const Site& site, Problems& problems) {
         std::string at = join("spec.uplinks", static_cast<std::size_t>(i)) + ".lease";
         Duration least = std::max<Duration>(3 * beat_of(uplink), 1s);
         if (*lease < least)
-            problems.add(at, quoted(uplink.lease()) + " is over before three beats of " + text(beat_of(uplink)) +
-                                 " could renew it (write " + text(least) + " or more, or a shorter beat)");
+            problems.add(at, quoted(uplink.lease()) + " is over before three beats of " + skerry::text(beat_of(uplink)) +
+                                 " could renew it (write " + skerry::text(least) + " or more, or a shorter beat)");
         if (*lease > longest_lease)
-            problems.add(at, quoted(uplink.lease()) + " is longer than " + text(longest_lease) + " (write that or less)");
+            problems.add(at, quoted(uplink.lease()) + " is longer than " + skerry::text(longest_lease) + " (write that or less)");
     }
     const Location& place = site.spec().location();
     if (place.has_latitude() != place.has_longitude())

@@ -53,7 +53,7 @@ void collect(const std::string& folder, std::vector<std::string>& into, int dept
     into.push_back(folder);
 }
 
-Result<void> check_name(const std::string& group) {
+Result<void> check_group(const std::string& group) {
     bool good = group.starts_with('/') && group.size() > 1 && !group.ends_with('/') && group.find("//") == std::string::npos &&
                 (group + "/").find("/../") == std::string::npos && (group + "/").find("/./") == std::string::npos;
     if (!good) return fail(Code::invalid, "cgroup \"" + group + "\": not a path below the root (try /skerry/name)");
@@ -134,7 +134,7 @@ Result<std::string> Cgroups::folder(const std::string& group, const std::string&
 }
 
 Result<void> Cgroups::create(const std::string& group) const {
-    TRY_VOID(check_name(group));
+    TRY_VOID(check_group(group));
     for (const auto& path : folders(group)) TRY_VOID(mkdirs(path));
     // A new v1 cpuset has no processors and no memory, and takes no process until its parent's are copied.
     if (auto cpuset = controllers_.find("cpuset"); cpuset != controllers_.end()) {
@@ -162,7 +162,7 @@ Result<void> Cgroups::create(const std::string& group) const {
 }
 
 Result<void> Cgroups::remove(const std::string& group) const {
-    TRY_VOID(check_name(group));
+    TRY_VOID(check_group(group));
     for (const auto& top : folders(group)) {
         std::vector<std::string> inner;
         collect(top, inner);
@@ -181,13 +181,13 @@ Result<void> Cgroups::remove(const std::string& group) const {
 }
 
 Result<void> Cgroups::enter(const std::string& group, pid_t pid) const {
-    TRY_VOID(check_name(group));
+    TRY_VOID(check_group(group));
     for (const auto& path : folders(group)) TRY_VOID(write_file(path + "/cgroup.procs", std::to_string(pid)));
     return {};
 }
 
 Result<std::vector<pid_t>> Cgroups::pids(const std::string& group) const {
-    TRY_VOID(check_name(group));
+    TRY_VOID(check_group(group));
     std::set<pid_t> found;
     bool any = false;
     for (const auto& top : folders(group)) {

@@ -73,7 +73,7 @@ std::unexpected<Error> fail_netlink(const std::string& doing, int error) {
 }
 
 /// A name the kernel takes; libnl would cut a longer one, and then work on another link.
-Result<void> check_name(const std::string& name) {
+Result<void> check_link_name(const std::string& name) {
     if (name.empty() || name.size() >= IFNAMSIZ || name == "." || name == ".." ||
         name.find_first_of("/: \t\n") != std::string::npos)
         return fail(Code::invalid, "link name \"" + name.substr(0, 64) + "\": 1 to 15 characters without slash, colon or space");
@@ -118,7 +118,7 @@ void for_each(nl_cache* cache, Each each) {
 std::unexpected<Error> no_memory() { return fail(Code::exhausted, "netlink: out of memory"); }
 
 Result<void> change(nl_sock* socket, const std::string& name, const std::string& doing, auto&& set) {
-    TRY_VOID(check_name(name));
+    TRY_VOID(check_link_name(name));
     rtnl_link* raw = nullptr;
     if (int error = rtnl_link_get_kernel(socket, 0, name.c_str(), &raw); error < 0)
         return fail_netlink(doing + " " + name, error);
@@ -162,7 +162,7 @@ Result<std::vector<Link>> Rtnl::links() {
 }
 
 Result<Link> Rtnl::link(const std::string& name) {
-    TRY_VOID(check_name(name));
+    TRY_VOID(check_link_name(name));
     rtnl_link* raw = nullptr;
     if (int error = rtnl_link_get_kernel(socket_.get(), 0, name.c_str(), &raw); error < 0)
         return fail_netlink("link " + name, error);
@@ -197,7 +197,7 @@ Result<std::vector<Route>> Rtnl::routes() {
 }
 
 Result<void> Rtnl::add_bridge(const std::string& name, MacAddress mac) {
-    TRY_VOID(check_name(name));
+    TRY_VOID(check_link_name(name));
     NlLink bridge(rtnl_link_bridge_alloc());
     NlBytes address = bytes_of(mac);
     if (!bridge || !address) return no_memory();
@@ -210,8 +210,8 @@ Result<void> Rtnl::add_bridge(const std::string& name, MacAddress mac) {
 }
 
 Result<void> Rtnl::add_veth(const std::string& name, const std::string& master, const VethPeer& peer, unsigned mtu) {
-    TRY_VOID(check_name(name));
-    TRY_VOID(check_name(peer.name));
+    TRY_VOID(check_link_name(name));
+    TRY_VOID(check_link_name(peer.name));
     Link bridge = TRY(link(master));
     Fd netns = TRY(os::open(peer.netns, O_RDONLY));
     NlVeth pair(rtnl_link_veth_alloc());
@@ -234,8 +234,8 @@ Result<void> Rtnl::add_veth(const std::string& name, const std::string& master, 
 }
 
 Result<void> Rtnl::add_veth(const std::string& name, const std::string& peer) {
-    TRY_VOID(check_name(name));
-    TRY_VOID(check_name(peer));
+    TRY_VOID(check_link_name(name));
+    TRY_VOID(check_link_name(peer));
     NlVeth pair(rtnl_link_veth_alloc());
     if (!pair) return no_memory();
     rtnl_link_set_name(pair.get(), name.c_str());
@@ -294,7 +294,7 @@ Result<void> Rtnl::set_hairpin(const std::string& name) {
 }
 
 Result<void> Rtnl::remove_link(const std::string& name) {
-    TRY_VOID(check_name(name));
+    TRY_VOID(check_link_name(name));
     NlLink link(rtnl_link_alloc());
     if (!link) return no_memory();
     rtnl_link_set_name(link.get(), name.c_str());

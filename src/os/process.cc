@@ -222,7 +222,7 @@ Result<Finished> run(const Command& command) {
     if (output_read) drain(output_read, finished.output, command.output_limit, finished.cut);
     if (errors_read) drain(errors_read, finished.errors, command.output_limit, finished.cut);
     siginfo_t status = TRY(reap(process));
-    if (late) return fail(Code::timeout, "run " + title + ": still running after " + text(command.deadline) + ", killed");
+    if (late) return fail(Code::timeout, "run " + title + ": still running after " + skerry::text(command.deadline) + ", killed");
     finished.signal = status.si_code == CLD_EXITED ? 0 : status.si_status;
     finished.exit_code = finished.signal ? 128 + finished.signal : status.si_status;
     return finished;

@@ -9,7 +9,6 @@ namespace skerry::sync {
 
 namespace {
 
-constexpr Lane desired = Lane::desired;
 constexpr std::uint64_t many = 8'000;
 
 struct Cost {
@@ -20,7 +19,7 @@ struct Cost {
 /// Until the child holds what the parent wants it to hold; then everything must agree.
 Cost cost(FakeLink& link, const Place& from, const Place& to) {
     Cost cost{.bytes = link.bytes};
-    while (!to.mirrors(from, desired) && cost.half_trips < 100) {
+    while (!to.mirrors(from, Lane::desired) && cost.half_trips < 100) {
         link.travel();
         ++cost.half_trips;
     }
@@ -33,7 +32,7 @@ Cost cost(FakeLink& link, const Place& from, const Place& to) {
 
 void fill(Place& place, std::uint64_t count, std::uint64_t home) {
     for (std::uint64_t n = 0; n < count; ++n)
-        place.put(desired, key_of(n, 9, 0, cell_id(home)), std::string(120, 'x') + std::to_string(n));
+        place.put(Lane::desired, key_of(n, 9, 0, cell_id(home)), std::string(120, 'x') + std::to_string(n));
 }
 
 TEST(Descent, ReachesTenChangesInThreeRoundTripsWhicheverSideSends) {
@@ -48,9 +47,9 @@ TEST(Descent, ReachesTenChangesInThreeRoundTripsWhicheverSideSends) {
         link.cut();
         for (std::uint64_t n = 0; n < 10; ++n) {
             ItemKey key = key_of(n * 700, 9, 0, cell_id(home));
-            if (n < 7) from.put(desired, key, std::string(120, 'y'));
-            if (n == 7) from.drop(desired, key);
-            if (n > 7) from.put(desired, key_of(many + n, 9, 0, cell_id(home)), std::string(120, 'z'));
+            if (n < 7) from.put(Lane::desired, key, std::string(120, 'y'));
+            if (n == 7) from.drop(Lane::desired, key);
+            if (n > 7) from.put(Lane::desired, key_of(many + n, 9, 0, cell_id(home)), std::string(120, 'z'));
         }
         from.tombstones.clear();
         to.cursor.reset();
@@ -80,7 +79,7 @@ TEST(Descent, RepairsWhatRottedWhileConnectedAtTheNextBeat) {
         for (std::uint64_t n = 0; n < 10; ++n) { // found damaged by a scrub
             ItemKey key = key_of(n * 700 + 5, 9, 0, cell_id(home));
             to.held[0].erase(key);
-            to.session->forget(desired, key);
+            to.session->forget(Lane::desired, key);
         }
         ASSERT_TRUE(link.pass(2s));
         EXPECT_TRUE(link.agree());
@@ -127,9 +126,9 @@ TEST(Descent, SurvivesCutsAndEditsAtEveryStep) {
         link.child.crash();
         link.connect();
         for (int n = 0; n < step; ++n) link.travel();
-        link.parent.put(desired, key_of(50), "edited");
-        link.parent.drop(desired, key_of(100));
-        link.parent.put(desired, key_of(9'000), "new");
+        link.parent.put(Lane::desired, key_of(50), "edited");
+        link.parent.drop(Lane::desired, key_of(100));
+        link.parent.put(Lane::desired, key_of(9'000), "new");
         if (step % 2 == 0) link.connect();
         ASSERT_TRUE(link.settle());
         EXPECT_TRUE(link.agree()) << step;
@@ -138,7 +137,7 @@ TEST(Descent, SurvivesCutsAndEditsAtEveryStep) {
 }
 
 TEST(Descent, WhatHidesBehindEqualBitsIsFoundByTheNextOne) {
-    Outbound out(desired, 7);
+    Outbound out(Lane::desired, 7);
     ItemKey key = key_of(1);
     out.put(key, 1, std::make_shared<const std::string>("one"), 1);
     out.resume(Held{.count = 1, .digest = {1, 2}}, Outbound::Place::none, {}, false);
@@ -157,7 +156,7 @@ TEST(Descent, WhatHidesBehindEqualBitsIsFoundByTheNextOne) {
 
 TEST(Descent, AnswersThatNobodyAskedForAreRefused) {
     auto refused = [](auto&& bend) {
-        Outbound out(desired, 7);
+        Outbound out(Lane::desired, 7);
         for (std::uint64_t n = 0; n < 3'000; ++n)
             out.put(key_of(n), 1, std::make_shared<const std::string>(std::to_string(n)), n + 1);
         out.resume(Held{.count = 1, .digest = {1, 2}}, Outbound::Place::none, {}, false);
@@ -178,7 +177,7 @@ TEST(Descent, AnswersThatNobodyAskedForAreRefused) {
         answer.ranges = {{.range = {split, 3}}, {.range = {split, 2}}};
     }));
     // A descent that never ends: every answer tells new sums of everything that was asked.
-    Outbound out(desired, 7);
+    Outbound out(Lane::desired, 7);
     out.resume(Held{.count = 1, .digest = {1, 2}}, Outbound::Place::none, {}, false);
     unsigned asks = 0;
     for (; asks < 100; ++asks) {
@@ -198,7 +197,7 @@ TEST(Descent, AnswersThatNobodyAskedForAreRefused) {
 }
 
 TEST(Descent, AsksBeyondTheWindowAreRefused) {
-    Inbound in(desired, 7);
+    Inbound in(Lane::desired, 7);
     for (std::size_t n = 0; n < window; ++n) EXPECT_TRUE(in.asked(Ranges{.ranges = {{}}}));
     EXPECT_FALSE(in.asked(Ranges{.ranges = {{}}}));
     for (std::size_t n = 0; n < window; ++n) EXPECT_TRUE(in.next_answer()->last);

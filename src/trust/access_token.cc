@@ -9,22 +9,22 @@ namespace skerry::trust {
 
 namespace {
 
-constexpr std::string_view prefix = "skerry-access.";
+constexpr std::string_view access_prefix = "skerry-access.";
 
-std::unexpected<Error> refuse(std::string why) { return fail(Code::unauthenticated, "access token: " + std::move(why)); }
+std::unexpected<Error> refuse_token(std::string why) { return fail(Code::unauthenticated, "access token: " + std::move(why)); }
 
 } // namespace
 
-std::string AccessToken::text() const { return std::string(prefix) + id.text() + "." + base64url(secret); }
+std::string AccessToken::text() const { return std::string(access_prefix) + id.text() + "." + base64url(secret); }
 
 Result<AccessToken> AccessToken::parse(std::string_view text) {
-    if (text.size() > 256 || !text.starts_with(prefix)) return refuse("not one of Skerry's");
-    text.remove_prefix(prefix.size());
+    if (text.size() > 256 || !text.starts_with(access_prefix)) return refuse_token("not one of Skerry's");
+    text.remove_prefix(access_prefix.size());
     std::size_t dot = text.find('.');
-    if (dot == std::string_view::npos) return refuse("cut short");
+    if (dot == std::string_view::npos) return refuse_token("cut short");
     auto id = Id::parse(text.substr(0, dot));
     auto secret = unbase64url(text.substr(dot + 1));
-    if (!id || !secret || secret->size() != secret_size) return refuse("cut short or altered");
+    if (!id || !secret || secret->size() != secret_size) return refuse_token("cut short or altered");
     return AccessToken{*id, *secret};
 }
 
@@ -65,9 +65,9 @@ AccessRecord record_of(const AccessToken& token, std::string user, std::vector<s
 
 Result<Identity> check(const AccessRecord& record, const AccessToken& token, WallTime now) {
     if (record.id != token.id || !matches(token.secret, record.secret_hash))
-        return refuse("unknown; log in again with `skerry login`");
+        return refuse_token("unknown; log in again with `skerry login`");
     if (record.expires && now > *record.expires)
-        return refuse("it ended at " + rfc3339(*record.expires) + "; log in again with `skerry login`");
+        return refuse_token("it ended at " + rfc3339(*record.expires) + "; log in again with `skerry login`");
     return Identity::user(record.user, record.groups);
 }
 

@@ -18,8 +18,6 @@ namespace skerry::trust {
 
 namespace {
 
-using ContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
-
 constexpr std::int64_t begin_of_2020 = 1'577'836'800;
 constexpr std::int64_t begin_of_2026 = 1'767'225'600;
 /// The last second that ASN.1 and every reader of it can tell.
@@ -213,7 +211,7 @@ Result<std::string> Authority::vouch_for(const Authority& next) const {
 
 Result<std::string> Authority::sign(std::string_view text) const {
     KeyPtr key = TRY(read_key(key_pem_));
-    ContextPtr context(EVP_MD_CTX_new());
+    DigestContextPtr context(EVP_MD_CTX_new());
     std::size_t size = 0;
     auto bytes = reinterpret_cast<const unsigned char*>(text.data());
     if (!context || EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()) != 1 ||

@@ -20,13 +20,13 @@ JoinToken make_join_token(env::Chance& chance, JoinKind kind, std::string name, 
 
 namespace {
 
-constexpr std::string_view prefix = "skerry1.";
+constexpr std::string_view join_prefix = "skerry1.";
 constexpr std::size_t max_text = 8192;
 constexpr std::size_t checksum_size = 6;
 
 std::string checksum(std::string_view payload) { return sha256(payload).substr(0, checksum_size); }
 
-std::unexpected<Error> refuse(std::string why) {
+std::unexpected<Error> refuse_join(std::string why) {
     return fail(Code::invalid,
                 "join token: " + std::move(why) + "; copy it again, whole, or make a new one with `skerry token create`");
 }
@@ -35,31 +35,31 @@ std::unexpected<Error> refuse(std::string why) {
 Result<JoinToken> read(const Json& json) {
     JoinToken token;
     std::string_view kind = json.text("k");
-    if (kind != "site" && kind != "node") return refuse("it invites neither a site nor a node");
+    if (kind != "site" && kind != "node") return refuse_join("it invites neither a site nor a node");
     token.kind = kind == "site" ? JoinKind::site : JoinKind::node;
     token.name = json.text("n");
     TRY_VOID(check(Identity::of_site(token.name, CellId(Id{0, 1}))) | during("join token"));
     auto fingerprint = unbase64url(json.text("c"));
-    if (!fingerprint || fingerprint->size() != 32) return refuse("it has no fingerprint of an authority");
+    if (!fingerprint || fingerprint->size() != 32) return refuse_join("it has no fingerprint of an authority");
     token.authority_key = hex(*fingerprint);
     const Json* addresses = json.find("a");
     const Json::Array* list = addresses ? addresses->array_items() : nullptr;
-    if (!list || list->empty() || list->size() > 16) return refuse("it has not 1 to 16 addresses of the parent");
+    if (!list || list->empty() || list->size() > 16) return refuse_join("it has not 1 to 16 addresses of the parent");
     for (const Json& address : *list) {
         const std::string* text = address.string();
         if (!text || text->empty() || text->size() > 280 ||
             !std::ranges::all_of(*text, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '@'; }) ||
             text->find(':') == std::string::npos)
-            return refuse("an address of the parent is not host:port");
+            return refuse_join("an address of the parent is not host:port");
         token.addresses.push_back(*text);
     }
     auto id = unbase64url(json.text("i"));
     auto secret = unbase64url(json.text("s"));
-    if (!id || id->size() != 16 || !secret || secret->size() != secret_size) return refuse("its id or secret is missing");
+    if (!id || id->size() != 16 || !secret || secret->size() != secret_size) return refuse_join("its id or secret is missing");
     token.id = TRY(Id::from_bytes(*id));
     token.secret = *secret;
     const Json* expires = json.find("e");
-    if (!expires || !expires->integer()) return refuse("it has no end");
+    if (!expires || !expires->integer()) return refuse_join("it has no end");
     token.expires.seconds = *expires->integer();
     return token;
 }
@@ -78,35 +78,35 @@ std::string text(const JoinToken& token) {
     json.set("s", base64url(token.secret));
     json.set("e", token.expires.seconds);
     std::string payload = write_json(json);
-    return std::string(prefix) + base64url(payload + checksum(payload));
+    return std::string(join_prefix) + base64url(payload + checksum(payload));
 }
 
 Result<JoinToken> parse_join_token(std::string_view text) {
-    if (text.size() > max_text) return refuse("it is longer than any token");
+    if (text.size() > max_text) return refuse_join("it is longer than any token");
     std::string packed;
     std::ranges::copy_if(text, std::back_inserter(packed),
                          [](char c) { return c != ' ' && c != '\t' && c != '\n' && c != '\r'; });
-    if (packed.empty()) return refuse("it is empty");
-    if (!packed.starts_with(prefix)) {
+    if (packed.empty()) return refuse_join("it is empty");
+    if (!packed.starts_with(join_prefix)) {
         std::size_t dot = packed.find('.');
         if (packed.starts_with("skerry") && dot != std::string::npos && dot > 6 && dot < 10 &&
             std::ranges::all_of(packed.substr(6, dot - 6), [](char c) { return c >= '0' && c <= '9'; }))
             return fail(Code::unsupported, "join token: version " + packed.substr(6, dot - 6) +
                                                " is not known to this program; use the parent's version of skerry");
-        return refuse("it does not begin with skerry1.");
+        return refuse_join("it does not begin with skerry1.");
     }
-    std::string_view body = std::string_view(packed).substr(prefix.size());
+    std::string_view body = std::string_view(packed).substr(join_prefix.size());
     // A text cut short may end within a group of four, so that it does not even decode.
     auto bytes = unbase64url(body);
     if (!bytes &&
         body.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
-        return refuse("it contains characters that no token has");
+        return refuse_join("it contains characters that no token has");
     std::string_view payload =
         bytes && bytes->size() > checksum_size ? std::string_view(*bytes).substr(0, bytes->size() - checksum_size) : "";
     if (payload.empty() || checksum(payload) != bytes->substr(payload.size()))
-        return refuse("it is cut short or altered (" + std::to_string(packed.size()) + " characters arrived)");
+        return refuse_join("it is cut short or altered (" + std::to_string(packed.size()) + " characters arrived)");
     auto json = parse_json(payload, {.bytes = max_text, .depth = 4, .values = 64});
-    if (!json || !json->members()) return refuse("its content makes no sense");
+    if (!json || !json->members()) return refuse_join("its content makes no sense");
     return read(*json);
 }
 

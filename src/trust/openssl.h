@@ -24,6 +24,7 @@ inline void free_extensions(STACK_OF(X509_EXTENSION) * stack) { sk_X509_EXTENSIO
 inline void free_references(STACK_OF(X509) * stack) { sk_X509_free(stack); }
 
 using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
+using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using CertificatePtr = std::unique_ptr<X509, FreeWith<X509_free>>;
 using RequestPtr = std::unique_ptr<X509_REQ, FreeWith<X509_REQ_free>>;

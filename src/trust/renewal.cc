@@ -65,7 +65,7 @@ Result<RenewalRequest> RenewalRequest::from_json(const Json& json) {
 }
 
 Json RenewalAnswer::json() const {
-    Json json = Json::object({{"life", text(life)}});
+    Json json = Json::object({{"life", skerry::text(life)}});
     if (time) {
         json.set("time", rfc3339(*time));
         json.set("nanos", std::to_string(time->nanos));

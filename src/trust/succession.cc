@@ -11,21 +11,24 @@ namespace skerry::trust {
 
 namespace {
 
-std::unexpected<Error> refuse(std::string why) { return fail(Code::unauthenticated, "change of authority: " + std::move(why)); }
+std::unexpected<Error> refuse_step(std::string why) {
+    return fail(Code::unauthenticated, "change of authority: " + std::move(why));
+}
 
 /// Whether each of the three says what a step says.
 Result<void> check(const Step& step) {
     Certificate from = TRY(read_certificate(step.from) | during("change of authority"));
     Certificate cross = TRY(read_certificate(step.cross) | during("change of authority"));
     Certificate to = TRY(read_certificate(step.to) | during("change of authority"));
-    if (!from.is_authority || !cross.is_authority || !to.is_authority) return refuse("one of its certificates is no authority's");
+    if (!from.is_authority || !cross.is_authority || !to.is_authority)
+        return refuse_step("one of its certificates is no authority's");
     if (from.identity != cross.identity || from.identity != to.identity)
-        return refuse("it leads from " + from.identity.title() + " to another cell");
-    if (cross.key_fingerprint != to.key_fingerprint) return refuse("the key that was vouched for is another");
+        return refuse_step("it leads from " + from.identity.title() + " to another cell");
+    if (cross.key_fingerprint != to.key_fingerprint) return refuse_step("the key that was vouched for is another");
     CertificatePtr issuer = TRY(read_x509(step.from)), vouched = TRY(read_x509(step.cross));
     if (X509_verify(vouched.get(), X509_get0_pubkey(issuer.get())) != 1) {
         ERR_clear_error();
-        return refuse("the old key did not sign the new one");
+        return refuse_step("the old key did not sign the new one");
     }
     return {};
 }
@@ -51,14 +54,14 @@ Succession since(std::string_view key, const Succession& all) {
 }
 
 Result<std::vector<std::string>> follow(std::string_view key, const Succession& all) {
-    if (all.size() > longest_succession) return refuse("more than " + std::to_string(longest_succession) + " steps");
+    if (all.size() > longest_succession) return refuse_step("more than " + std::to_string(longest_succession) + " steps");
     Succession steps = since(key, all);
-    if (steps.empty()) return refuse("nothing leads on from the pinned key " + std::string(key.substr(0, 16)) + "…");
+    if (steps.empty()) return refuse_step("nothing leads on from the pinned key " + std::string(key.substr(0, 16)) + "…");
     std::vector<std::string> passed;
     std::string at(key);
     for (const Step& step : steps) {
         TRY_VOID(check(step));
-        if (TRY(key_of(step.from)) != at) return refuse("there is a gap in it");
+        if (TRY(key_of(step.from)) != at) return refuse_step("there is a gap in it");
         at = TRY(key_of(step.to));
         passed.push_back(step.to);
     }

@@ -14,12 +14,11 @@ namespace skerry::trust {
 namespace {
 
 using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
-using ContextPtr = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;
-using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
+using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;
 
 constexpr std::size_t longest_chain = 6;
 
-[[nodiscard]] std::unexpected<Error> refuse(std::string why) { return fail(Code::unauthenticated, std::move(why)); }
+[[nodiscard]] std::unexpected<Error> refuse_chain(std::string why) { return fail(Code::unauthenticated, std::move(why)); }
 
 struct Parsed {
     std::vector<CertificatePtr> owned;
@@ -27,7 +26,7 @@ struct Parsed {
         Parsed parsed;
         for (const std::string& pem : pems) {
             auto certificate = read_x509(pem);
-            if (!certificate) return refuse(certificate.error().message);
+            if (!certificate) return refuse_chain(certificate.error().message);
             parsed.owned.push_back(std::move(*certificate));
         }
         return parsed;
@@ -45,15 +44,15 @@ struct Path {
 Result<void> check_end(X509* certificate, const Judgement& judgement) {
     WallTime end = TRY(end_of(certificate));
     if (judgement.at && end < *judgement.at)
-        return refuse("its certificate expired at " + rfc3339(end) + ", and it is " + rfc3339(*judgement.at) + " here");
-    if (end < judgement.mark) return refuse("its certificate ended at " + rfc3339(end) + ", which is known to be past");
+        return refuse_chain("its certificate expired at " + rfc3339(end) + ", and it is " + rfc3339(*judgement.at) + " here");
+    if (end < judgement.mark) return refuse_chain("its certificate ended at " + rfc3339(end) + ", which is known to be past");
     return {};
 }
 
 /// OpenSSL checks signatures, constraints and uses along the path; the rules of names are ours.
 Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& judgement) {
     StorePtr store(X509_STORE_new());
-    ContextPtr context(X509_STORE_CTX_new());
+    StoreContextPtr context(X509_STORE_CTX_new());
     ReferencesPtr others(sk_X509_new_null());
     CHECK(store && context && others);
     for (const auto& anchor : anchors.owned) CHECK(X509_STORE_add_cert(store.get(), anchor.get()) == 1);
@@ -68,7 +67,7 @@ Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& j
     if (X509_verify_cert(context.get()) != 1) {
         std::string why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()));
         ERR_clear_error();
-        return refuse("its certificate does not lead to a trusted authority: " + why);
+        return refuse_chain("its certificate does not lead to a trusted authority: " + why);
     }
 
     STACK_OF(X509)* path = X509_STORE_CTX_get0_chain(context.get());
@@ -78,36 +77,37 @@ Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& j
         X509* certificate = sk_X509_value(path, i);
         if (judgement.revoked) {
             std::string key = TRY(fingerprint_of(X509_get0_pubkey(certificate)));
-            if (judgement.revoked(key)) return refuse("key " + key + " was revoked");
+            if (judgement.revoked(key)) return refuse_chain("key " + key + " was revoked");
         }
         if (i + 1 < length) TRY_VOID(check_end(certificate, judgement));
         names.push_back(TRY(identity_of(certificate)));
     }
     const Identity& leaf = names.front();
     const Identity& anchor = names.back();
-    if (is_authority(sk_X509_value(path, 0))) return refuse("it shows an authority's certificate as its own");
+    if (is_authority(sk_X509_value(path, 0))) return refuse_chain("it shows an authority's certificate as its own");
     if (length == 2) {
         if (leaf.role == Role::node && leaf.site != anchor.site)
-            return refuse("the authority of " + anchor.title() + " does not speak for nodes of site " + leaf.site);
+            return refuse_chain("the authority of " + anchor.title() + " does not speak for nodes of site " + leaf.site);
         if (leaf.role == Role::core && leaf != anchor)
-            return refuse("the authority of " + anchor.title() + " does not speak for " + leaf.title());
+            return refuse_chain("the authority of " + anchor.title() + " does not speak for " + leaf.title());
     } else if (length == 3) {
         const Identity& issuer = names[1];
         bool itself = leaf.role == Role::site && leaf == issuer;
         bool own_node = leaf.role == Role::node && issuer.role == Role::site && leaf.site == issuer.site;
         if (!itself && !own_node)
-            return refuse("the authority of " + issuer.title() + " does not speak for " + leaf.title() + " here");
+            return refuse_chain("the authority of " + issuer.title() + " does not speak for " + leaf.title() + " here");
     } else {
-        return refuse("a path of " + std::to_string(length) + " certificates is not one that counts");
+        return refuse_chain("a path of " + std::to_string(length) + " certificates is not one that counts");
     }
     X509* own = sk_X509_value(path, 0);
     return Path{leaf, anchor, TRY(fingerprint_of(X509_get0_pubkey(own))), TRY(end_of(own))};
 }
 
 Result<Path> judge(Chain chain, Chain anchors, const Judgement& judgement) {
-    if (chain.empty()) return refuse("it shows no certificate");
-    if (chain.size() > longest_chain) return refuse("it shows more than " + std::to_string(longest_chain) + " certificates");
-    if (anchors.empty()) return refuse("there is no authority to trust yet");
+    if (chain.empty()) return refuse_chain("it shows no certificate");
+    if (chain.size() > longest_chain)
+        return refuse_chain("it shows more than " + std::to_string(longest_chain) + " certificates");
+    if (anchors.empty()) return refuse_chain("there is no authority to trust yet");
     Parsed peers = TRY(Parsed::read(chain));
     Parsed trusted = TRY(Parsed::read(anchors));
     return walk(peers, trusted, judgement);
@@ -125,14 +125,14 @@ Result<Shown> examine_peer(Chain chain, std::span<const std::string> anchors, co
 }
 
 Result<void> verify_issued(Chain chain, std::span<const std::string> anchors) {
-    if (chain.empty()) return refuse("it shows no certificate");
+    if (chain.empty()) return refuse_chain("it shows no certificate");
     CertificatePtr issued = TRY(read_x509(chain.front()));
     for (const std::string& anchor : anchors) {
         CertificatePtr issuer = TRY(read_x509(anchor));
         if (is_authority(issuer.get()) && X509_verify(issued.get(), X509_get0_pubkey(issuer.get())) == 1) return {};
         ERR_clear_error();
     }
-    return refuse("no authority that is trusted here issued it");
+    return refuse_chain("no authority that is trusted here issued it");
 }
 
 Result<void> verify_signature(std::string_view certificate_pem, std::string_view text, std::string_view signature) {
@@ -143,35 +143,36 @@ Result<void> verify_signature(std::string_view certificate_pem, std::string_view
         EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, X509_get0_pubkey(certificate.get())) != 1 ||
         EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(text), text.size()) != 1) {
         ERR_clear_error();
-        return refuse("it is not signed by the authority that is trusted here");
+        return refuse_chain("it is not signed by the authority that is trusted here");
     }
     return {};
 }
 
 Result<Identity> verify_parent(Chain chain, std::span<const std::string> pinned_keys, WallTime mark) {
-    if (chain.size() > longest_chain) return refuse("it shows more than " + std::to_string(longest_chain) + " certificates");
+    if (chain.size() > longest_chain)
+        return refuse_chain("it shows more than " + std::to_string(longest_chain) + " certificates");
     std::vector<std::string> anchors;
     for (const std::string& pem : chain) {
         auto certificate = read_x509(pem);
-        if (!certificate) return refuse(certificate.error().message);
+        if (!certificate) return refuse_chain(certificate.error().message);
         EVP_PKEY* key = X509_get0_pubkey(certificate->get());
         if (!key || !is_authority(certificate->get())) continue;
         if (std::ranges::find(pinned_keys, TRY(fingerprint_of(key))) != pinned_keys.end()) anchors.push_back(pem);
     }
     if (anchors.empty())
-        return refuse("none of its certificates is the pinned authority " +
-                      (pinned_keys.empty() ? std::string("(none is pinned)") : pinned_keys.front()) +
-                      ": this is another fleet, or someone in between");
+        return refuse_chain("none of its certificates is the pinned authority " +
+                            (pinned_keys.empty() ? std::string("(none is pinned)") : pinned_keys.front()) +
+                            ": this is another fleet, or someone in between");
     Path path = TRY(judge(chain, anchors, {.use = Use::server, .at = {}, .mark = mark, .revoked = {}}));
     if (path.leaf.cell != path.anchor.cell)
-        return refuse(path.leaf.title() + " is not the parent: the pinned authority belongs to " + path.anchor.title());
+        return refuse_chain(path.leaf.title() + " is not the parent: the pinned authority belongs to " + path.anchor.title());
     return path.leaf;
 }
 
 Result<Identity> verify_renewal(Chain chain, std::span<const std::string> anchors, std::string_view key_fingerprint_on_record) {
     Path path = TRY(judge(chain, anchors, {}));
     if (path.leaf_key != key_fingerprint_on_record)
-        return refuse("the key " + path.leaf_key + " is not the one on record for " + path.leaf.title());
+        return refuse_chain("the key " + path.leaf_key + " is not the one on record for " + path.leaf.title());
     return path.leaf;
 }
 

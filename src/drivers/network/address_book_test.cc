@@ -7,7 +7,7 @@
 namespace skerry::drivers::network {
 namespace {
 
-Wish wish(const InstanceName& instance, std::vector<PublishedPort> ports = {}) {
+Wish asking(const InstanceName& instance, std::vector<PublishedPort> ports = {}) {
     return {.instance = instance, .hostname = "h", .ports = std::move(ports)};
 }
 os::Subnet subnet(const char* text) { return os::parse_subnet(text).value(); }
@@ -17,10 +17,10 @@ TEST(AddressBook, TextComesBackAsItWas) {
     EXPECT_EQ(AddressBook::parse(book.text()).value(), book);
     book.move_to(subnet("10.1.2.0/24"));
     (void)book.assign(
-        wish("aa", {{.host_port = 80, .port = 8080}, {.host_port = 53, .port = 53, .protocol = PublishedPort::Protocol::udp}}));
-    (void)book.assign(wish("bb"));
+        asking("aa", {{.host_port = 80, .port = 8080}, {.host_port = 53, .port = 53, .protocol = PublishedPort::Protocol::udp}}));
+    (void)book.assign(asking("bb"));
     book.release("aa");
-    (void)book.assign(wish("cc", {{.host_port = 1, .port = 2}}));
+    (void)book.assign(asking("cc", {{.host_port = 1, .port = 2}}));
     EXPECT_EQ(AddressBook::parse(book.text()).value(), book);
 }
 
@@ -42,30 +42,30 @@ TEST(AddressBook, AddressesAreDistinctAndEndAndFreedOnesComeLast) {
     book.move_to(subnet("10.0.0.0/28"));
     std::set<os::Ipv4> seen;
     for (int i = 0; i < 13; ++i) {
-        auto entry = book.assign(wish(std::to_string(i)));
+        auto entry = book.assign(asking(std::to_string(i)));
         ASSERT_TRUE(entry.has_value()) << i;
         EXPECT_TRUE(seen.insert(entry->address).second);
         EXPECT_NE(entry->address, book.gateway());
         EXPECT_NE(os::text(entry->address), "10.0.0.15");
         EXPECT_NE(os::text(entry->address), "10.0.0.0");
     }
-    auto none = book.assign(wish("one more"));
+    auto none = book.assign(asking("one more"));
     EXPECT_EQ(none.error().code, Code::exhausted);
-    EXPECT_EQ(book.assign(wish("3"))->address, book.find("3")->address);
+    EXPECT_EQ(book.assign(asking("3"))->address, book.find("3")->address);
     book.release("3");
-    EXPECT_TRUE(book.assign(wish("one more")).has_value());
+    EXPECT_TRUE(book.assign(asking("one more")).has_value());
 
     AddressBook fresh;
     fresh.move_to(subnet("10.0.0.0/24"));
-    auto first = fresh.assign(wish("a"))->address;
+    auto first = fresh.assign(asking("a"))->address;
     fresh.release("a");
-    EXPECT_NE(fresh.assign(wish("b"))->address, first);
+    EXPECT_NE(fresh.assign(asking("b"))->address, first);
 }
 
 TEST(AddressBook, MovingKeepsInstancesAndPorts) {
     AddressBook book;
     book.move_to(subnet("10.0.0.0/24"));
-    (void)book.assign(wish("a", {{.host_port = 80, .port = 80}}));
+    (void)book.assign(asking("a", {{.host_port = 80, .port = 80}}));
     book.move_to(subnet("10.0.9.0/24"));
     EXPECT_EQ(os::text(book.find("a")->address), "10.0.9.2");
     EXPECT_EQ(*book.holder({.host_port = 80, .port = 1}, "b"), "a");

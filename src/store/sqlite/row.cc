@@ -69,7 +69,7 @@ Digest digest(std::string_view identity, std::string_view payload) {
     return keyed_digest(digest_key, whole);
 }
 
-constexpr std::array parts = {Part::wish, Part::found, Part::seen};
+constexpr std::array all_parts = {Part::wish, Part::found, Part::seen};
 
 } // namespace
 
@@ -89,7 +89,7 @@ std::string write_row(const Object& object) {
     add(payload, object.generation);
     payload += object.uid.bytes();
     payload += object.home.bytes();
-    for (Part part : parts) {
+    for (Part part : all_parts) {
         const PartState& state = object.part(part);
         if (!state.bytes) continue;
         add(payload, static_cast<std::uint8_t>(static_cast<std::uint8_t>(part) + 1));
@@ -121,8 +121,8 @@ std::optional<ObjectPtr> read_object(const Key& key, std::string_view row) {
     object->home = CellId(reader.id());
     while (reader.good() && !reader.at_end()) {
         const auto which = reader.integer<std::uint8_t>();
-        if (which < 1 || which > parts.size()) return {};
-        PartState& state = object->part(parts[which - 1]);
+        if (which < 1 || which > all_parts.size()) return {};
+        PartState& state = object->part(all_parts[which - 1]);
         state.number = reader.integer<std::uint64_t>();
         state.from = CellId(reader.id());
         state.bytes = std::make_shared<const std::string>(reader.take(reader.integer<std::uint32_t>()));

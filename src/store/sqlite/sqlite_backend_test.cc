@@ -13,11 +13,11 @@
 namespace skerry::store {
 namespace {
 
-Key app(const std::string& name) { return {model::Kind::app, "retail", name}; }
+Key app_key(const std::string& name) { return {model::Kind::app, "retail", name}; }
 
 std::shared_ptr<const Object> object(const std::string& name, Number number, std::string bytes) {
     auto object = std::make_shared<Object>();
-    object->key = app(name);
+    object->key = app_key(name);
     object->uid = Uid(Id{1, number});
     object->home = CellId(Id{2, 2});
     object->generation = 7;
@@ -39,7 +39,7 @@ void fill(env::Files& files) {
     batch = {};
     for (Number i = 0; i < 50; i++)
         batch.put.push_back(object("app-" + std::to_string(i), 11 + i, std::string(200 + i * 20, 'x')));
-    batch.erased.push_back({app("gone"), Uid(Id{1, 1}), CellId(Id{2, 2}), 61});
+    batch.erased.push_back({app_key("gone"), Uid(Id{1, 1}), CellId(Id{2, 2}), 61});
     batch.head = 61;
     ASSERT_TRUE(backend.write(batch));
 }
@@ -53,7 +53,7 @@ TEST(SqliteBackend, GivesBackWhatWasWritten) {
     EXPECT_EQ(loaded->format, Backend::format);
     ASSERT_EQ(loaded->objects.size(), 50u);
     const Object& first = *loaded->objects[0];
-    EXPECT_EQ(first.key, app("app-0"));
+    EXPECT_EQ(first.key, app_key("app-0"));
     EXPECT_EQ(first.generation, 7u);
     EXPECT_EQ(first.uid, Uid(Id{1, 11}));
     EXPECT_EQ(first.home, CellId(Id{2, 2}));
@@ -98,7 +98,7 @@ TEST(SqliteBackend, FlippedBitsAreNeverBelieved) {
         for (const ObjectPtr& found : loaded->objects) {
             const Number n = found->wish.number;
             ASSERT_TRUE(n >= 11 && n < 61);
-            EXPECT_EQ(found->key, app("app-" + std::to_string(n - 11)));
+            EXPECT_EQ(found->key, app_key("app-" + std::to_string(n - 11)));
             EXPECT_EQ(*found->wish.bytes, std::string(200 + (n - 11) * 20, 'x'));
         }
         const bool whole = loaded->objects.size() == 50 && loaded->tombstones.size() == 1 && loaded->notes.size() == 1 &&

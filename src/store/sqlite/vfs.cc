@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::size_t gather_limit = 1 << 20;
 
-Vfs::Parts& parts(sqlite3_vfs* vfs) { return *static_cast<Vfs::Parts*>(vfs->pAppData); }
+Vfs::Parts& parts_of(sqlite3_vfs* vfs) { return *static_cast<Vfs::Parts*>(vfs->pAppData); }
 
 std::string folder_of(const std::string& path) {
     std::size_t slash = path.rfind('/');
@@ -156,22 +156,22 @@ const sqlite3_io_methods methods = {
 
 int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* place, int flags, int* out_flags) {
     place->pMethods = nullptr; // until it is open, there is nothing to close
-    if (!name) return parts(vfs).failed({Code::internal, "SQLite asked for a temporary file"}, SQLITE_CANTOPEN);
-    env::Files& files = parts(vfs).files;
+    if (!name) return parts_of(vfs).failed({Code::internal, "SQLite asked for a temporary file"}, SQLITE_CANTOPEN);
+    env::Files& files = parts_of(vfs).files;
     bool created = false;
     if (flags & SQLITE_OPEN_CREATE) {
         Result<bool> exists = files.exists(name);
-        if (!exists) return parts(vfs).failed(std::move(exists).error(), SQLITE_CANTOPEN);
+        if (!exists) return parts_of(vfs).failed(std::move(exists).error(), SQLITE_CANTOPEN);
         created = !*exists;
     }
     const auto mode = flags & SQLITE_OPEN_CREATE      ? env::Files::Mode::create
                       : flags & SQLITE_OPEN_READWRITE ? env::Files::Mode::write
                                                       : env::Files::Mode::read;
     Result<std::unique_ptr<env::File>> opened = files.open(name, mode);
-    if (!opened) return parts(vfs).failed(std::move(opened).error(), SQLITE_CANTOPEN);
+    if (!opened) return parts_of(vfs).failed(std::move(opened).error(), SQLITE_CANTOPEN);
     Open* file = new (place) Open;
     file->pMethods = &methods;
-    file->vfs = &parts(vfs);
+    file->vfs = &parts_of(vfs);
     file->file = std::move(*opened);
     file->path = name;
     file->created = created;
@@ -181,15 +181,15 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* place, int flags
 }
 
 int delete_file(sqlite3_vfs* vfs, const char* name, int sync_folder) {
-    Result<void> removed = parts(vfs).files.remove(name);
+    Result<void> removed = parts_of(vfs).files.remove(name);
     if (!removed && removed.error().code == Code::not_found) return SQLITE_IOERR_DELETE_NOENT;
-    if (removed && sync_folder) removed = parts(vfs).files.sync_folder(folder_of(name));
-    return removed ? SQLITE_OK : parts(vfs).failed(std::move(removed).error(), SQLITE_IOERR_DELETE);
+    if (removed && sync_folder) removed = parts_of(vfs).files.sync_folder(folder_of(name));
+    return removed ? SQLITE_OK : parts_of(vfs).failed(std::move(removed).error(), SQLITE_IOERR_DELETE);
 }
 
 int access_file(sqlite3_vfs* vfs, const char* name, int, int* there) {
-    Result<bool> exists = parts(vfs).files.exists(name);
-    if (!exists) return parts(vfs).failed(std::move(exists).error(), SQLITE_IOERR_ACCESS);
+    Result<bool> exists = parts_of(vfs).files.exists(name);
+    if (!exists) return parts_of(vfs).failed(std::move(exists).error(), SQLITE_IOERR_ACCESS);
     *there = *exists;
     return SQLITE_OK;
 }

@@ -12,7 +12,7 @@ namespace skerry::cli {
 
 namespace {
 
-constexpr int attempts = 5;
+constexpr int tries_to_push = 5;
 
 bool is_passing(const Error& error) { return error.code == Code::unavailable || error.code == Code::timeout; }
 
@@ -25,7 +25,7 @@ Result<oci::ReadImage> send(Session& session, BlobUpload& upload, const std::str
         if (read || !is_passing(read.error()) || source == "-") return read;
         // As long as bytes get through, it gets on.
         if (upload.sent() > before) attempt = 1, wait = 500ms;
-        if (attempt >= attempts) return read;
+        if (attempt >= tries_to_push) return read;
         std::fprintf(stderr, "skerry: %s; going on in %s\n", read.error().message.c_str(), text(wait).c_str());
         TRY_VOID(session.pause(wait));
         wait *= 2;

@@ -268,6 +268,29 @@ TEST_F(VerbTest, TokenCreate) {
     EXPECT_EQ(run({"token", "create", "--site", "b", "--label", "x"}), 2);
 }
 
+TEST_F(VerbTest, AccessIsGrantedListedAndTakenBack) {
+    Json alice = Json::object({{"id", "0a"}, {"user", "alice"}, {"role", "admin"}, {"expires", "2030-01-01T00:00:00Z"}});
+    api.instead([&](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (!request.path.starts_with("/access/v1")) return false;
+        Json answer = alice;
+        if (request.method == "GET") answer = Json::object({{"tokens", Json::array({alice})}});
+        if (request.method == "POST") answer.set("token", "skerry-access.0a.x");
+        responder->respond(http::Response::json(200, write_json(answer)));
+        return true;
+    });
+    EXPECT_EQ(run({"access", "grant", "alice", "--role", "admin", "--ttl", "1h", "-o", "token"}), 0) << err;
+    EXPECT_EQ(out, "skerry-access.0a.x\n");
+    EXPECT_EQ(api.bodies.back(), R"({"user":"alice","role":"admin","ttl":"1h"})");
+    EXPECT_EQ(run({"access", "grant", "alice", "-o", "kubeconfig"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("token: skerry-access.0a.x"));
+    EXPECT_THAT(out, HasSubstr("server: " + api.url()));
+    EXPECT_EQ(run({"access", "grant", "alice", "--role", "root"}), 2);
+    EXPECT_EQ(run({"access", "list"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("0a  alice  admin"));
+    EXPECT_EQ(run({"access", "revoke", "0a"}), 0) << err;
+    EXPECT_EQ(out, "access/0a of alice revoked\n");
+}
+
 TEST_F(VerbTest, LoginWritesOnlyWhatWorks) {
     std::string target = folder + "/new/config";
     auto login = [&](std::string server, std::vector<std::string> more) {

@@ -1,4 +1,5 @@
 #include "main/daemon.h"
+#include "main/access_desk.h"
 
 #include "api/api.h"
 #include "api/blobs.h"
@@ -133,6 +134,7 @@ private:
     std::unique_ptr<env::Dialer> neighbour_dialer_;
     std::unique_ptr<site::Neighbours> neighbours_;
     std::unique_ptr<LogRoute> logs_;
+    std::unique_ptr<AccessDesk> access_desk_;
     std::unique_ptr<JoinDesk> desk_;
     std::unique_ptr<TrustDesk> trust_desk_;
     std::unique_ptr<Standing> standing_;
@@ -339,6 +341,7 @@ Result<void> Daemon::serve() {
         api::Blobs::Options{.env = env_, .depot = *depot_, .identify = identify, .arrived = [this](const depot::Digest& digest) {
                                 images_->spare(digest);
                             }});
+    access_desk_ = std::make_unique<AccessDesk>(AccessDesk::Options{.store = *store_, .env = env_, .identify = identify});
     if (membership_->authority())
         desk_ = std::make_unique<JoinDesk>(
             JoinDesk::Options{.cell = *cell_,
@@ -374,7 +377,7 @@ Result<void> Daemon::serve() {
         return http::Reception{};
     });
     server_->on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
-        if (api_->answer(request, responder) || blobs_->answer(request, responder) ||
+        if (api_->answer(request, responder) || blobs_->answer(request, responder) || access_desk_->answer(request, responder) ||
             (desk_ && desk_->answer(request, responder)) || (trust_desk_ && trust_desk_->answer(request, responder)))
             return;
         responder->respond(api::refusal({Code::not_found, "there is nothing under " + request.path.substr(0, 200)}));

@@ -23,6 +23,26 @@ def what_is_there(machine):
     }
 
 
+def others_may_look(box):
+    """A viewer's kubeconfig reads all but secrets and changes nothing, until it is taken back."""
+    config = box.folder + "/viewer.kubeconfig"
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(box.skerry("access", "grant", "vera", "-o", "kubeconfig").stdout)
+    seen = box.skerry("get", "apps", "-A", "--kubeconfig", config).stdout
+    if "till" not in seen:
+        raise Failure("a viewer does not see the till: " + seen)
+    for words in (["get", "secrets", "-A"], ["delete", "app", "till", "-n", "retail"], ["access", "grant", "eve"]):
+        refused = box.skerry(*words, "--kubeconfig", config, check=False)
+        if refused.returncode == 0 or "vera" not in refused.stderr:
+            raise Failure(f"{words} of a viewer: {refused}")
+    token = json.loads(box.skerry("access", "list", "-o", "json").stdout)["tokens"][0]
+    box.skerry("access", "revoke", token["id"])
+    refused = box.skerry("get", "apps", "-A", "--kubeconfig", config, check=False)
+    if refused.returncode == 0 or "not known here" not in refused.stderr:
+        raise Failure(f"a token that was taken back: {refused}")
+    say("a viewer reads and changes nothing; its token was taken back")
+
+
 def body(world):
     # A second machine on the same cable stands for the rest of the world.
     wan = world.network()
@@ -58,6 +78,7 @@ def body(world):
     if "till" not in table:
         raise Failure("get shows no till:\n" + table)
     print(table)
+    others_may_look(box)
 
     was = box.containers()
     if len(was) != 1:

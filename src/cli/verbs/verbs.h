@@ -26,6 +26,9 @@ Command site_revoke_command();
 Command node_revoke_command();
 Command ca_status_command();
 Command ca_rotate_command();
+Command access_grant_command();
+Command access_list_command();
+Command access_revoke_command();
 Command login_command();
 Command version_command(std::string version);
 

@@ -45,6 +45,11 @@ Result<Look> WitnessedRuntime::look(const Handle& handle) {
     return look;
 }
 
+Result<void> WitnessedRuntime::ask_to_stop(const Handle& handle) {
+    if (runs(handle)) witness_.ending(handle);
+    return inner_.ask_to_stop(handle);
+}
+
 Result<void> WitnessedRuntime::stop(const Handle& handle, Duration grace) {
     bool ran = runs(handle);
     if (ran) witness_.ending(handle);

@@ -41,6 +41,7 @@ public:
     Result<drivers::Look> look(const drivers::Handle&) override;
     Result<void> suspend(const drivers::Handle& handle) override { return inner_.suspend(handle); }
     Result<void> resume(const drivers::Handle& handle) override { return inner_.resume(handle); }
+    Result<void> ask_to_stop(const drivers::Handle&) override;
     Result<void> stop(const drivers::Handle&, Duration grace) override;
     Result<void> remove(const drivers::Handle&) override;
     Result<drivers::ExecOutcome> exec(const drivers::Handle& handle, std::span<const std::string> command,

@@ -94,7 +94,7 @@ struct Abilities {
 
 /// Runs instances of one kind on this machine.
 ///
-/// An instance passes through `start`, any number of `look`s, `stop` and `remove`. Each call may be repeated: after a
+/// An instance passes through `start`, any number of `look`s, `ask_to_stop`, `stop` and `remove`. Each call may be repeated: after a
 /// crash the node cannot know whether the last one took effect. Calls for one instance never overlap; calls for different ones
 /// may, from different threads. All calls block and are made on workers.
 class Driver {
@@ -120,7 +120,10 @@ public:
     virtual Result<void> suspend(const Handle&) = 0;
     virtual Result<void> resume(const Handle&) = 0;
 
-    /// Asks politely (the image's stop signal, the VM's power button), then kills after `grace`. Returns when nothing of it runs.
+    /// Asks politely (the image's stop signal, the VM's power button) and returns at once; what comes of it, a `look` sees. One
+    /// that does not run is fine. Whoever gives it time calls `stop` without grace at the end of that.
+    virtual Result<void> ask_to_stop(const Handle&) = 0;
+    /// Asks politely where there is a `grace`, and kills after it. Returns when nothing of it runs.
     virtual Result<void> stop(const Handle&, Duration grace) = 0;
     /// Frees everything but logs and volumes. An instance that still runs is killed first.
     virtual Result<void> remove(const Handle&) = 0;

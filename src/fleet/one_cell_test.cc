@@ -41,6 +41,7 @@ protected:
             return healthy ? Result<void>() : fail(Code::unavailable, "503");
         };
         driver = std::make_unique<drivers::fake::FakeDriver>(machine);
+        if (!adopts) driver->probe_answer = fail(Code::unsupported, "not now");
         network = std::make_unique<drivers::fake::FakeNetwork>(machine);
         cell::Cell::Options options{.self = {.role = env::Peer::Role::core, .name = "core", .cell = {}},
                                     .version = "test",
@@ -181,6 +182,7 @@ protected:
     std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>();
     drivers::fake::FakeMachine machine;
     bool healthy = true;
+    bool adopts = true; ///< a node that is opened
     std::set<std::string> images_here;
     std::unique_ptr<store::Store> store;
     std::unique_ptr<node::FakeImages> images;
@@ -328,6 +330,107 @@ TEST_F(OneCell, OnlyWhatMattersRestarts) {
     EXPECT_EQ(machine.starts(), 2u);
     EXPECT_EQ(machine.processes().begin()->second.spec.image, "sha256:bb");
     EXPECT_EQ(instance()->status().restarts(), 0u) << "an update is no restart";
+}
+
+TEST_F(OneCell, ADeafInstanceHasItsGraceAlsoOnceItsAppIsGone) {
+    push("pos", "1", "sha256:aa");
+    auto app = till();
+    app.mutable_spec()->mutable_components(0)->set_stop_grace("60s");
+    apply(app);
+    ASSERT_EQ(machine.running().size(), 1u);
+    machine.behaviour.deaf = true;
+    erase({Kind::app, "default", "till"});
+    for (int i = 0; i < 50; ++i) world.pass(1s);
+    EXPECT_EQ(machine.running().size(), 1u) << "killed before its grace was over";
+    for (int i = 0; i < 15; ++i) world.pass(1s);
+    EXPECT_TRUE(machine.processes().empty());
+}
+
+/// Told to stop, then the daemon dies; while nobody looks the app is wanted again. Whether it was asked to stop is not known.
+class OneCellAsked : public OneCell {
+protected:
+    OneCellAsked() {
+        push("pos", "1", "sha256:aa");
+        auto app = till();
+        app.mutable_spec()->mutable_components(0)->set_stop_grace("100s");
+        apply(app);
+        machine.behaviour.deaf = true;
+        change_till([](model::App& one) { one.mutable_spec()->set_state("stopped"); });
+        EXPECT_EQ(instance()->status().phase(), "Stopping");
+        adopts = false;
+        crash();
+        change_till([](model::App& one) { one.mutable_spec()->set_state("running"); });
+        driver->probe_answer = {};
+        for (int i = 0; i < 61; ++i) world.pass(1s);
+        EXPECT_EQ(machine.starts(), 1u);
+        EXPECT_EQ(instance()->status().phase(), "Running");
+        name = machine.running().at(0);
+    }
+    void end(int code) {
+        machine.exit(name, code);
+        for (int i = 0; i < 10; ++i) world.pass(1s);
+        EXPECT_EQ(machine.running().size(), 1u);
+        EXPECT_EQ(machine.starts(), 2u);
+    }
+    drivers::InstanceName name;
+};
+
+TEST_F(OneCellAsked, AnEndThatComesOfItIsNoRestart) {
+    end(143);
+    EXPECT_EQ(instance()->status().restarts(), 0u);
+}
+
+TEST_F(OneCellAsked, WhatEndsLongAfterWasNotAsked) {
+    for (int i = 0; i < 120; ++i) world.pass(1s);
+    EXPECT_EQ(machine.starts(), 1u) << "it runs on, as wanted";
+    end(1);
+    EXPECT_EQ(instance()->status().restarts(), 1u);
+}
+
+TEST_F(OneCell, ManyThatAreDeafHoldNobodyBack) {
+    push("pos", "1", "sha256:aa");
+    auto app = till();
+    app.mutable_spec()->mutable_components(0)->clear_ports();
+    app.mutable_spec()->mutable_components(0)->clear_health();
+    app.mutable_spec()->mutable_components(0)->mutable_resources()->set_cpu("10m");
+    app.mutable_spec()->mutable_components(0)->mutable_resources()->set_memory("1Mi");
+    app.mutable_spec()->mutable_components(0)->set_stop_grace("60s");
+    app.mutable_spec()->mutable_components(0)->mutable_placement()->set_replicas(12);
+    apply(app);
+    for (int i = 0; i < 5; ++i) world.pass(1s);
+    ASSERT_EQ(machine.running().size(), 12u);
+    machine.behaviour.deaf = true;
+    erase({Kind::app, "default", "till"});
+    app.mutable_metadata()->set_name("next");
+    app.mutable_spec()->mutable_components(0)->mutable_placement()->set_replicas(3);
+    apply(app);
+    for (int i = 0; i < 5; ++i) world.pass(1s);
+    EXPECT_EQ(machine.running().size(), 15u);
+    for (int i = 0; i < 70; ++i) world.pass(1s);
+    EXPECT_EQ(machine.processes().size(), 3u);
+}
+
+TEST_F(OneCell, OfPolicyAtMostOnceTheOldOneOfANameIsGoneFirst) {
+    push("pos", "1", "sha256:aa");
+    auto app = till();
+    auto& component = *app.mutable_spec()->mutable_components(0);
+    component.clear_ports();
+    component.clear_health();
+    component.mutable_partition()->set_policy("atMostOnce");
+    component.set_stop_grace("60s");
+    apply(app);
+    ASSERT_EQ(machine.running().size(), 1u);
+    auto old = machine.running().at(0);
+    machine.behaviour.deaf = true;
+    erase({Kind::app, "default", "till"});
+    apply(app);
+    for (int i = 0; i < 55; ++i) {
+        ASSERT_EQ(machine.running(), std::vector{old}) << "two of one name (rule H1)";
+        world.pass(1s);
+    }
+    for (int i = 0; i < 20; ++i) world.pass(1s);
+    ASSERT_EQ(machine.running().size(), 1u);
+    EXPECT_NE(machine.running().at(0), old);
 }
 
 TEST_F(OneCell, StoppedKeepsTheObjectsAndDeletedLeavesNothing) {

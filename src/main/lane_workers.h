@@ -10,11 +10,11 @@ namespace skerry::main {
 
 /// The workers of one process: a thread that the store has to itself, and some that all others share.
 ///
-/// What instances do on workers may take as long as a container's grace to stop. Were that to hold back the store's writes, nobody
-/// could write any more, not even to delete the app.
+/// What instances do on workers may take long. Were that to hold back the store's writes, nobody could write any more, not even to
+/// delete the app. A node leaves some of the others free of it (NodeLoop::is_crowded).
 class LaneWorkers final : public env::Workers {
 public:
-    explicit LaneWorkers(env::Loop& loop) : store_(loop, 1), shared_(loop, 6) {}
+    explicit LaneWorkers(env::Loop& loop) : store_(loop, 1), shared_(loop, 10) {}
 
     void run(std::string lane, std::function<void()> job, std::function<void()> then) override {
         auto& pool = lane == "store" ? store_ : shared_;

@@ -140,7 +140,7 @@ void NodeLoop::take_back(const std::string& runtime, const std::vector<drivers::
         case drivers::Phase::suspended:
             run.presence = plan::Presence::running;
             run.started = now();
-            run.note.stopping = false; // if it still is to stop, that is noted again
+            run.asked_until = now() + run.note.stop_grace; // if it still is to stop, it is asked again
             ++running;
             event(run, cell::Tone::normal, "Adopted",
                   "runs on over a restart of its node's daemon, pid " + std::to_string(run.pid));

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "model/instance.pb.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace skerry::node {
@@ -120,6 +121,11 @@ void NodeLoop::on_lane(Run& run, std::string doing, std::function<void()> job, s
                                 then(found->second);
                                 wake();
                             });
+}
+
+bool NodeLoop::is_crowded(std::string_view doing, std::size_t most) const {
+    auto does = [&](const auto& one) { return one.second.busy && one.second.doing == doing; };
+    return static_cast<std::size_t>(std::ranges::count_if(runs_, does)) >= most;
 }
 
 void NodeLoop::event(const Run& run, cell::Tone tone, std::string_view reason, std::string_view message) {

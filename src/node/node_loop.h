@@ -58,6 +58,9 @@ private:
     void reconnect(Run&, const Wanted&);
     void start_noted(Uid, drivers::InstanceSpec, drivers::network::Wish);
     void stop_noted(Uid, Duration grace, bool counts);
+    void go_on_ending(Run&);
+    void end(Run&);
+    void forget_asking(Run&);
     void started(Uid, Result<drivers::Handle>, drivers::Look);
     void stop(Run&, const Wanted* wanted, plan::InstanceStep why);
     void clean(Run&);
@@ -76,6 +79,8 @@ private:
     void report_instance(const Run&, const Wanted&);
     void report_node();
 
+    /// Whether as many do this already as may at once: what takes long leaves threads to what does not.
+    bool is_crowded(std::string_view doing, std::size_t most) const;
     /// Runs `job` on the instance's lane, then `then(run)` if the instance is still known; `busy` in between.
     void on_lane(Run&, std::string doing, std::function<void()> job, std::function<void(Run&)> then);
     void event(const Run&, cell::Tone, std::string_view reason, std::string_view message);

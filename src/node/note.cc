@@ -16,6 +16,7 @@ std::string Note::bytes() const {
     json.set("restarts", restarts);
     if (stopping) json.set("stopping", true);
     if (once) json.set("once", true);
+    json.set("stopGrace", text(stop_grace));
     json.set("project", project);
     json.set("name", name);
     Json list = Json::array();
@@ -37,6 +38,7 @@ Result<Note> Note::parse(std::string_view bytes) {
     note.name = json.text("name");
     if (const Json* restarts = json.find("restarts"); restarts && restarts->integer())
         note.restarts = static_cast<std::uint32_t>(*restarts->integer());
+    if (auto grace = parse_duration(json.text("stopGrace"))) note.stop_grace = *grace;
     note.stopping = json.find("stopping") != nullptr;
     note.once = json.find("once") != nullptr;
     if (const Json* ports = json.find("ports"); ports && ports->array_items())

@@ -24,6 +24,7 @@ struct Note {
     std::uint32_t restarts = 0;
     bool stopping = false;            ///< asked to end by us, so that its end counts as no restart, also if we crash meanwhile
     std::vector<std::uint32_t> ports; ///< published ones, see port_key
+    Duration stop_grace = 10s;        ///< of what was started; its object may be gone when it is to end
     std::string project, name;        ///< of its object, for events once that is gone
     bool once = false;                ///< runs under a lease (policy atMostOnce)
 

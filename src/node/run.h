@@ -32,8 +32,19 @@ struct Run {
     std::int64_t pid = 0;
     std::string remark; ///< of the driver, for a human's eye
 
+    /// It was asked to end and has until then; looked at meanwhile.
+    struct Ending {
+        Instant until;
+        bool counts = false; ///< as a restart
+        bool over = false;   ///< seen to have ended
+    };
+    std::optional<Ending> ending;
+    bool is_stopping() const { return ending || doing == "Stopping"; }
+    /// An earlier asking, of which nothing more is known, explains an end until then.
+    Instant asked_until{};
+
     bool busy = false; ///< a step is under way on its lane
-    std::string doing; ///< Starting, Stopping: what, for the phase
+    std::string doing; ///< Starting, Stopping, Checking, Cleaning: what, for the phase and for how many do it at once
     plan::BackOff back_off;
     plan::BackOff image_back_off;
     Instant retry{};                ///< after a step that failed and has no back-off of its own

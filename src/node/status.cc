@@ -27,7 +27,7 @@ struct Story {
 Story story(const Run& run, const Wanted& wanted, Instant now, const std::string& obstacle_reason, const std::string& obstacle,
             std::optional<std::uint16_t> port_taken, const std::string& progress) {
     bool runs = run.presence == Presence::running;
-    if (run.doing == "Stopping") return {"Stopping", run.reason, run.message};
+    if (run.is_stopping()) return {"Stopping", run.reason, run.message};
     // A start that is under way ends as something that runs, or not.
     bool may_run = runs || run.doing == "Starting";
     if (!wanted.plan.running)
@@ -78,7 +78,7 @@ void NodeLoop::report_instance(const Run& run, const Wanted& wanted) {
     }
     auto tale = story(run, wanted, now(), reason, obstacle, port_taken(run, wanted), options_.images->progress(wanted.digest()));
 
-    bool running = run.presence == Presence::running && run.doing != "Stopping";
+    bool running = run.presence == Presence::running && !run.is_stopping();
     bool checked = wanted.closed && wanted.closed->component().has_health();
     // What an adopted instance was before counts until its first check has an answer.
     bool ok = run.health.ok ||

@@ -18,9 +18,11 @@ constexpr Duration step_again = 2s;
 
 void NodeLoop::step(Run& run, const Wanted* wanted) {
     if (run.busy) return;
+    if (run.ending) return go_on_ending(run);
     if (run.presence == Presence::running) look(run);
     if (run.busy) return;
     if (now() < run.retry) return wake_at(run.retry);
+    if (run.note.stopping && run.presence == Presence::running) forget_asking(run);
 
     std::optional<plan::WantedInstance> wish;
     if (wanted) {
@@ -143,6 +145,7 @@ void NodeLoop::fetch(Run& run, const Wanted& wanted) {
 }
 
 void NodeLoop::start(Run& run, const Wanted& wanted) {
+    if (is_crowded("Starting", 3)) return; // whoever ends wakes the loop
     auto spec = spec_for(cell_.store(), wanted, options_.name);
     if (!spec) return;
     auto wish = network_wish(wanted, *spec);
@@ -155,6 +158,7 @@ void NodeLoop::start(Run& run, const Wanted& wanted) {
                 .started = rfc3339(cell_.env().clock.wall()),
                 .restarts = restarts,
                 .ports = wanted.ports,
+                .stop_grace = wanted.stop_grace(),
                 .project = run.key.project,
                 .name = run.key.name,
                 .once = wanted.once};
@@ -263,7 +267,8 @@ void NodeLoop::started(Uid uid, Result<drivers::Handle> handle, drivers::Look lo
 void NodeLoop::stop(Run& run, const Wanted* wanted, InstanceStep why) {
     drivers::Driver* runtime = driver(run.note.runtime);
     if (!runtime) return;
-    Duration grace = wanted ? wanted->stop_grace() : Duration(10s);
+    bool as_started = wanted && wanted->closed && wanted->plan.hash == run.note.hash;
+    Duration grace = as_started ? wanted->stop_grace() : run.note.stop_grace;
     bool counts = why == InstanceStep::restart;
     if (why == InstanceStep::fence) {
         // Gone when the lease ends; the leash sees to what is not.
@@ -304,8 +309,48 @@ void NodeLoop::stop_noted(Uid uid, Duration grace, bool counts) {
     if (!runtime) return;
     auto outcome = std::make_shared<Result<void>>();
     on_lane(
-        run, "Stopping", [outcome, runtime, handle = run.note.handle, grace] { *outcome = runtime->stop(handle, grace); },
-        [this, outcome, counts](Run& done) {
+        run, "Stopping", [outcome, runtime, handle = run.note.handle] { *outcome = runtime->ask_to_stop(handle); },
+        [this, outcome, grace, counts](Run& done) {
+            if (!*outcome) {
+                done.asked_until = now() + grace;
+                done.retry = now() + step_again;
+                done.reason = "StopFailed";
+                done.message = outcome->error().message;
+                event(done, cell::Tone::warning, "Failed", "stop: " + done.message);
+                return;
+            }
+            done.next_look = {};
+            done.ending = {.until = now() + grace, .counts = counts};
+        });
+}
+
+/// Waits for the end of what was asked to end, without holding a thread: its driver tells when it may have ended, and a look now
+/// and then sees to what that misses.
+void NodeLoop::go_on_ending(Run& run) {
+    if (now() < run.retry) return wake_at(run.retry);
+    if (run.ending->over || now() >= run.ending->until) return end(run);
+    if (now() < run.next_look) return wake_at(std::min(run.next_look, run.ending->until));
+    drivers::Driver* runtime = driver(run.note.runtime);
+    if (!runtime) return;
+    auto outcome = std::make_shared<Result<drivers::Look>>();
+    on_lane(
+        run, "Looking", [outcome, runtime, handle = run.note.handle] { *outcome = runtime->look(handle); },
+        [this, outcome](Run& done) {
+            done.next_look = now() + step_again;
+            if (!*outcome || !done.ending) return; // not known for now is not gone
+            drivers::Phase phase = (*outcome)->phase;
+            done.ending->over = phase == drivers::Phase::exited || phase == drivers::Phase::lost;
+        });
+}
+
+/// Kills what is left of it, and counts it as ended.
+void NodeLoop::end(Run& run) {
+    drivers::Driver* runtime = driver(run.note.runtime);
+    if (!runtime || is_crowded("Stopping", 2)) return; // whoever ends wakes the loop
+    auto outcome = std::make_shared<Result<void>>();
+    on_lane(
+        run, "Stopping", [outcome, runtime, handle = run.note.handle] { *outcome = runtime->stop(handle, Duration(0)); },
+        [this, outcome](Run& done) {
             if (!*outcome) {
                 done.retry = now() + step_again;
                 done.reason = "StopFailed";
@@ -313,6 +358,8 @@ void NodeLoop::stop_noted(Uid uid, Duration grace, bool counts) {
                 event(done, cell::Tone::warning, "Failed", "stop: " + done.message);
                 return;
             }
+            bool counts = done.ending->counts;
+            done.ending.reset();
             done.presence = Presence::exited;
             done.reason.clear();
             done.message.clear();
@@ -330,13 +377,23 @@ void NodeLoop::stop_noted(Uid uid, Duration grace, bool counts) {
         });
 }
 
+/// It was asked to end before, and it is not known whether it heard: while it may still end of that, its end is none of its own.
+void NodeLoop::forget_asking(Run& run) {
+    if (now() < run.asked_until) return wake_at(run.asked_until);
+    run.note.stopping = false;
+    store::Transaction transaction;
+    transaction.note(note_space, instance_name(run.uid), run.note.bytes());
+    cell_.store().commit(std::move(transaction), nullptr); // at worst it is forgotten again
+}
+
 void NodeLoop::clean(Run& run) {
     drivers::Driver* runtime = run.note.runtime.empty() ? nullptr : driver(run.note.runtime);
     bool trace = run.presence != Presence::nothing && !run.note.handle.empty();
     if (trace && !runtime) return;
+    if (is_crowded("Cleaning", 2)) return; // whoever ends wakes the loop
     auto outcome = std::make_shared<Result<void>>();
     on_lane(
-        run, run.reason.empty() ? "Stopping" : "",
+        run, run.reason.empty() ? "Stopping" : "Cleaning",
         [outcome, runtime, trace, handle = run.note.handle, network = options_.network, name = instance_name(run.uid)] {
             if (trace) *outcome = runtime->remove(handle);
             if (*outcome && network) *outcome = network->disconnect(name);
@@ -395,6 +452,11 @@ void NodeLoop::ended(Run& run, const drivers::Look& look) {
     }
     run.presence = lost ? Presence::lost : Presence::exited;
     run.pid = 0;
+    if (run.note.stopping) {
+        run.started.reset();
+        run.health = {};
+        return; // an earlier asking explains it
+    }
     run.exit_code = look.exit_code;
     ++run.note.restarts;
     // What a restart of the machine took away starts at once; what ended by itself waits longer each time.

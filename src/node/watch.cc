@@ -50,6 +50,7 @@ void NodeLoop::check_health(Run& run, const Wanted& wanted) {
     const auto& component = wanted.closed->component();
     const auto& health = component.health();
     Duration timeout = duration_or(health.timeout(), 2s);
+    if (health.has_exec() && is_crowded("Checking", 2)) return; // whoever ends wakes the loop
     Duration period = duration_or(health.period(), 10s);
     // Until it is ready it is asked often, so that it is known soon; failures count once per period all the same.
     run.health.next = now() + timeout + (run.health.ok ? period : std::min(period, Duration(1s)));
@@ -68,7 +69,7 @@ void NodeLoop::check_health(Run& run, const Wanted& wanted) {
         std::vector<std::string> command(health.exec().command().begin(), health.exec().command().end());
         auto outcome = std::make_shared<Result<drivers::ExecOutcome>>();
         on_lane(
-            run, "",
+            run, "Checking",
             [outcome, runtime, handle = run.note.handle, command = std::move(command), timeout] {
                 *outcome = runtime->exec(handle, command, timeout);
             },

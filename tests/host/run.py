@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What people do to the machine under a cell: a second cell beside it."""
+"""What people do to a machine with a cell: instances that do not want to stop, a second cell beside it."""
 import os
 import sys
 
@@ -14,7 +14,40 @@ def body(world):
     push(box, world, "4.2")
     wait_until("the till answers", lambda: till_serves(box, "4.2"), 60)
     say("a cell runs the till")
+    a_stop_takes_its_time(box)
     a_second_cell(world, box)
+
+
+DEAF = """
+apiVersion: skerry/v1
+kind: App
+metadata: {name: deaf, namespace: retail}
+spec:
+  components:
+  - name: ear
+    image: retail/pos:4.2
+    command: [/bin/sh, -c, "trap '' TERM; while :; do sleep 1; done"]
+    stopGrace: 6s
+    placement: {mode: spread, replicas: COUNT, sites: {matchLabels: {tier: store}}}
+"""
+
+
+def a_stop_takes_its_time(box):
+    """The grace is the component's own, also once its App is gone, and while it lasts nothing waits."""
+    before = box.containers()
+    box.apply(DEAF.replace("COUNT", "12"))
+    wait_until("twelve run", lambda: len(box.containers()) == len(before) + 12, 60)
+    deaf = set(box.containers()) - set(before)
+    begin = time.monotonic()
+    box.skerry("delete", "app", "deaf", "-n", "retail")
+    box.apply(DEAF.replace("COUNT", "1").replace("name: deaf", "name: next"))
+    wait_until("the next one runs", lambda: set(box.containers()) - set(before) - deaf, 5)
+    early = time.monotonic() - begin
+    stays("those that are asked to stop have their grace", lambda: len(set(box.containers()) & deaf) == 12, 6 - early - 0.5, every=0.2)
+    wait_until("then they are gone", lambda: not set(box.containers()) & deaf, 15)
+    say(f"twelve that do not hear were gone after {time.monotonic() - begin:.1f} s; the next one ran after {early:.1f} s")
+    box.skerry("delete", "app", "next", "-n", "retail")
+    wait_until("all are gone", lambda: box.containers() == before, 15)
 
 
 def a_second_cell(world, box):

@@ -20,6 +20,11 @@ namespace skerry::drivers::container {
 
 namespace {
 
+/// There is none, or none that could be read tomorrow; as opposed to what fails for want of descriptors or memory.
+bool is_absent(const Error& error) {
+    return error.code == Code::not_found || error.code == Code::invalid || error.code == Code::corrupt;
+}
+
 constexpr auto kill_patience = 10s;
 constexpr auto freeze_patience = 10s;
 /// conmon writes the exit file within milliseconds of the end; this is for a machine that is very busy.
@@ -104,7 +109,9 @@ Result<std::vector<Found>> ContainerDriver::adopt(std::span<const Handle> rememb
     };
     for (auto& name : TRY(os::list(paths_.instances()))) {
         auto record = check_name(name) ? stored(name) : fail(Code::invalid, "no name of ours");
-        bool here = record && is_this_boot(*record) && was_started(name).value_or(false);
+        // What cannot be read for now may run: it is asked again later, not cleared.
+        if (!record && !is_absent(record.error())) return std::unexpected(record.error());
+        bool here = record && is_this_boot(*record) && TRY(was_started(name));
         if (here) {
             add(*record, TRY(look_at(*record)));
             continue;
@@ -127,7 +134,9 @@ Result<std::vector<Found>> ContainerDriver::adopt(std::span<const Handle> rememb
 
 Result<Handle> ContainerDriver::start(const InstanceSpec& spec) {
     TRY_VOID(check_name(spec.name));
-    if (auto record = stored(spec.name); record && is_this_boot(*record) && TRY(was_started(spec.name))) {
+    auto record = stored(spec.name);
+    if (!record && !is_absent(record.error())) return std::unexpected(record.error());
+    if (record && is_this_boot(*record) && TRY(was_started(spec.name))) {
         Look now = TRY(look_at(*record));
         if (now.phase == Phase::running || now.phase == Phase::suspended) return write_record(*record);
     }
@@ -253,12 +262,18 @@ Result<void> ContainerDriver::resume(const Handle& handle) {
     return cgroups_.thaw(group(record.name)) | during("resume " + record.name);
 }
 
+Result<void> ContainerDriver::ask_to_stop(const Handle& handle) {
+    Record record = TRY(parse_record(handle));
+    if (!is_this_boot(record) || !TRY(os::is_running(record.process))) return {};
+    (void)cgroups_.thaw(group(record.name));
+    return os::kill(record.process, record.stop_signal) | during("stop " + record.name);
+}
+
 Result<void> ContainerDriver::stop(const Handle& handle, Duration grace) {
     Record record = TRY(parse_record(handle));
     if (!is_this_boot(record)) return {};
-    if (TRY(os::is_running(record.process))) {
-        (void)cgroups_.thaw(group(record.name));
-        TRY_VOID(os::kill(record.process, record.stop_signal) | during("stop " + record.name));
+    if (grace > Duration(0)) {
+        TRY_VOID(ask_to_stop(handle));
         if (auto gone = os::wait_until_gone(record.process, grace); !gone && gone.error().code != Code::timeout) return gone;
     }
     TRY_VOID(cgroups_.kill(group(record.name), kill_patience) | during("kill " + record.name));

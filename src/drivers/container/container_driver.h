@@ -56,6 +56,7 @@ public:
     Result<Look> look(const Handle&) override;
     Result<void> suspend(const Handle&) override;
     Result<void> resume(const Handle&) override;
+    Result<void> ask_to_stop(const Handle&) override;
     Result<void> stop(const Handle&, Duration grace) override;
     Result<void> remove(const Handle&) override;
     Result<ExecOutcome> exec(const Handle&, std::span<const std::string> command, Duration deadline) override;

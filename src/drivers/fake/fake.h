@@ -24,6 +24,7 @@ struct Behaviour {
     double half = 0;   ///< of the same: the effect, and an error all the same
     double stall = 0;  ///< takes `stalled` instead of `usual`
     double forget = 0; ///< of look: `unavailable`, once
+    bool deaf = false; ///< who is asked to stop runs on until it is killed
     Duration usual = 20ms;
     Duration stalled = 90s;
     /// Told how long a call takes; the simulator's workers answer that much later. Null: no time passes.
@@ -115,6 +116,7 @@ public:
     Result<Look> look(const Handle&) override;
     Result<void> suspend(const Handle&) override;
     Result<void> resume(const Handle&) override;
+    Result<void> ask_to_stop(const Handle&) override;
     Result<void> stop(const Handle&, Duration grace) override;
     Result<void> remove(const Handle&) override;
     Result<ExecOutcome> exec(const Handle&, std::span<const std::string> command, Duration deadline) override;

@@ -93,6 +93,10 @@ Result<void> FakeDriver::resume(const Handle& handle) {
     return {};
 }
 
+Result<void> FakeDriver::ask_to_stop(const Handle& handle) {
+    return machine_.behaviour.deaf ? Result<void>{} : stop(handle, Duration(0));
+}
+
 Result<void> FakeDriver::stop(const Handle& handle, Duration) {
     std::lock_guard lock(machine_.mutex_);
     auto luck = machine_.draw();

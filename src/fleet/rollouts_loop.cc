@@ -34,6 +34,7 @@ bool RolloutsLoop::wakes(const store::Change& change) const {
 }
 
 void RolloutsLoop::turn() {
+    if (!rest_.is_over()) return;
     timer_.reset();
     wake_in_.reset();
     if (!writing_.begin()) return;

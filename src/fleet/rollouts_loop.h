@@ -3,6 +3,7 @@
 #include "cell/writing.h"
 #include "env/env.h"
 #include "fleet/fleet.h"
+#include "fleet/rest.h"
 #include "fleet/room.h"
 #include "plan/app.h"
 #include "plan/partition.h"
@@ -74,7 +75,8 @@ void summarise_app(const AppFacts&, const std::string& now, model::AppStatus& st
 class RolloutsLoop final : public cell::Loop {
 public:
     RolloutsLoop(cell::Cell& cell, Options options)
-        : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts"), allowance_(options_.caution.per_minute) {}
+        : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts"), rest_(cell, "rollouts"),
+          allowance_(options_.caution.per_minute) {}
 
     std::string_view name() const override { return "rollouts"; }
     bool wakes(const store::Change&) const override;
@@ -96,6 +98,7 @@ private:
     cell::Cell& cell_;
     Options options_;
     cell::Writing writing_;
+    Rest rest_;
     std::map<Uid, Instant> last_wave_;
     std::map<std::string, Instant> testified_; ///< by site: when a neighbour last vouched for it
     Pace pace_;

@@ -15,6 +15,7 @@ bool SitesLoop::wakes(const store::Change& change) const {
 }
 
 void SitesLoop::turn() {
+    if (!rest_.is_over()) return;
     auto& store = cell_.store();
     std::string now = rfc3339(cell_.env().clock.wall());
     bool changed = false;

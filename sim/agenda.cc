@@ -117,7 +117,7 @@ bool Agenda::step(Duration limit) {
         past_[delivered_++ % remembered] = past;
         Call call = std::move(event.call);
         drop(due.slot);
-        call();
+        as(past.cell, [&] { call(); });
         return true;
     }
     return false;

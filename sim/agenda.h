@@ -53,6 +53,18 @@ public:
     /// Nothing more happens before then.
     void pass_to(Duration when) { now_ = std::max(now_, when); }
 
+    /// Real processor time spent for that computer, from now on; nothing of the run depends on it.
+    void meter(Cell cell, Duration (*processor_time)()) { metered_ = cell, processor_time_ = processor_time; }
+    Duration spent() const { return spent_; }
+    /// What is called for a computer within the event of another.
+    template<class F>
+    void as(Cell cell, F&& call) {
+        if (cell != metered_ || !processor_time_) return call();
+        Duration began = processor_time_();
+        call();
+        spent_ += processor_time_() - began;
+    }
+
     /// Of every delivered event: time, kind, computer, detail.
     std::uint64_t hash() const { return hash_; }
     std::uint64_t delivered() const { return delivered_; }
@@ -91,7 +103,9 @@ private:
     void drop(std::uint32_t slot);
     bool is_live(const Due& due) const { return events_[due.slot].live && events_[due.slot].use == due.use; }
 
-    Duration now_{};
+    Duration now_{}, spent_{};
+    Cell metered_ = 0;
+    Duration (*processor_time_)() = nullptr;
     std::uint64_t order_ = 0, hash_ = 0xcbf29ce484222325ULL, delivered_ = 0;
     std::vector<Due> heap_;
     std::vector<Event> events_;

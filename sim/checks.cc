@@ -10,6 +10,7 @@
 #include "sim/fleet.h"
 
 #include <algorithm>
+#include <google/protobuf/unknown_field_set.h>
 
 namespace skerry::sim {
 
@@ -62,7 +63,8 @@ const std::vector<std::string_view>& Checks::names() {
                                                        "at-most-once",
                                                        "epoch-never-back",
                                                        "term-never-back",
-                                                       "revoked-never-starts"};
+                                                       "revoked-never-starts",
+                                                       "unknown-fields-kept"};
     return list;
 }
 
@@ -89,7 +91,10 @@ void Checks::changed(Computer& computer, const store::Change& change) {
         fleet_.ledger().revoked(computer.cell, change.key);
     if (change.after && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
         epochs(computer, *change.after);
-    if (change.after) return generation(computer, *change.after);
+    if (change.after) {
+        if (fleet_.newer_core && change.key.kind == Kind::revision) unknown_kept(computer, *change.after);
+        return generation(computer, *change.after);
+    }
     if (change.before && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
         replaced(computer, *change.before);
 }
@@ -108,6 +113,19 @@ void Checks::replaced(Computer& site, const store::Object& object) {
         fleet_.violate("no-needless-replacement",
                        site.name + " took " + object.key.text() + " away, and has " + std::to_string(others) + " others where " +
                            std::to_string(store::as<model::Allocation>(*allocation).spec().replicas()) + " are wanted");
+}
+
+/// What people wrote with a newer build reaches every cell, also those that do not know the field.
+void Checks::unknown_kept(Computer& computer, const store::Object& object) {
+    for (const auto& closed : store::as<model::Revision>(object).spec().components()) {
+        const auto& fields = closed.component().GetReflection()->GetUnknownFields(closed.component());
+        bool kept = false;
+        for (int n = 0; n < fields.field_count(); ++n) kept |= fields.field(n).number() == Operators::unknown_field;
+        if (!kept)
+            fleet_.violate("unknown-fields-kept", object.key.text() + " at " + computer.name +
+                                                      " has lost what a newer build wrote into component " +
+                                                      closed.component().name());
+    }
 }
 
 void Checks::acknowledged_is_there() {

@@ -38,6 +38,7 @@ public:
 private:
     void generation(Computer&, const store::Object&);
     void replaced(Computer& site, const store::Object& instance);
+    void unknown_kept(Computer&, const store::Object& revision);
     void acknowledged_is_there();
     void cut_sites_run();
     void boots_alone();

@@ -1,5 +1,6 @@
 #include "sim/fleet.h"
 
+#include "base/digest.h"
 #include "sim/convergence.h"
 
 #include <algorithm>
@@ -11,11 +12,10 @@ namespace skerry::sim {
 using Role = env::Peer::Role;
 
 Fleet::Fleet(std::uint64_t seed)
-    : seed_(seed), chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this),
-      operators_(*this, chance_.bits()) {
+    : seed_(seed), chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this), operators_(*this) {
     computers_.push_back(nullptr);
     shapes_.emplace_back();
-    add(Role::core, "core", 0, chance_.bits());
+    add(Role::core, "core", 0);
     computers_[1]->joined = true;
 }
 
@@ -24,9 +24,9 @@ Fleet::~Fleet() {
         if (computer) computer->process.reset();
 }
 
-Cell Fleet::add(Role role, const std::string& name, Cell parent, std::uint64_t seed) {
+Cell Fleet::add(Role role, const std::string& name, Cell parent) {
     Cell cell = static_cast<Cell>(computers_.size());
-    auto made = std::make_unique<Computer>(agenda_, seed);
+    auto made = std::make_unique<Computer>(agenda_, keyed_digest(seed_, name).low);
     made->cell = cell;
     made->role = role;
     made->name = name;
@@ -44,8 +44,9 @@ Cell Fleet::add(Role role, const std::string& name, Cell parent, std::uint64_t s
          .peer = [&computer] { return computer.process && computer.process->works() ? computer.process->peer() : env::Peer{}; },
          .attends = [&computer] { return !computer.stopped && !computer.frozen; },
          .accept =
-             [&computer](std::unique_ptr<env::Wire> wire) {
-                 if (computer.process && computer.process->works()) computer.process->cell().accept(std::move(wire));
+             [this, &computer](std::unique_ptr<env::Wire> wire) {
+                 if (computer.process && computer.process->works())
+                     agenda_.as(computer.cell, [&] { computer.process->cell().accept(std::move(wire)); });
              }});
     return cell;
 }
@@ -61,12 +62,12 @@ Cell Fleet::add_site(const SiteShape& shape) {
                         .architecture = "amd64"};
         one.claims = one.capacity;
     };
-    Cell site = add(Role::site, shape.name, 1, chance_.bits());
+    Cell site = add(Role::site, shape.name, 1);
     shapes_[site] = shape;
     network_.join(site, 1, shape.uplink);
     furnish(site);
     for (std::size_t n = 1; n <= shape.more_nodes; ++n) {
-        Cell node = add(Role::node, shape.name + "-n" + std::to_string(n), site, chance_.bits());
+        Cell node = add(Role::node, shape.name + "-n" + std::to_string(n), site);
         network_.join(node, site, {.delay = 200us, .jitter = 100us});
         furnish(node);
     }
@@ -152,6 +153,7 @@ void Fleet::power_off(Cell cell) {
     checks_.before_reboot(one);
     ledger_.audit(one);
     network_.power_lost(cell);
+    one.disk.loses_power();
     one.powered = one.stopped = one.frozen = false;
     one.process.reset();
     one.machine.reboot();
@@ -247,6 +249,23 @@ void Fleet::cut(Cell child) {
     }
 }
 
+void Fleet::cut(Cell child, Way way) {
+    tell(computer(child).name + (way == Way::up ? " is not heard any more" : " hears nothing any more"));
+    network_.cut(child, way);
+}
+
+void Fleet::make_room(Cell cell) {
+    Computer& one = computer(cell);
+    tell("the disk of " + one.name + " has room again");
+    one.disk.make_room();
+    one.disturbed = now();
+}
+
+void Fleet::use_files() {
+    for (auto& computer : computers_)
+        if (computer) computer->disk.use_files();
+}
+
 void Fleet::heal(Cell child) {
     if (!network_.is_cut(child)) return;
     tell(computer(child).name + " is linked again");
@@ -326,6 +345,8 @@ void Fleet::converge(Duration limit) {
         if (!one) continue;
         one->machine.behaviour.chance = nullptr;
         one->sick.clear();
+        one->disk.make_room();
+        one->disk.slow = {};
         if (one->parent != 0) heal(one->cell);
         power_on(one->cell);
         thaw(one->cell);

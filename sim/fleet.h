@@ -9,6 +9,7 @@
 #include "sim/network.h"
 #include "sim/operators.h"
 #include "sim/process.h"
+#include "sim/weather.h"
 
 #include <map>
 #include <memory>
@@ -32,7 +33,6 @@ struct SiteShape {
 class Fleet {
 public:
     explicit Fleet(std::uint64_t seed);
-    std::uint64_t seed() const { return seed_; }
     ~Fleet();
 
     // Making.
@@ -46,6 +46,7 @@ public:
     Network& network() { return network_; }
     Ledger& ledger() { return ledger_; }
     Operators& operators() { return operators_; }
+    std::uint64_t seed() const { return seed_; }
     env::Chance& chance() { return chance_; }
     Computer& computer(Cell cell) { return *computers_.at(cell); }
     const std::vector<std::unique_ptr<Computer>>& computers() const { return computers_; } ///< [0] is null
@@ -73,7 +74,13 @@ public:
     void freeze(Cell, Clocks);
     void thaw(Cell);
     void cut(Cell child);
+    /// In one direction only.
+    void cut(Cell child, Way);
     void heal(Cell child);
+    /// A full disk has room again.
+    void make_room(Cell);
+    /// All stores are kept by the SQLite backend; before the start.
+    void use_files();
     /// The process found that its disk is dead: it ends and is started again.
     void fell_over(Cell);
     void joined(Cell);
@@ -84,6 +91,10 @@ public:
     /// Lets time pass. Returns at once after a violation.
     void pass(Duration);
     Duration now() const { return agenda_.now(); }
+    /// An event of weather, for the record.
+    void happens(const HazardEvent& event) {
+        if (report_events) report_events(event);
+    }
     /// A line of the story, printed with -v and after a failure.
     void tell(std::string line);
 
@@ -99,6 +110,7 @@ public:
     /// Heals everything and asks for convergence within `limit`.
     void converge(Duration limit);
 
+    std::function<void(const HazardEvent&)> report_events; ///< null: nobody asks
     Duration audit_period = 1s;
     bool verbose = false;
     bool clocks_are_right = false;      ///< nothing that happens makes a wall clock wrong
@@ -106,10 +118,11 @@ public:
     /// A wall clock is set: its error from now on.
     void set_wall(Cell, std::int64_t error_seconds);
     bool cut_kills = false;    ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
+    bool newer_core = false;   ///< its build knows one more field, and people use it
     bool heal_forgets = false; ///< planted: after a heal the driver says that what runs is lost
 
 private:
-    Cell add(env::Peer::Role, const std::string& name, Cell parent, std::uint64_t seed);
+    Cell add(env::Peer::Role, const std::string& name, Cell parent);
     void audit();
     /// What the leash of that computer does, in time (rule F3).
     void set_leash(Cell);

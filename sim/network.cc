@@ -11,6 +11,7 @@ struct Network::Connection {
     struct Message {
         std::string bytes;
         bool last = false; ///< the sender closed behind it
+        Duration arrives{};
     };
     struct Half {
         env::Wire::Listener* listener = nullptr;
@@ -28,6 +29,7 @@ struct Network::Connection {
         bool above = false;
     };
     Cell child = 0;
+    bool forgotten = false; ///< on the way
     Half half[2];
 };
 
@@ -94,7 +96,7 @@ bool Network::carries(Cell child) const {
 bool Network::blocked(const Connection& connection, int side) const {
     const Path& path = paths_[connection.child];
     Cell to = side == 0 ? path.parent : connection.child;
-    return path.cut[side] || !hosts_[to].powered();
+    return path.cut[side] || connection.forgotten || !hosts_[to].powered();
 }
 
 std::vector<std::shared_ptr<Network::Connection>> Network::connections(Path& path) {
@@ -115,10 +117,13 @@ void Network::send(const std::shared_ptr<Connection>& connection, int side, std:
     half.traffic.sent += size;
     bytes_ += size;
     if (loses_above > 0 && side == 0 && connection->child == loses_of && message.size() > loses_above) return;
-    Duration departs = agenda_.now();
-    if (path.options.bytes_per_second > 0) {
-        departs = std::max(departs, path.free_at[side]) +
-                  Duration(static_cast<std::int64_t>(size) * 1'000'000'000 / path.options.bytes_per_second);
+    const PathOptions& options = path.options;
+    std::size_t copies = options.duplicate > 0 && chance_.fraction() < options.duplicate ? 2 : 1;
+    Duration departs = std::max(agenda_.now(), path.free_at[side]);
+    if (options.bytes_per_second > 0)
+        departs += Duration(static_cast<std::int64_t>(size * copies) * 1'000'000'000 / options.bytes_per_second);
+    if (options.trace) departs = options.trace->leaves(departs + options.trace_from, side, size * copies) - options.trace_from;
+    if (departs > agenda_.now()) {
         path.free_at[side] = departs;
         half.leaving.emplace_back(departs, size);
         half.leaving_bytes += size;
@@ -132,12 +137,18 @@ void Network::send(const std::shared_ptr<Connection>& connection, int side, std:
             });
         }
     }
-    Duration arrives = departs + path.options.delay + chance_.up_to(path.options.jitter);
-    for (int tries = 0; tries < 8 && path.options.loss > 0 && chance_.fraction() < path.options.loss; ++tries)
-        arrives += 200ms * (1 << tries);
+    Duration arrives = departs + options.delay + chance_.up_to(options.jitter);
+    double loss = options.loss;
+    if (options.trace) {
+        arrives += options.trace->delay(departs + options.trace_from);
+        loss = std::max(loss, options.trace->loss(departs + options.trace_from));
+    }
+    for (int tries = 0; tries < 8 && loss > 0 && chance_.fraction() < loss; ++tries) arrives += 200ms * (1 << tries);
+    if (options.reorder > 0 && chance_.fraction() < options.reorder) arrives += options.delay + chance_.up_to(options.delay);
     arrives = std::max(arrives, half.last_arrival + 1ns);
     half.last_arrival = arrives;
-    half.flying.push_back({std::move(message), last});
+    half.flying.push_back({std::move(message), last, arrives});
+    if (arrives - agenda_.now() > options.patience) stall(connection, side, false);
     Cell to = side == 0 ? path.parent : connection->child;
     agenda_.at(
         arrives, What::message, to, Agenda::Bound::free, [this, connection, side] { arrive(connection, side); }, size);
@@ -147,14 +158,21 @@ void Network::arrive(const std::shared_ptr<Connection>& connection, int side) {
     auto& half = connection->half[side];
     auto message = std::move(half.flying.front());
     half.flying.pop_front();
+    Path& path = paths_[connection->child];
     if (!half.stuck.empty() || blocked(*connection, side)) {
         half.stuck_bytes += message.bytes.size();
         deepest_ = std::max(deepest_, half.leaving_bytes + half.stuck_bytes);
         half.stuck.push_back(std::move(message));
-        stall(connection, side);
+        stall(connection, side, true);
         return;
     }
-    if (blocked(*connection, 1 - side)) stall(connection, side); // it arrives, its acknowledgement does not
+    if (blocked(*connection, 1 - side)) {
+        stall(connection, side, true); // it arrives, its acknowledgement does not
+    } else if (half.unacknowledged) {
+        half.unacknowledged.reset(); // progress; what follows may still be too slow
+        if (!half.flying.empty() && half.flying.front().arrives - agenda_.now() > path.options.patience)
+            stall(connection, side, false);
+    }
     deliver(connection, side, std::move(message.bytes), message.last);
 }
 
@@ -174,8 +192,9 @@ void Network::deliver(const std::shared_ptr<Connection>& connection, int side, s
         to.early.push_back(std::move(message));
 }
 
-void Network::stall(const std::shared_ptr<Connection>& connection, int side) {
+void Network::stall(const std::shared_ptr<Connection>& connection, int side, bool met) {
     auto& half = connection->half[side];
+    if (met && !connection->forgotten) paths_[connection->child].met = true;
     if (half.unacknowledged) return;
     half.unacknowledged = agenda_.now();
     std::uint64_t stall = ++half.stall;
@@ -183,8 +202,10 @@ void Network::stall(const std::shared_ptr<Connection>& connection, int side) {
     Cell from = side == 0 ? connection->child : path.parent;
     agenda_.at(agenda_.now() + path.options.patience, What::wire, from, Agenda::Bound::free, [this, connection, side, stall] {
         auto& sender = connection->half[side];
-        if (sender.unacknowledged && sender.stall == stall)
-            close(connection, side, "nothing was acknowledged for " + text(paths_[connection->child].options.patience));
+        if (!sender.unacknowledged || sender.stall != stall) return;
+        Path& path = paths_[connection->child];
+        if (path.cut[0] || path.cut[1]) path.broke = true;
+        close(connection, side, "nothing was acknowledged for " + text(path.options.patience));
     });
 }
 
@@ -237,11 +258,29 @@ void Network::flush_later(Path& path) {
     }
 }
 
-void Network::cut(Cell child, Way way) { paths_.at(child).cut[static_cast<int>(way)] = true; }
+void Network::cut(Cell child, Way way) {
+    Path& path = paths_.at(child);
+    if (!path.cut[0] && !path.cut[1]) path.met = path.broke = false;
+    path.cut[static_cast<int>(way)] = true;
+}
 
 void Network::heal(Cell child, Way way) {
-    paths_.at(child).cut[static_cast<int>(way)] = false;
-    flush_later(paths_[child]);
+    Path& path = paths_.at(child);
+    if (!std::exchange(path.cut[static_cast<int>(way)], false)) return;
+    if (!path.cut[0] && !path.cut[1]) {
+        partitions_ += path.met;
+        severed_ += path.broke;
+    }
+    flush_later(path);
+}
+
+void Network::clog(Cell child, Way way, Duration duration) {
+    Duration& free_at = paths_.at(child).free_at[static_cast<int>(way)];
+    free_at = std::max(free_at, agenda_.now()) + duration;
+}
+
+void Network::forget(Cell child) {
+    for (auto& connection : connections(paths_.at(child))) connection->forgotten = true;
 }
 
 void Network::power_lost(Cell cell) {
@@ -294,10 +333,18 @@ std::unique_ptr<env::Timer> Network::dial(Cell child, env::Channel channel,
     Path& path = paths_.at(child);
     Duration began = agenda_.now();
     Duration handshake = 6 * path.options.delay + chance_.up_to(path.options.jitter) + 2ms;
+    for (int side : {0, 1}) {
+        // What waits there is before it, and a trace has to let its messages through.
+        Duration free = std::max(began, path.free_at[side]);
+        if (path.options.trace)
+            free = path.options.trace->leaves(free + path.options.trace_from, side, 3'000) - path.options.trace_from;
+        handshake += free - began;
+    }
     agenda_.at(began + handshake, What::dial, child, Agenda::Bound::life, [this, child, channel, began, answer, shared] {
         if (!*shared) return;
         Path& path = paths_[child];
-        if (!carries(child) || !hosts_[path.parent].attends())
+        if (!carries(child)) path.met = true;
+        if (!carries(child) || agenda_.now() - began > path.options.dial_deadline || !hosts_[path.parent].attends())
             return agenda_.at(std::max(agenda_.now(), began + path.options.dial_deadline), What::dial, child, Agenda::Bound::life,
                               [answer] { answer(fail(Code::timeout, "no answer")); });
         env::Peer parent = hosts_[path.parent].peer();

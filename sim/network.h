@@ -2,6 +2,7 @@
 
 #include "env/seeded_chance.h"
 #include "sim/agenda.h"
+#include "sim/trace.h"
 
 #include <cstdint>
 #include <deque>
@@ -13,12 +14,22 @@
 namespace skerry::sim {
 
 /// What a path between a child and its parent does to messages. Its options are what `Wire` promises not to be better than.
+///
+/// The path carries TCP, so a message that is lost, overtaken or duplicated shows only as what TCP makes of it: time. A lost one
+/// is sent again after a timeout that doubles; one that was overtaken waits for what is missing; all behind it wait too (nobody
+/// overtakes within a connection). A duplicate is dropped by the receiver and costs the bytes. What ordered delivery cannot hide
+/// happens to whole connections: see `Network`.
 struct PathOptions {
     Duration delay = 10ms;             ///< one way
     Duration jitter = 5ms;             ///< up to this more, in order all the same
-    double loss = 0;                   ///< of a message: costs retransmissions, as TCP does
+    double loss = 0;                   ///< of a message: costs retransmissions
+    double reorder = 0;                ///< of a message: a piece of it comes one or two delays late
+    double duplicate = 0;              ///< of a message: sent twice
     std::int64_t bytes_per_second = 0; ///< 0: no limit
-    Duration patience = 20s;           ///< unacknowledged for this long: the sender's end closes (TCP_USER_TIMEOUT)
+    /// As recorded on a real link: rate, and delay and loss where they were recorded, on top of the above. Null: none.
+    std::shared_ptr<const Trace> trace;
+    Duration trace_from{};   ///< at the beginning of the world the trace stands here; it starts over at its end
+    Duration patience = 20s; ///< unacknowledged for this long: the sender's end closes (TCP_USER_TIMEOUT)
     Duration dial_deadline = 10s;
 };
 
@@ -29,6 +40,9 @@ enum class Way : std::uint8_t { up, down };
 /// A cut swallows: nothing arrives, nobody is told. What was sent waits and is retransmitted after a heal, or its sender's end
 /// closes after `patience`; the other end learns of that when it sends. A computer without power is a cut that never heals for
 /// connections it had.
+///
+/// So connections come in twos: a child whose end closed dials again while its parent still holds the old one for good (half
+/// open), and a queue on the way (a clog, a slow path) still delivers what the old one was given, after the new one is there.
 class Network {
 public:
     struct Host {
@@ -49,6 +63,11 @@ public:
 
     void cut(Cell child, Way);
     void heal(Cell child, Way);
+    /// A queue on the way stalls: what is sent from now on leaves it so much later, all connections of the path in one order.
+    void clog(Cell child, Way, Duration);
+    /// A translator of addresses on the way loses its state: the connections there are become deaf and dumb for ever, and nobody
+    /// is told; new ones work.
+    void forget(Cell child);
     bool is_cut(Cell child) const { return paths_.at(child).cut[0] || paths_.at(child).cut[1]; }
     /// Both directions, and both computers have power.
     bool carries(Cell child) const;
@@ -64,6 +83,10 @@ public:
     /// Most bytes that ever waited in one direction of one connection.
     std::size_t deepest() const { return deepest_; }
     std::uint64_t bytes() const { return bytes_; }
+    /// Cuts that healed again, and that somebody met: something sent was not acknowledged, or a dial was not answered.
+    std::uint64_t partitions() const { return partitions_; }
+    /// Of those, the ones at which an end gave its connection up.
+    std::uint64_t severed() const { return severed_; }
 
     /// Planted bugs: ends that say nothing of what waits; a path that loses whole messages upwards above this size.
     bool hides_backlog = false;
@@ -77,6 +100,7 @@ private:
         Cell parent = 0;
         PathOptions options;
         bool cut[2] = {};
+        bool met = false, broke = false; ///< by somebody since the cut began
         Duration free_at[2] = {};
         std::vector<std::weak_ptr<Connection>> connections;
     };
@@ -84,7 +108,8 @@ private:
     void send(const std::shared_ptr<Connection>&, int side, std::string message, bool last);
     void arrive(const std::shared_ptr<Connection>&, int side);
     void deliver(const std::shared_ptr<Connection>&, int side, std::string message, bool last);
-    void stall(const std::shared_ptr<Connection>&, int side);
+    /// Its sender's end closes when nothing is acknowledged for long enough; `met`: by a cut.
+    void stall(const std::shared_ptr<Connection>&, int side, bool met);
     void acknowledged(const std::shared_ptr<Connection>&, int side);
     void flush(const std::shared_ptr<Connection>&, int side);
     void flush_later(Path&);
@@ -98,6 +123,7 @@ private:
     std::vector<Path> paths_; ///< by child
     std::size_t deepest_ = 0;
     std::uint64_t bytes_ = 0;
+    std::uint64_t partitions_ = 0, severed_ = 0;
 };
 
 } // namespace skerry::sim

@@ -4,6 +4,8 @@
 #include "model/revision.pb.h"
 #include "sim/fleet.h"
 
+#include <google/protobuf/unknown_field_set.h>
+
 #include <utility>
 
 namespace skerry::sim {
@@ -14,7 +16,12 @@ namespace {
 
 trust::Identity people() { return trust::Identity::user("operator", {std::string(trust::administrators)}); }
 
-std::unique_ptr<model::App> app_of(const AppWish& wish) {
+/// Of a build to come.
+void add_unknown(google::protobuf::Message& message) {
+    message.GetReflection()->MutableUnknownFields(&message)->AddLengthDelimited(Operators::unknown_field, "of a newer build");
+}
+
+std::unique_ptr<model::App> app_of(const AppWish& wish, bool newer) {
     auto app = std::make_unique<model::App>();
     app->mutable_metadata()->set_name(wish.name);
     app->mutable_metadata()->set_namespace_(Operators::project);
@@ -47,6 +54,10 @@ std::unique_ptr<model::App> app_of(const AppWish& wish) {
     if (!wish.on_heal.empty()) component.mutable_partition()->set_on_heal(wish.on_heal);
     if (wish.halted) spec.mutable_rollout()->set_halted(true);
     (*placement.mutable_sites()->mutable_match_labels())["tier"] = wish.tier;
+    if (newer) {
+        add_unknown(spec);
+        add_unknown(component);
+    }
     return app;
 }
 
@@ -125,7 +136,7 @@ void Operators::write(const std::string& name, std::uint64_t ticket) {
         fleet_.tell("app " + name + " is acknowledged in generation " + std::to_string(object.generation));
     };
     auto& cell = core.process->cell();
-    auto app = app_of(wishes_.at(name));
+    auto app = app_of(wishes_.at(name), fleet_.newer_core);
     if (cell.store().get(key_of(name)))
         cell.admission().update(people(), Kind::app, std::move(app), {}, answer);
     else
@@ -172,31 +183,31 @@ void Operators::revoke_revision(const std::string& revision) {
                                             });
 }
 
-void Operators::do_something() {
-    double drawn = chance_.fraction();
+void Operators::do_something(env::Chance& chance) {
+    double drawn = chance.fraction();
     if (wishes_.empty() || (wishes_.size() < most_apps && drawn < 0.25)) {
         AppWish wish;
         wish.name = "app-" + std::to_string(++made_);
-        wish.each = chance_.fraction() < 0.6;
-        wish.replicas = 1 + static_cast<std::uint32_t>(chance_.bits() % (wish.each ? 2 : 5));
-        wish.marker = static_cast<std::uint32_t>(chance_.bits() % 1000);
-        wish.image = static_cast<std::uint32_t>(chance_.bits() % tags);
-        wish.health = chance_.fraction() < 0.5;
-        if (wish.each && wish.replicas == 1 && chance_.fraction() < 0.5) wish.publish = static_cast<std::uint16_t>(8000 + made_);
+        wish.each = chance.fraction() < 0.6;
+        wish.replicas = 1 + static_cast<std::uint32_t>(chance.bits() % (wish.each ? 2 : 5));
+        wish.marker = static_cast<std::uint32_t>(chance.bits() % 1000);
+        wish.image = static_cast<std::uint32_t>(chance.bits() % tags);
+        wish.health = chance.fraction() < 0.5;
+        if (wish.each && wish.replicas == 1 && chance.fraction() < 0.5) wish.publish = static_cast<std::uint16_t>(8000 + made_);
         fleet_.tell("operator deploys " + wish.name + (wish.each ? " on each site x " : " spread x ") +
                     std::to_string(wish.replicas));
         return apply(wish);
     }
     auto at = wishes_.begin();
-    std::advance(at, static_cast<std::ptrdiff_t>(chance_.bits() % wishes_.size()));
+    std::advance(at, static_cast<std::ptrdiff_t>(chance.bits() % wishes_.size()));
     AppWish wish = at->second;
     if (drawn < 0.55) {
-        wish.marker = static_cast<std::uint32_t>(chance_.bits() % 1000);
-        if (chance_.fraction() < 0.4) wish.image = static_cast<std::uint32_t>(chance_.bits() % tags);
+        wish.marker = static_cast<std::uint32_t>(chance.bits() % 1000);
+        if (chance.fraction() < 0.4) wish.image = static_cast<std::uint32_t>(chance.bits() % tags);
     } else if (drawn < 0.7) {
         ++wish.label;
     } else if (drawn < 0.82) {
-        if (wish.publish == 0) wish.replicas = 1 + static_cast<std::uint32_t>(chance_.bits() % (wish.each ? 2 : 5));
+        if (wish.publish == 0) wish.replicas = 1 + static_cast<std::uint32_t>(chance.bits() % (wish.each ? 2 : 5));
     } else if (drawn < 0.92) {
         wish.running = !wish.running;
     } else {

@@ -38,7 +38,7 @@ struct AppWish {
 /// People at the core: they deploy, scale, update, stop and delete apps through admission, and write down what was acknowledged.
 class Operators {
 public:
-    Operators(Fleet& fleet, std::uint64_t seed) : fleet_(fleet), chance_(seed) {}
+    explicit Operators(Fleet& fleet) : fleet_(fleet) {}
 
     /// Makes the image with all its tags. Repeated until acknowledged.
     void push_image();
@@ -47,8 +47,8 @@ public:
     void remove(const std::string& name);
     /// Of the app's newest revision: that it must start nowhere any more. Repeated until acknowledged.
     void revoke(const std::string& name);
-    /// One thing that people do, drawn from the seed.
-    void do_something();
+    /// One thing that people do.
+    void do_something(env::Chance&);
     /// Is anything still not acknowledged?
     bool busy() const { return !busy_.empty(); }
 
@@ -73,6 +73,7 @@ public:
 
     static constexpr const char* project = "default";
     static constexpr std::uint32_t tags = 4;
+    static constexpr int unknown_field = 15'000; ///< of Apps and components, where the core is newer
     static std::string digest(std::uint32_t tag);
     std::size_t most_apps = 6;
 
@@ -83,7 +84,6 @@ private:
     void revoke_revision(const std::string& revision);
 
     Fleet& fleet_;
-    env::SeededChance chance_;
     std::map<std::string, AppWish> wishes_;
     std::map<std::string, Acknowledged> acknowledged_;
     std::map<std::string, Once> once_;

@@ -2,6 +2,7 @@
 
 #include "model/allocation.pb.h"
 #include "model/instance.pb.h"
+#include "model/revision.pb.h"
 #include "sim/fleet.h"
 #include "sim/scenario.h"
 
@@ -170,6 +171,22 @@ void obedient_site(Fleet& fleet) {
     fleet.pass(1min);
 }
 
+void older_writer(Fleet& fleet) {
+    fleet.newer_core = true;
+    begin(fleet);
+    if (fleet.violated()) return;
+    auto& store = fleet.computer(store_1).process->store();
+    for (const auto& object : store.list(model::Kind::revision)) {
+        model::Revision revision = store::as<model::Revision>(*object);
+        revision.DiscardUnknownFields();
+        store::Transaction transaction;
+        transaction.put(object->key, object->uid, object->home, object->generation, revision.SerializeAsString(),
+                        store::Transaction::anything(), object->wish.from);
+        store.commit(std::move(transaction), nullptr);
+    }
+    fleet.pass(1min);
+}
+
 void forgotten_term(Fleet& fleet) {
     begin(fleet);
     if (fleet.violated()) return;
@@ -228,6 +245,7 @@ const std::vector<Plant>& plants() {
         {"at-most-once", "a leash holds nothing, and the daemon above it is stopped", slack_leash},
         {"epoch-never-back", "a site forgets the epochs that it accepted, and a core sends lower ones", obedient_site},
         {"term-never-back", "a core forgets its term", forgotten_term},
+        {"unknown-fields-kept", "somebody at a site writes a Revision anew with an older build", older_writer},
     };
     return list;
 }

@@ -84,6 +84,7 @@ Process::Process(Fleet& fleet, Computer& computer)
 }
 
 Process::~Process() {
+    computer_.disk.process_dies();
     watch_.reset();
     cell_.reset();
     fleet_.agenda().end_life(computer_.cell);

@@ -14,7 +14,8 @@ const std::string* replaying = nullptr;
 void print_end(Fleet const& fleet, const std::string& replay) {
     std::fprintf(stderr, "  the last events:\n");
     for (const auto& past : fleet.agenda().past()) {
-        const auto& computer = past.cell == 0 ? nullptr : fleet.computers()[past.cell].get();
+        const auto& computer =
+            past.cell == 0 || past.cell >= fleet.computers().size() ? nullptr : fleet.computers()[past.cell].get();
         std::fprintf(stderr, "    %-16s %-8s %s", text(past.when).c_str(), std::string(name(past.what)).c_str(),
                      computer ? computer->name.c_str() : "world");
         if (past.detail != 0) std::fprintf(stderr, " (%llu bytes)", static_cast<unsigned long long>(past.detail));
@@ -49,6 +50,8 @@ Outcome run(std::uint64_t seed, bool verbose, const std::string& replay, const s
     outcome.events = fleet.agenda().delivered();
     outcome.virtual_time = fleet.now();
     outcome.sites = fleet.sites().size();
+    outcome.partitions = fleet.network().partitions();
+    outcome.severed = fleet.network().severed();
     outcome.violation = fleet.violation();
     if (outcome.violation && !expects_violation) {
         std::fprintf(stderr, "seed %llu: %s fails at %s: %s\n", static_cast<unsigned long long>(seed),

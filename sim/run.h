@@ -15,6 +15,7 @@ struct Outcome {
     std::uint64_t events = 0;
     Duration virtual_time{};
     std::size_t sites = 0;
+    std::uint64_t partitions = 0, severed = 0; ///< see Network
     std::optional<Fleet::Violation> violation;
 };
 

@@ -2,8 +2,15 @@
 
 #include "base/time.h"
 
+#include "sim/trace.h"
+
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace skerry::sim {
@@ -14,6 +21,14 @@ class Fleet;
 struct Size {
     std::size_t sites = 0; ///< 0: as the scenario likes
     Duration lasts{};
+    std::set<std::string> without; ///< these kinds of weather
+    std::set<std::string> with;    ///< these, whether drawn or not, and also those that are not in the swarm yet
+    /// Of all weather only these events: what shrinking has left.
+    std::optional<std::set<std::pair<std::string, std::uint32_t>>> only;
+    std::shared_ptr<const Trace> trace; ///< for all uplinks
+    std::string trace_path;
+    Duration (*processor_time)() = nullptr; ///< of this thread, for scenarios that measure
+    bool cut_kills = false;                 ///< a planted bug: see Fleet
 };
 
 /// A story told to a fleet, in virtual time. It judges nothing itself beyond what its own lines say: the checks watch all the
@@ -35,6 +50,7 @@ void play_leases(Fleet&, const Size&);
 void play_moves(Fleet&, const Size&);
 void play_clocks(Fleet&, const Size&);
 void play_weather(Fleet&, const Size&);
+void play_partitions(Fleet&, const Size&);
 void play_speed(Fleet&, const Size&);
 
 const std::vector<Scenario>& scenarios();

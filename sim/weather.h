@@ -1,34 +1,58 @@
 #pragma once
 
-#include "sim/computer.h"
+#include "base/time.h"
+#include "env/seeded_chance.h"
 
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace skerry::sim {
 
 class Fleet;
+struct Size;
 
-/// What weather does, and how often: mean times between events; zero: never.
-struct WeatherOptions {
-    Duration cuts{}, cut_for = 5min;
-    Duration one_way{}; ///< cuts in one direction only
-    Duration kills{}, dead_for = 20s;
-    Duration reboots{}, off_for = 60s;
-    Duration disks{}; ///< a disk that refuses a write, before or behind it
-    Duration exits{}; ///< an instance ends by itself
-    Duration sickness{}, sick_for = 60s;
-    Duration bad_drivers{}, bad_for = 3min; ///< drivers that fail, half-fail, stall and forget
-    Duration stops{}, stopped_for = 30s;    ///< of processes (SIGSTOP)
-    Duration freezes{}, frozen_for = 5s;    ///< of whole computers
-    Duration clock_jumps{};                 ///< of wall clocks
-    Duration people{};                      ///< operators do something
-    bool core_too = true;                   ///< kills, reboots and disks also at the core
-    /// Everything drawn.
-    static WeatherOptions draw(env::Chance&);
+/// One kind of thing that happens to a fleet, weather and people alike.
+///
+/// Whether a run has it at all, how often and for how long are drawn for each run; when, from a stream of its own; what, for each
+/// event from the seed, the kind and the event's number. So any event can be left out and the others stay as they are: that is
+/// how a failing run is shrunk.
+struct Hazard {
+    std::string_view name;  ///< of one word
+    Duration often, seldom; ///< mean time between two, drawn between these for each run
+    Duration least, most;   ///< how long one lasts, about, drawn between these for each run; what is over at once ignores it
+    void (*happen)(Fleet&, env::Chance&, Duration lasts);
+    double absent = 0.5;  ///< of this share of the runs, so that the others meet undisturbed
+    bool in_swarm = true; ///< else only when it is asked for by name
 };
 
-/// Lets everything of the options happen from now on, for so long, at moments drawn from the seed.
-void begin_weather(Fleet&, const WeatherOptions&, Duration lasts);
+const std::vector<Hazard>& hazards();
+const Hazard* find_hazard(std::string_view name);
+
+/// The n-th event of a kind.
+struct HazardEvent {
+    std::string_view kind;
+    std::uint32_t n = 0;
+    Duration when{};
+};
+
+/// How often a kind happens, and for how long: for scenarios that are about it. A mean of zero: never.
+struct Rate {
+    std::string_view kind;
+    Duration mean, lasts;
+};
+/// Lets these happen from now on, for so long.
+void begin_weather(Fleet&, const Size&, Duration lasts, const std::vector<Rate>&);
+/// The whole swarm as the seed draws it, except for kinds that the scenario has rates for.
+void begin_swarm(Fleet&, const Size&, Duration lasts, const std::vector<Rate>& instead = {});
+
+/// Something later on, that belongs to an event.
+void later(Fleet&, Duration wait, std::function<void()>);
 
 /// By how many seconds a wall clock is off after it was set: to about 1970, to about 2100, by up to an hour, not at all.
 std::int64_t wrong_clock(env::Chance&);

@@ -6,7 +6,7 @@ namespace skerry::sim {
 
 /// Links, processes and machines fail at both levels, and clocks drift as far as the margin allows; what may run once never runs
 /// twice, and all of it runs again at the end.
-void play_leases(Fleet& fleet, const Size&) {
+void play_leases(Fleet& fleet, const Size& size) {
     Cell plant = fleet.add_site({.name = "plant", .labels = {{"tier", "store"}}, .more_nodes = 2, .profile = "lan"});
     fleet.add_site({.name = "ship", .labels = {{"tier", "store"}}, .more_nodes = 1});
     for (const auto& computer : fleet.computers())
@@ -20,14 +20,13 @@ void play_leases(Fleet& fleet, const Size&) {
     people.apply({.name = "pair", .replicas = 2, .health = false, .policy = "atMostOnce"});
     people.apply({.name = "page", .replicas = 2});
     fleet.converge(10min);
-    auto options = WeatherOptions::draw(fleet.chance());
-    options.cuts = 2min;
-    options.cut_for = 5s + fleet.chance().up_to(2min);
-    options.kills = 2min;
-    options.stops = 3min;
-    options.freezes = {};
-    options.people = {};
-    begin_weather(fleet, options, 40min);
+    // No freezes: leases rest on clocks that never stand still.
+    begin_swarm(fleet, size, 40min,
+                {{"cuts", 2min, 5s + fleet.chance().up_to(2min)},
+                 {"kills", 2min, 1s + fleet.chance().up_to(1min)},
+                 {"stops", 3min, 1s + fleet.chance().up_to(2min)},
+                 {"freezes", {}, {}},
+                 {"people", {}, {}}});
     // The same app, changed, scaled, stopped, deleted and made again.
     for (std::uint32_t n = 1; n <= 8 && !fleet.violated(); ++n) {
         fleet.pass(5min);

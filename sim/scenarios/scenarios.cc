@@ -24,6 +24,7 @@ const std::vector<Scenario>& scenarios() {
         {"wrong-clocks", "wall clocks of 1970 and 2100, and clocks that jump: told twice, with wrong clocks and right ones",
          play_clocks},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},
+        {"partitions", "small fleets whose links are cut and healed all the time, at any moment of anything", play_partitions},
         {"speed", "an idle fleet for a day: 200 sites, 20 of them with two more nodes", play_speed, false},
     };
     return list;

@@ -34,6 +34,12 @@ void MemoryDisk::apply(const Backend::Batch& batch) {
     }
 }
 
+std::vector<ObjectPtr> MemoryDisk::objects() const {
+    std::vector<ObjectPtr> list;
+    for (const auto& [key, object] : objects_) list.push_back(object);
+    return list;
+}
+
 Result<Backend::Loaded> MemoryBackend::load() {
     user_ = ++disk_->user_;
     dead_ = false;

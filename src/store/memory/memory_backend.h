@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <vector>
 
 namespace skerry::store {
 
@@ -26,6 +27,8 @@ public:
     void decide(std::function<Fate(const Backend::Batch&)> hook) { hook_ = std::move(hook); }
     /// The object's row no longer matches its checksum (rule S5). Nothing if there is no such object.
     void damage(const Key& key) { damaged_[key] = true; }
+    /// What lies there, damaged or not.
+    std::vector<ObjectPtr> objects() const;
     /// Batches that reached the disk.
     std::uint64_t writes() const { return writes_; }
 

@@ -51,6 +51,7 @@ void play_moves(Fleet&, const Size&);
 void play_clocks(Fleet&, const Size&);
 void play_weather(Fleet&, const Size&);
 void play_partitions(Fleet&, const Size&);
+void play_children(Fleet&, const Size&);
 void play_speed(Fleet&, const Size&);
 
 const std::vector<Scenario>& scenarios();

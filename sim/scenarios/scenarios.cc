@@ -25,6 +25,8 @@ const std::vector<Scenario>& scenarios() {
          play_clocks},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},
         {"partitions", "small fleets whose links are cut and healed all the time, at any moment of anything", play_partitions},
+        {"children", "100,000 children of one parent vanish and return at once; a child is a real sync session without a store",
+         play_children, false},
         {"speed", "an idle fleet for a day: 200 sites, 20 of them with two more nodes", play_speed, false},
     };
     return list;

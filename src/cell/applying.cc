@@ -56,6 +56,7 @@ void Link::keep_out(sync::Lane lane, const sync::ItemKey& key, std::string why) 
     std::pair place(std::move(at), key.part);
     if (!kept_out_.contains(place)) log(Level::info, "cell", "{}: {}", tag_, why);
     kept_out_.insert_or_assign(std::move(place), KeptOut{lane, key, std::move(why)});
+    if (keeping_out_) keeping_out_();
 }
 
 Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item) {

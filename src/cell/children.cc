@@ -62,6 +62,7 @@ void Children::accept(std::unique_ptr<env::Wire> wire) {
         child.link.reset();
         child.link = std::make_unique<Link>(context_, sync::Side::parent, peer, tag, beat_of(tag),
                                             [this, tag](bool up, const std::string& why) { turned(tag, up, why); });
+        child.link->on_keep_out([this, tag] { keeping_out_.insert(tag); });
         child.link->set_lease_lane([this, tag, again = child.link->again()](sync::Session& session) {
             if (session.lease_question()) lessor_.look(tag, lease_of(tag), session, again);
         });
@@ -81,8 +82,11 @@ void Children::refresh(const std::string& tag, const store::Key& key, const stor
 
 void Children::changed(const store::Change& change) {
     if (!change.before || !change.after)
-        for (auto& [tag, child] : children_)
-            if (child.link) child.link->reconsider(change.key);
+        std::erase_if(keeping_out_, [&](const std::string& tag) {
+            Link& link = *children_.at(tag).link;
+            link.reconsider(change.key);
+            return !link.keeps_out();
+        });
     if (change.key.kind != model::Kind::site || !change.changed(store::Part::wish)) return;
     std::string tag = peer_tag(env::Peer::Role::site, change.key.name);
     auto at = children_.find(tag);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace skerry::cell {
@@ -50,6 +51,8 @@ private:
     Lessor lessor_;
     std::function<void()> touched_;
     std::map<std::string, Child, std::less<>> children_;
+    /// By tag: those whose link may keep something out. Few, so that a new object is no matter of all children.
+    std::set<std::string> keeping_out_;
 };
 
 /// Time between two beats of a child: of its first uplink's profile (lan 1 s, dsl 15 s, cellular 60 s, satellite 300 s) or as

@@ -69,6 +69,9 @@ public:
     void refresh(const store::Key&, const store::Object* before);
     /// An object of ours changed in a way that may make room for what was kept out.
     void reconsider(const store::Key&);
+    /// Called whenever something is kept out; `keeps_out`: something still is.
+    void on_keep_out(std::function<void()> call) { keeping_out_ = std::move(call); }
+    bool keeps_out() const { return !kept_out_.empty(); }
 
     const env::Peer& peer() const { return peer_; }
     bool has_wire() const { return wire_ != nullptr; }
@@ -127,6 +130,7 @@ private:
         std::string why;
     };
     std::map<std::pair<store::Key, std::uint8_t>, KeptOut> kept_out_;
+    std::function<void()> keeping_out_;
     LeaseLane lease_lane_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

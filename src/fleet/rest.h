@@ -34,7 +34,7 @@ public:
 
 private:
     static constexpr std::size_t few = 100;
-    static constexpr Duration per_site = 20us; ///< some times what a turn takes for a site
+    static constexpr Duration per_site = 50us; ///< many times what a turn takes for a site
 
     cell::Cell& cell_;
     std::string loop_;

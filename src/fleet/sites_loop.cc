@@ -5,6 +5,8 @@
 #include "model/conditions.h"
 #include "model/site.pb.h"
 
+#include <utility>
+
 namespace skerry::fleet {
 
 using model::Kind;
@@ -17,63 +19,69 @@ bool SitesLoop::wakes(const store::Change& change) const {
 void SitesLoop::turn() {
     if (!rest_.is_over()) return;
     auto& store = cell_.store();
-    std::string now = rfc3339(cell_.env().clock.wall());
     bool changed = false;
-    std::map<std::string, bool> touch;
     auto witnesses = testimony(store, [&](const std::string& site) {
         auto peer = cell_.peers().child(site, env::Peer::Role::site);
         return site == options_.own_site || (peer && peer->in_touch);
     });
+    std::map<std::string, Known> before = std::exchange(known_, {});
     for (const auto& object : store.list(Kind::site)) {
         const std::string& name = object->key.name;
-        auto report = cell::part_of<model::Site>(*object, Part::seen);
-        auto& status = *report.mutable_status();
-        auto& conditions = *status.mutable_conditions();
-        if (name == options_.own_site) {
-            touch[name] = true;
-            model::set_condition(conditions, "InTouch", "True", "SameCell", "", now);
-            cell::report_part(store, *object, Part::seen, report);
-            continue;
-        }
         auto peer = cell_.peers().child(name, env::Peer::Role::site);
-        bool in_touch = peer && peer->in_touch;
-        bool ever = !store::as<model::Site>(*object).status().cell().empty();
-        touch[name] = in_touch;
-        bool was = model::holds(conditions, "InTouch");
-        if (in_touch) {
-            model::set_condition(conditions, "InTouch", "True", "Heard", "", now);
-            status.clear_last_heard();
-        } else {
-            if (was) status.set_last_heard(now);
-            std::string message =
-                !ever && !peer
-                    ? "it has not joined yet: skerry token create --site " + name + ", then skerry site --join TOKEN there"
-                : peer && !peer->trouble.empty()
-                    ? peer->trouble
-                    : "nothing heard; what it was told to do it keeps doing; see whether it has power and a way here";
-            auto witness = witnesses.find(name);
-            bool alive = witness != witnesses.end();
-            if (alive)
-                message = "nothing heard, but its neighbour " + witness->second +
-                          " hears it: it is alive, only its way here is cut; see its uplink";
-            model::set_condition(conditions, "InTouch", ever || peer ? "Unknown" : "False",
-                                 alive          ? "HeardByNeighbour"
-                                 : ever || peer ? "Silent"
-                                                : "NotJoined",
-                                 message, now);
+        auto witness = witnesses.find(name);
+        Known now{.own = name == options_.own_site,
+                  .called = peer.has_value(),
+                  .in_touch = name == options_.own_site || (peer && peer->in_touch),
+                  .trouble = peer ? peer->trouble : "",
+                  .witness = witness == witnesses.end() ? "" : witness->second,
+                  .found = object->found.number,
+                  .seen = object->seen.number};
+        auto was = before.extract(name);
+        changed = changed || !was || was.mapped().in_touch != now.in_touch;
+        if (!was || was.mapped() != now) {
+            report(*object, now, peer ? peer->sent + peer->received : 0, was && was.mapped().found == now.found);
+            if (auto after = store.get(object->key)) now.seen = after->seen.number;
         }
-        bool news = was != in_touch || counted_[name] != object->found.number;
-        if (peer && news) {
-            status.set_link_bytes(std::to_string(peer->sent + peer->received));
-            counted_[name] = object->found.number;
-        }
-        cell::report_part(store, *object, Part::seen, report);
-        changed = changed || was != in_touch;
+        known_.emplace_hint(known_.end(), name, std::move(now));
     }
-    changed = changed || touch != in_touch_;
-    in_touch_ = std::move(touch);
     // Who is in touch is memory, not an object: others that ask must be told.
-    if (changed) cell_.wake("rollouts");
+    if (changed || !before.empty()) cell_.wake("rollouts");
+}
+
+void SitesLoop::report(const store::Object& object, const Known& known, std::uint64_t link_bytes, bool counted) {
+    std::string now = rfc3339(cell_.env().clock.wall());
+    auto report = cell::part_of<model::Site>(object, Part::seen);
+    auto& status = *report.mutable_status();
+    auto& conditions = *status.mutable_conditions();
+    if (known.own) {
+        model::set_condition(conditions, "InTouch", "True", "SameCell", "", now);
+        return cell::report_part(cell_.store(), object, Part::seen, report);
+    }
+    bool ever = !store::as<model::Site>(object).status().cell().empty();
+    bool was = model::holds(conditions, "InTouch");
+    if (known.in_touch) {
+        model::set_condition(conditions, "InTouch", "True", "Heard", "", now);
+        status.clear_last_heard();
+    } else {
+        if (was) status.set_last_heard(now);
+        std::string message =
+            !ever && !known.called
+                ? "it has not joined yet: skerry token create --site " + object.key.name + ", then skerry site --join TOKEN there"
+            : !known.trouble.empty()
+                ? known.trouble
+                : "nothing heard; what it was told to do it keeps doing; see whether it has power and a way here";
+        bool alive = !known.witness.empty();
+        if (alive)
+            message = "nothing heard, but its neighbour " + known.witness +
+                      " hears it: it is alive, only its way here is cut; see its uplink";
+        model::set_condition(conditions, "InTouch", ever || known.called ? "Unknown" : "False",
+                             alive                  ? "HeardByNeighbour"
+                             : ever || known.called ? "Silent"
+                                                    : "NotJoined",
+                             message, now);
+    }
+    if (known.called && (was != known.in_touch || !counted)) status.set_link_bytes(std::to_string(link_bytes));
+    cell::report_part(cell_.store(), object, Part::seen, report);
 }
 
 } // namespace skerry::fleet

@@ -26,9 +26,16 @@ private:
     cell::Cell& cell_;
     Options options_;
     Rest rest_;
-    /// Number of the last report for which the bytes of the link were counted.
-    std::map<std::string, store::Number> counted_;
-    std::map<std::string, bool> in_touch_;
+    /// All that a report is made of. Most sites are as they were, and cost a turn no more than this comparison.
+    struct Known {
+        bool own = false, called = false, in_touch = false;
+        std::string trouble, witness;
+        store::Number found = 0, seen = 0; ///< of the last changes of these parts
+        bool operator==(const Known&) const = default;
+    };
+    /// `counted`: the bytes of its link were counted since it last reported.
+    void report(const store::Object& site, const Known&, std::uint64_t link_bytes, bool counted);
+    std::map<std::string, Known> known_;
 };
 
 } // namespace skerry::fleet

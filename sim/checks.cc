@@ -78,6 +78,7 @@ void Checks::generation(Computer& computer, const store::Object& object) {
 }
 
 void Checks::opened(Computer& computer) {
+    confirmed_.erase(computer.cell);
     if (computer.role == env::Peer::Role::core) acknowledged_is_there();
     const auto& store = computer.process->store();
     for (const auto& facts : model::all_kinds())
@@ -252,7 +253,13 @@ void Checks::capacity(Computer& site) {
 void Checks::stamp(Computer& computer, const store::Object& object) {
     if (!computer.process || !computer.process->works() || object.home != computer.process->store().cell()) return;
     const auto& clock = computer.process->clock();
-    if (clock.trust().level != env::ClockTrust::Level::confirmed) return;
+    if (clock.trust().level != env::ClockTrust::Level::confirmed) {
+        confirmed_.erase(computer.cell);
+        return;
+    }
+    // What shows now may have been made before the clock was confirmed.
+    auto confirmed = confirmed_.find(computer.cell);
+    if (confirmed == confirmed_.end() || fleet_.now() - confirmed->second < 5s) return;
     auto stamped = parse_rfc3339(model::metadata(object.message()).creation_timestamp());
     WallTime truth = ComputerClock::truth(fleet_.agenda());
     // What two good clocks may differ by, here and at its parent, and the time to make it durable. A root that is wrong itself
@@ -345,7 +352,15 @@ void Checks::terms() {
     }
 }
 
+void Checks::clocks() {
+    for (const auto& computer : fleet_.computers())
+        if (computer && computer->process && computer->process->works() &&
+            computer->process->clock().trust().level == env::ClockTrust::Level::confirmed)
+            confirmed_.try_emplace(computer->cell, fleet_.now());
+}
+
 void Checks::audit() {
+    clocks();
     acknowledged_is_there();
     cut_sites_run();
     boots_alone();

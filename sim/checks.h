@@ -44,6 +44,7 @@ private:
     void boots_alone();
     void capacity(Computer& site);
     void stamp(Computer&, const store::Object&);
+    void clocks();
     void queues();
     void at_most_once();
     void epochs(Computer& site, const store::Object& allocation);
@@ -65,6 +66,7 @@ private:
     std::map<Cell, Boot> boots_;
     std::map<std::pair<Cell, Uid>, model::Epoch> epochs_; ///< highest that a site acted on
     std::map<Cell, std::uint32_t> terms_;
+    std::map<Cell, Duration> confirmed_; ///< since when its wall clock was seen to be confirmed
 };
 
 } // namespace skerry::sim

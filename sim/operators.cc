@@ -194,8 +194,17 @@ void Operators::do_something(env::Chance& chance) {
         wish.image = static_cast<std::uint32_t>(chance.bits() % tags);
         wish.health = chance.fraction() < 0.5;
         if (wish.each && wish.replicas == 1 && chance.fraction() < 0.5) wish.publish = static_cast<std::uint16_t>(8000 + made_);
+        double policy = chance.fraction();
+        if (policy < 0.15) {
+            wish.policy = "atMostOnce";
+        } else if (policy < 0.4 && !wish.each) {
+            constexpr const char* rules[] = {"keepOriginal", "keepSubstitute", "longestRunning"};
+            wish.policy = "atLeastOnce";
+            wish.replace_after = std::to_string(1 + chance.bits() % 5) + "m";
+            wish.on_heal = rules[chance.bits() % std::size(rules)];
+        }
         fleet_.tell("operator deploys " + wish.name + (wish.each ? " on each site x " : " spread x ") +
-                    std::to_string(wish.replicas));
+                    std::to_string(wish.replicas) + ", " + wish.policy);
         return apply(wish);
     }
     auto at = wishes_.begin();

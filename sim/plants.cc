@@ -218,6 +218,8 @@ void unseen_correction(Fleet& fleet) {
     fleet.operators().push_image();
     fleet.operators().apply({.name = "till"});
     fleet.pass(2min);
+    fleet.operators().apply({.name = "till", .marker = 1});
+    fleet.pass(2min);
 }
 
 void believing_probes(Fleet& fleet) {

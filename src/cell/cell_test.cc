@@ -93,12 +93,13 @@ protected:
         at.store->commit(std::move(transaction), nullptr);
         world.settle();
     }
-    void write_instance(const std::string& name, const std::string& node = "n1") {
+    void write_instance(const std::string& name, const std::string& node = "n1", const std::string& revision = {}) {
         model::Instance message;
         message.mutable_metadata()->set_name(name);
         message.mutable_metadata()->set_namespace_("default");
         message.mutable_spec()->set_site("store-17");
         message.mutable_spec()->set_node(node);
+        message.mutable_spec()->set_revision(revision);
         write(site, Kind::instance, message);
     }
     void report_phase(Machine& at, const std::string& name, const std::string& phase) {
@@ -138,6 +139,32 @@ protected:
     World world;
     Machine core, site;
 };
+
+TEST_F(CellTest, What_a_site_has_not_updated_yet_stays_in_its_slice_A2) {
+    boot();
+    write_site();
+    write_revision("till.1", "till.1.key");
+    write_revision("till.2");
+    write_allocation("till.main.store-17", "till.1");
+    world.pass(10s);
+    write_instance("till.main.store-17.a", "n1", "till.1");
+    world.pass(10s);
+    write_allocation("till.main.store-17", "till.2");
+    world.pass(10s);
+    EXPECT_TRUE(has(site, Kind::revision, "till.2"));
+    EXPECT_TRUE(has(site, Kind::revision, "till.1")) << "an instance is still on it, and may have to start again";
+    EXPECT_TRUE(has(site, Kind::secret, "till.1.key"));
+    // The core knows by what is durable.
+    core.crash();
+    boot_core();
+    world.pass(10s);
+    EXPECT_TRUE(has(site, Kind::revision, "till.1"));
+    write_instance("till.main.store-17.a", "n1", "till.2");
+    world.pass(10s);
+    EXPECT_FALSE(has(site, Kind::revision, "till.1"));
+    EXPECT_FALSE(has(site, Kind::secret, "till.1.key"));
+    EXPECT_TRUE(has(site, Kind::revision, "till.2"));
+}
 
 TEST_F(CellTest, ASliceIsAClosureAndFollowsEveryChange) {
     boot();

@@ -16,7 +16,7 @@ std::vector<std::pair<std::string, Closure::Parts>> Closure::roots(const store::
     std::vector<std::pair<std::string, Parts>> roots;
     if (!object) return roots;
     for (const Slicer::Root& root : slicer_.roots(*object)) {
-        Parts parts;
+        Parts parts{.refers = root.parts.empty()};
         for (store::Part part : root.parts)
             (part == store::Part::wish ? parts.wish : part == store::Part::found ? parts.found : parts.seen) = true;
         roots.emplace_back(way_ == Way::up ? std::string(parent_tag) : peer_tag(root.role, root.peer), parts);

@@ -30,8 +30,9 @@ public:
 
     struct Parts {
         bool wish = false, found = false, seen = false;
+        bool refers = false; ///< nothing of it goes, what it refers to does
         bool has(store::Part part) const { return part == store::Part::wish ? wish : part == store::Part::found ? found : seen; }
-        explicit operator bool() const { return wish || found || seen; }
+        explicit operator bool() const { return wish || found || seen || refers; }
     };
     /// Membership of the object in the slice of this peer, or its bytes, may have changed.
     using Touched = std::function<void(const std::string& peer, const store::Key&)>;

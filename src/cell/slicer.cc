@@ -20,7 +20,7 @@ using store::Key;
 using store::Object;
 using store::Part;
 
-const std::vector<Part> wish_only{Part::wish}, found_only{Part::found}, wish_and_found{Part::wish, Part::found};
+const std::vector<Part> nothing, wish_only{Part::wish}, found_only{Part::found}, wish_and_found{Part::wish, Part::found};
 
 bool is_decided_here(const Object& object) { return !object.wish.from; }
 
@@ -72,6 +72,9 @@ public:
     }
     std::vector<Root> roots(const Object& object) const override {
         if (object.key.kind == Kind::site) return {{object.key.name, wish_only, Peer::Role::site}};
+        // In the middle of an update a site must be able to start what it has not updated yet, also after it was cut off.
+        if (object.key.kind == Kind::instance && !is_decided_here(object))
+            return {{store::as<model::Instance>(object).spec().site(), nothing, Peer::Role::site}};
         if (object.key.kind != Kind::allocation) return {};
         const auto& site = store::as<model::Allocation>(object).spec().site();
         return site.empty() ? std::vector<Root>{} : std::vector<Root>{{site, wish_only, Peer::Role::site}};

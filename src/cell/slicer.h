@@ -30,7 +30,7 @@ public:
     /// The same, where it depends on the role of the peer.
     virtual SliceLane lane_for(env::Peer::Role, const Member& member) const { return lane(member); }
     /// Whom this object is for by itself: names of children (down), or anything (up: non-empty means it goes up). Which parts of
-    /// it go.
+    /// it go: none, where it only pulls along what it refers to.
     struct Root {
         std::string peer;
         std::vector<store::Part> parts;
@@ -46,8 +46,8 @@ public:
                          const store::Object* before) const = 0;
 };
 
-/// The core's or region's slices for its sites: Site, its Allocations, their Revisions, pins and Projects; accepts status of
-/// those, and the site's own Nodes, Instances and Events.
+/// The core's or region's slices for its sites: Site, its Allocations, their Revisions, pins and Projects, and the Revisions that
+/// its Instances are still on; accepts status of those, and the site's own Nodes, Instances and Events.
 std::unique_ptr<Slicer> slices_for_sites();
 /// A site's slices for its nodes: Node, its Instances, their Revisions, pins, Site and Projects.
 std::unique_ptr<Slicer> slices_for_nodes();

@@ -3,6 +3,7 @@
 #include "fleet/app_world.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
+#include "model/instance.pb.h"
 #include "model/pinned.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
@@ -28,12 +29,15 @@ bool RevisionsLoop::wakes(const store::Change& change) const {
     case Kind::revision:
     case Kind::allocation:
         return change.changed(store::Part::wish);
+    case Kind::instance:
+        return change.before && change.changed(store::Part::wish); // it may leave a Revision behind that nobody is on any more
     default:
         return false;
     }
 }
 
 void RevisionsLoop::turn() {
+    if (!rest_.is_over()) return;
     if (!writing_.begin()) return;
     std::set<PinKey> wanted;
     for (const auto& app : cell_.store().list(Kind::app))
@@ -88,12 +92,15 @@ bool RevisionsLoop::make_pins(const store::Object& app, const model::Revision& r
     return all;
 }
 
-/// Old ones, and those of apps that are gone, once no Allocation of ours refers to them. Returns what goes.
+/// Old ones, and those of apps that are gone, once no Allocation refers to them and no Instance is on them. Returns what
+/// goes.
 std::set<Key> RevisionsLoop::erase_revisions() {
     auto& store = cell_.store();
     std::set<Key> used;
     for (const auto& allocation : store.list(Kind::allocation))
         used.insert(Key{Kind::revision, allocation->key.project, store::as<model::Allocation>(*allocation).spec().revision()});
+    for (const auto& instance : store.list(Kind::instance))
+        used.insert(Key{Kind::revision, instance->key.project, store::as<model::Instance>(*instance).spec().revision()});
     std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
     for (auto& object : store.list(Kind::revision))
         if (object->home == store.cell())

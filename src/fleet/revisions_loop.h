@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cell/writing.h"
+#include "fleet/rest.h"
 
 #include <set>
 #include <string>
@@ -15,7 +16,7 @@ namespace skerry::fleet {
 /// The loop "revisions": App → Revision (rule A1) with the copies that it pins; then what nobody refers to any more goes.
 class RevisionsLoop final : public cell::Loop {
 public:
-    explicit RevisionsLoop(cell::Cell& cell) : cell_(cell), writing_(cell, "revisions") {}
+    explicit RevisionsLoop(cell::Cell& cell) : cell_(cell), writing_(cell, "revisions"), rest_(cell, "revisions") {}
 
     std::string_view name() const override { return "revisions"; }
     bool wakes(const store::Change&) const override;
@@ -34,6 +35,7 @@ private:
 
     cell::Cell& cell_;
     cell::Writing writing_;
+    Rest rest_;
 };
 
 } // namespace skerry::fleet

@@ -5,7 +5,7 @@
 namespace skerry::main {
 
 namespace {
-constexpr std::size_t piece = 256 << 10;
+constexpr std::size_t sent_piece = 256 << 10;
 }
 
 /// One range on its way out. Its stream's callbacks keep it, until one side is done.
@@ -35,7 +35,7 @@ struct BlobServe::Outgoing : std::enable_shared_from_this<Outgoing> {
         reading = true;
         auto bytes = std::make_shared<Result<std::string>>(std::string());
         workers.run(
-            {}, [serve = serve, bytes] { *bytes = serve->next(piece); },
+            {}, [serve = serve, bytes] { *bytes = serve->next(sent_piece); },
             [weak = weak_from_this(), bytes] {
                 auto self = weak.lock();
                 if (!self) return;

@@ -9,9 +9,9 @@ namespace skerry::main {
 
 namespace {
 
-constexpr std::string_view space = "scrub", key = "round";
+constexpr std::string_view scrub_space = "scrub", round_key = "round";
 constexpr auto lane = "scrub";
-constexpr std::size_t piece = 1 << 20;
+constexpr std::size_t scrub_piece = 1 << 20;
 constexpr Duration breath = 1s;
 constexpr std::uint64_t note_every = 1 << 30;
 constexpr Duration between_rounds = 7 * 24h;
@@ -28,7 +28,7 @@ DepotScrub::DepotScrub(env::Env env, store::Store& store, depot::Depot& depot, s
 
 /// Reads the note.
 Duration DepotScrub::first_pause() {
-    auto note = store_.note(space, key);
+    auto note = store_.note(scrub_space, round_key);
     if (!note) return first_wait;
     (void)std::from_chars(note->data(), note->data() + note->size(), ended_);
     if (auto next = depot::Digest::parse(std::string_view(*note).substr(note->find(' ') + 1))) {
@@ -79,11 +79,11 @@ void DepotScrub::step() {
                 }
                 blob = std::move(*begun);
             }
-            outcome->verdict = blob->step(piece);
+            outcome->verdict = blob->step(scrub_piece);
             outcome->blob = std::move(blob);
         },
         [this, outcome] {
-            since_note_ += piece;
+            since_note_ += scrub_piece;
             bool unfinished = outcome->verdict && !*outcome->verdict;
             if (unfinished) {
                 blob_ = std::move(outcome->blob);
@@ -109,7 +109,8 @@ void DepotScrub::end() {
 void DepotScrub::remember(std::optional<depot::Digest> next) {
     since_note_ = 0;
     store::Transaction transaction;
-    transaction.note(std::string(space), std::string(key), std::to_string(ended_) + " " + (next ? next->text() : "-"));
+    transaction.note(std::string(scrub_space), std::string(round_key),
+                     std::to_string(ended_) + " " + (next ? next->text() : "-"));
     store_.commit(std::move(transaction), nullptr);
 }
 

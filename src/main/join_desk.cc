@@ -13,7 +13,7 @@ namespace skerry::main {
 
 namespace {
 
-constexpr std::string_view space = "token";
+constexpr std::string_view token_space = "token";
 constexpr Duration longest_ttl = 24h * 366;
 constexpr std::chrono::seconds kept_after_use = 24h * 30;
 constexpr std::size_t most_swept = 100; ///< at a time
@@ -146,7 +146,7 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
     auto stored = [this, token, record, responder](Result<store::Key> made) {
         if (!made) return responder->respond(api::refusal(made.error()));
         store::Transaction transaction;
-        transaction.note(space, record.id.text(), write_json(record.json()));
+        transaction.note(token_space, record.id.text(), write_json(record.json()));
         sweep(transaction);
         options_.store.commit(std::move(transaction), [responder, token](Result<store::Number> done) {
             if (!done) return responder->respond(api::refusal(done.error()));
@@ -171,7 +171,7 @@ void JoinDesk::join(const http::Request& request, std::shared_ptr<http::Responde
     if (!body) return responder->respond(api::refusal(body.error()));
     auto wanted = trust::JoinRequest::from_json(*body);
     if (!wanted) return responder->respond(api::refusal(wanted.error()));
-    auto note = options_.store.note(space, wanted->token.text());
+    auto note = options_.store.note(token_space, wanted->token.text());
     if (!note)
         return responder->respond(
             api::refusal({Code::unauthenticated, "this token is not known here; ask for a new one (skerry token create)"}));
@@ -193,7 +193,7 @@ void JoinDesk::join(const http::Request& request, std::shared_ptr<http::Responde
         redeemed->repeated ? " (again)" : "");
     if (redeemed->repeated) return responder->respond(api::json_response(200, redeemed->answer.json()));
     store::Transaction transaction;
-    transaction.note(space, record->id.text(), write_json(redeemed->record.json()));
+    transaction.note(token_space, record->id.text(), write_json(redeemed->record.json()));
     Register::put(transaction, redeemed->identity, *member);
     under_way_.insert(record->id);
     options_.store.commit(std::move(transaction), [this, responder, id = record->id, answer = redeemed->answer.json(),
@@ -207,14 +207,14 @@ void JoinDesk::join(const http::Request& request, std::shared_ptr<http::Responde
 void JoinDesk::sweep(store::Transaction& transaction) const {
     WallTime now = options_.cell.env().clock.wall();
     std::size_t gone = 0;
-    for (const auto& [id, text] : options_.store.notes(space)) {
+    for (const auto& [id, text] : options_.store.notes(token_space)) {
         auto json = parse_json(text);
         auto record = json ? trust::TokenRecord::from_json(*json) : std::unexpected(json.error());
         if (!record) continue;
         WallTime end = record->expires;
         if (!record->used_by.empty()) end.seconds += std::chrono::seconds(kept_after_use).count();
         if (end >= now) continue;
-        transaction.erase_note(space, id);
+        transaction.erase_note(token_space, id);
         if (++gone == most_swept) return;
     }
 }

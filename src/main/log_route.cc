@@ -7,7 +7,7 @@ namespace skerry::main {
 
 namespace {
 
-constexpr std::size_t piece = 64 << 10;
+constexpr std::size_t log_piece = 64 << 10;
 constexpr Duration follow_period = 250ms;
 /// For the first line, which says whether there is a log; its bytes may take as long as they like.
 constexpr Duration answer_patience = 30s;
@@ -45,7 +45,7 @@ private:
         reading_ = true;
         auto bytes = std::make_shared<Result<std::string>>(std::string());
         env_.workers.run(
-            {}, [self = shared_from_this(), bytes] { *bytes = self->reader_->next(piece); },
+            {}, [self = shared_from_this(), bytes] { *bytes = self->reader_->next(log_piece); },
             [weak = weak_from_this(), bytes] {
                 auto self = weak.lock();
                 if (!self || self->over_) return;
@@ -202,7 +202,7 @@ struct Outflow : std::enable_shared_from_this<Outflow> {
         std::size_t taken = stream->write(waiting);
         waiting.erase(0, taken);
         if (waiting.empty() && ended) return stream->end();
-        bool full = waiting.size() > piece;
+        bool full = waiting.size() > log_piece;
         if (full != paused && flow) flow->pause(paused = full);
     }
     void bytes(std::string more) {

@@ -14,7 +14,7 @@ namespace skerry::main {
 
 namespace {
 
-constexpr std::string_view space = "self";
+constexpr std::string_view self_space = "self";
 
 std::string join_lines(const std::vector<std::string>& lines) {
     std::string text;
@@ -48,27 +48,27 @@ Membership::Membership(env::Env env, env::Files& files, store::Store& store, std
     : env_(env), store_(store), keys_(files, std::move(keys_folder)) {}
 
 void Membership::write_notes(store::Transaction& transaction, const Known& known) {
-    transaction.note(space, "role", std::string(trust::name(known.identity.role)));
-    transaction.note(space, "name", known.identity.name);
-    transaction.note(space, "site", known.identity.site);
-    transaction.note(space, "parents", join_lines(known.parents));
-    transaction.note(space, "advertised", join_lines(known.advertised));
-    transaction.note(space, "token", known.token);
-    transaction.note(space, "life", text(known.life));
+    transaction.note(self_space, "role", std::string(trust::name(known.identity.role)));
+    transaction.note(self_space, "name", known.identity.name);
+    transaction.note(self_space, "site", known.identity.site);
+    transaction.note(self_space, "parents", join_lines(known.parents));
+    transaction.note(self_space, "advertised", join_lines(known.advertised));
+    transaction.note(self_space, "token", known.token);
+    transaction.note(self_space, "life", text(known.life));
 }
 
 Result<std::optional<Membership::Known>> Membership::load() {
-    auto role = store_.note(space, "role");
+    auto role = store_.note(self_space, "role");
     if (!role) return std::optional<Known>{};
     Known known;
     known.identity.role = TRY(parse_role(*role));
-    known.identity.name = store_.note(space, "name").value_or("");
-    known.identity.site = store_.note(space, "site").value_or("");
+    known.identity.name = store_.note(self_space, "name").value_or("");
+    known.identity.site = store_.note(self_space, "site").value_or("");
     known.identity.cell = store_.cell();
-    known.parents = split_lines(store_.note(space, "parents").value_or(""));
-    known.advertised = split_lines(store_.note(space, "advertised").value_or(""));
-    known.token = store_.note(space, "token").value_or("");
-    if (auto life = parse_duration(store_.note(space, "life").value_or("")); life && *life > 0s) known.life = *life;
+    known.parents = split_lines(store_.note(self_space, "parents").value_or(""));
+    known.advertised = split_lines(store_.note(self_space, "advertised").value_or(""));
+    known.token = store_.note(self_space, "token").value_or("");
+    if (auto life = parse_duration(store_.note(self_space, "life").value_or("")); life && *life > 0s) known.life = *life;
     return TRY(open(std::move(known)));
 }
 
@@ -143,7 +143,7 @@ Result<void> Membership::complete_renewal(const trust::RenewalRequest& request, 
     if (answer.life > 0s && answer.life != known.life) {
         known.life = answer.life;
         store::Transaction notes;
-        notes.note(space, "life", text(known.life));
+        notes.note(self_space, "life", text(known.life));
         store_.commit(std::move(notes), nullptr);
     }
     TRY(open(known));

@@ -15,7 +15,7 @@ namespace {
 
 /// What becomes due for many at once is not asked for by all at once.
 constexpr Duration spread = 20s;
-constexpr Duration longest_back_off = 10min;
+constexpr Duration longest_renewal_wait = 10min;
 /// A time that was longer under way says too little.
 constexpr Duration longest_round_trip = 30s;
 
@@ -50,8 +50,9 @@ void Standing::link_failed(const Error& error) {
 
 void Standing::ask_within(Duration longest) {
     if (asking_ || call_) return;
-    Duration least =
-        failures_ == 0 ? Duration(0) : std::min<Duration>(longest_back_off, 1s * (std::int64_t{1} << std::min(failures_, 10u)));
+    Duration least = failures_ == 0
+                         ? Duration(0)
+                         : std::min<Duration>(longest_renewal_wait, 1s * (std::int64_t{1} << std::min(failures_, 10u)));
     asking_ = options_.env.timers.after(least + options_.env.chance.up_to(longest + least / 2), [this] { ask(); });
 }
 

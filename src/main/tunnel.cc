@@ -7,7 +7,7 @@
 namespace skerry::main {
 
 namespace {
-constexpr Duration longest_back_off = 30s;
+constexpr Duration longest_redial_wait = 30s;
 }
 
 Tunnel::Tunnel(env::Timers& timers, env::Chance& chance) : timers_(timers), chance_(chance) {}
@@ -86,7 +86,7 @@ void Tunnel::dismiss(env::Peer::Role role, const std::string& name) {
 
 void Tunnel::retry() {
     waiting_ = timers_.after(100ms + chance_.up_to(back_off_), [this] { dial(); });
-    back_off_ = std::min<Duration>(back_off_ * 2, longest_back_off);
+    back_off_ = std::min<Duration>(back_off_ * 2, longest_redial_wait);
 }
 
 Result<std::shared_ptr<link::Stream>> Tunnel::open_parent(link::Target target) {

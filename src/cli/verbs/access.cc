@@ -32,7 +32,7 @@ Result<std::string> kubeconfig_of(const Connection& connection, const std::strin
     return model::write_yaml(content);
 }
 
-Result<int> grant(Session& session, const Invocation& call) {
+Result<int> grant_token(Session& session, const Invocation& call) {
     Json body = Json::object({{"user", call.arguments.at(0)}, {"role", call.has("role") ? call.get("role") : "viewer"}});
     if (call.has("ttl")) body.set("ttl", call.get("ttl"));
     http::Request request;
@@ -58,7 +58,7 @@ Result<int> grant(Session& session, const Invocation& call) {
     return 0;
 }
 
-Result<int> list(Session& session, const Invocation& call) {
+Result<int> list_tokens(Session& session, const Invocation& call) {
     http::Request request;
     request.path = access_path;
     Json answer = TRY(session.ask(std::move(request)));
@@ -79,7 +79,7 @@ Result<int> list(Session& session, const Invocation& call) {
     return 0;
 }
 
-Result<int> revoke(Session& session, const Invocation& call) {
+Result<int> revoke_token(Session& session, const Invocation& call) {
     http::Request request;
     request.method = "DELETE";
     request.path = std::string(access_path) + "/" + http::percent_encode(call.arguments.at(0), {});
@@ -91,48 +91,55 @@ Result<int> revoke(Session& session, const Invocation& call) {
 } // namespace
 
 Command access_grant_command() {
-    return {
-        .name = "access grant",
-        .summary = "Make a bearer token for a person or a program",
-        .details = "An admin may do everything, a viewer read all but secrets. The token counts at the server that made it, and "
-                   "is shown once: the server keeps its hash. Kubernetes' tools take it as a token of a kubeconfig.",
-        .examples = {"skerry access grant alice --role admin --ttl 24h",
-                     "skerry access grant ci --server https://10.0.0.2:7443 -o kubeconfig > ci.kubeconfig",
-                     "skerry access grant prometheus -o token > token"},
-        .arguments = {{.name = "USER", .help = "in whose name it speaks: letters, digits and .:_@-"}},
-        .options = with_connection(
-            {{.names = "--role", .value = "ROLE", .help = "viewer (the default) or admin", .choices = {"viewer", "admin"}},
-             {.names = "--ttl", .value = "DURATION", .help = "how long it is good (default 720h)"},
-             {.names = "-o,--output",
-              .value = "FORMAT",
-              .help = "text, token, kubeconfig or json",
-              .choices = {"text", "token", "kubeconfig", "json"}}}),
-        .run = [](const Invocation& call) { return with_session(call, [&](Session& session) { return grant(session, call); }); },
-        .group = access_group};
+    return {.name = "access grant",
+            .summary = "Make a bearer token for a person or a program",
+            .details =
+                "An admin may do everything, a viewer read all but secrets. The token counts at the server that made it, and "
+                "is shown once: the server keeps its hash. Kubernetes' tools take it as a token of a kubeconfig.",
+            .examples = {"skerry access grant alice --role admin --ttl 24h",
+                         "skerry access grant ci --server https://10.0.0.2:7443 -o kubeconfig > ci.kubeconfig",
+                         "skerry access grant prometheus -o token > token"},
+            .arguments = {{.name = "USER", .help = "in whose name it speaks: letters, digits and .:_@-"}},
+            .options = with_connection(
+                {{.names = "--role", .value = "ROLE", .help = "viewer (the default) or admin", .choices = {"viewer", "admin"}},
+                 {.names = "--ttl", .value = "DURATION", .help = "how long it is good (default 720h)"},
+                 {.names = "-o,--output",
+                  .value = "FORMAT",
+                  .help = "text, token, kubeconfig or json",
+                  .choices = {"text", "token", "kubeconfig", "json"}}}),
+            .run =
+                [](const Invocation& call) {
+                    return with_session(call, [&](Session& session) { return grant_token(session, call); });
+                },
+            .group = access_group};
 }
 
 Command access_list_command() {
-    return {
-        .name = "access list",
-        .summary = "Show the bearer tokens that were made here",
-        .details = "Without their secrets. What has ended is shown for another month.",
-        .examples = {"skerry access list"},
-        .arguments = {},
-        .options = with_connection({text_or_json}),
-        .run = [](const Invocation& call) { return with_session(call, [&](Session& session) { return list(session, call); }); },
-        .group = access_group};
+    return {.name = "access list",
+            .summary = "Show the bearer tokens that were made here",
+            .details = "Without their secrets. What has ended is shown for another month.",
+            .examples = {"skerry access list"},
+            .arguments = {},
+            .options = with_connection({text_or_json}),
+            .run =
+                [](const Invocation& call) {
+                    return with_session(call, [&](Session& session) { return list_tokens(session, call); });
+                },
+            .group = access_group};
 }
 
 Command access_revoke_command() {
-    return {
-        .name = "access revoke",
-        .summary = "Take a bearer token back",
-        .details = "Its next request is refused; a watch or a log that is open runs on until it closes.",
-        .examples = {"skerry access revoke 0d0f0c2be2a04f0f9d8e7a1b2c3d4e5f"},
-        .arguments = {{.name = "ID", .help = "as in skerry access list"}},
-        .options = with_connection({}),
-        .run = [](const Invocation& call) { return with_session(call, [&](Session& session) { return revoke(session, call); }); },
-        .group = access_group};
+    return {.name = "access revoke",
+            .summary = "Take a bearer token back",
+            .details = "Its next request is refused; a watch or a log that is open runs on until it closes.",
+            .examples = {"skerry access revoke 0d0f0c2be2a04f0f9d8e7a1b2c3d4e5f"},
+            .arguments = {{.name = "ID", .help = "as in skerry access list"}},
+            .options = with_connection({}),
+            .run =
+                [](const Invocation& call) {
+                    return with_session(call, [&](Session& session) { return revoke_token(session, call); });
+                },
+            .group = access_group};
 }
 
 } // namespace skerry::cli

@@ -30,7 +30,7 @@ std::string age_of(const Json& tag, WallTime now) {
     return pushed ? age(std::chrono::seconds(now.seconds - pushed->seconds)) : "-";
 }
 
-Result<int> list(Session& session, const Invocation& call) {
+Result<int> list_images(Session& session, const Invocation& call) {
     Json images = TRY(list_all(session, model::facts(model::Kind::image), choice_of(call, session.project())));
     TextTable table;
     table.heading({"IMAGE", "DIGEST", "SIZE", "PLATFORMS", "PUSHED"});
@@ -56,15 +56,17 @@ Result<int> list(Session& session, const Invocation& call) {
 Command image_list_command() {
     std::vector<Option> options = choice_options();
     options.push_back({.names = "--no-trunc", .value = "", .help = "digests in full"});
-    return {
-        .name = "image list",
-        .summary = "Show images and their tags",
-        .details = {},
-        .examples = {"skerry image list -A"},
-        .arguments = {},
-        .options = with_connection(std::move(options)),
-        .run = [](const Invocation& call) { return with_session(call, [&](Session& session) { return list(session, call); }); },
-        .group = apps_group};
+    return {.name = "image list",
+            .summary = "Show images and their tags",
+            .details = {},
+            .examples = {"skerry image list -A"},
+            .arguments = {},
+            .options = with_connection(std::move(options)),
+            .run =
+                [](const Invocation& call) {
+                    return with_session(call, [&](Session& session) { return list_images(session, call); });
+                },
+            .group = apps_group};
 }
 
 } // namespace skerry::cli

@@ -78,7 +78,7 @@ bool Blobs::answer(const http::Request& request, const std::shared_ptr<http::Res
         [this, taking, have] {
             auto stop = [&](const Error& error) {
                 busy_.erase(taking->digest);
-                taking->responder->respond(refusal(error));
+                taking->responder->respond(refusal_of_bytes(error));
             };
             if (!*have) return stop(have->error());
             if (taking->at > **have)
@@ -146,9 +146,9 @@ void Blobs::take(std::shared_ptr<Taking> taking) {
                     busy_.erase(taking->digest);
                     taking->responder->respond(std::move(response));
                 };
-                if (!step->have) return stop(refusal(step->have.error()));
+                if (!step->have) return stop(refusal_of_bytes(step->have.error()));
                 if (!last) return take(taking);
-                if (!step->finished) return stop(refusal(step->finished.error()));
+                if (!step->finished) return stop(refusal_of_bytes(step->finished.error()));
                 if (*step->have != taking->size) return stop(with_have(200, *step->have));
                 options_.arrived(taking->digest);
                 stop(with_have(201, taking->size));

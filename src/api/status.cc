@@ -67,6 +67,21 @@ http::Response refusal(const Error& error, const Resource* about) {
     return response;
 }
 
+namespace {
+
+constexpr int insufficient_storage = 507; // RFC 4918
+
+http::Response response_to_write(const Error& error, Json status) {
+    if (error.code != Code::exhausted) return json_response(http::status_of(error.code), status);
+    status.set("reason", "InsufficientStorage");
+    status.set("code", insufficient_storage);
+    return json_response(insufficient_storage, status);
+}
+
+} // namespace
+
+http::Response refusal_of_bytes(const Error& error) { return response_to_write(error, status_json(error, nullptr)); }
+
 http::Response refusal(const cell::Refusal& refused, const Resource& about) {
     Json status = status_json(refused.error, &about);
     if (!refused.problems.empty()) {
@@ -75,7 +90,7 @@ http::Response refusal(const cell::Refusal& refused, const Resource& about) {
             causes.push(Json::object({{"reason", "FieldValueInvalid"}, {"message", problem.message}, {"field", problem.field}}));
         status.find("details")->set("causes", std::move(causes));
     }
-    return json_response(http::status_of(refused.error.code), status);
+    return response_to_write(refused.error, std::move(status));
 }
 
 Json deleted_json(const Resource& resource, std::string_view uid) {

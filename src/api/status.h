@@ -11,6 +11,8 @@ namespace skerry::api {
 /// Kubernetes' Status object: the one form of refusal that its clients print well.
 http::Response refusal(const Error&, const Resource* about = nullptr);
 http::Response refusal(const cell::Refusal&, const Resource& about);
+/// Of bytes that were to be kept. Here as for a write, what is exhausted is room on a disk, which no waiting brings back (507).
+http::Response refusal_of_bytes(const Error&);
 /// As a value, for watches (`{"type": "ERROR", "object": …}`).
 Json status_json(const Error&, const Resource* about);
 /// Status "Success" for a delete.

@@ -120,8 +120,7 @@ Result<void> Depot::check_room(const Digest& digest, std::uint64_t needed) const
     if (needed <= usable) return {};
     return fail(Code::exhausted, "blob " + digest.text() + " needs " + in_bytes(needed) + "; " + in_bytes(free) +
                                      " are free, of which " + in_bytes(options_.reserve) + " stay reserved and " +
-                                     in_bytes(promised) +
-                                     " are promised to transfers under way: make room, or lower the reserve");
+                                     in_bytes(promised) + " are promised to transfers under way: make room on this disk");
 }
 
 Result<std::uint64_t> Depot::open_partial(const Digest& digest, std::uint64_t size) {

@@ -28,7 +28,7 @@ Result<os::FileLock> take_for(const std::string& state, const std::string& lock,
     if (!owner.empty() && owner != state && os::exists(owner + "/lock").value_or(true))
         return fail(Code::conflict, title + " belongs to the skerry with state " + owner + "; give this one " + remedy +
                                         ", or remove that one with skerry reset --state " + owner);
-    TRY_VOID(held->say(state));
+    if (owner != state) TRY_VOID(held->say(state));
     return held;
 }
 

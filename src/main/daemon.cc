@@ -12,6 +12,7 @@
 #include "http/server.h"
 #include "link/acceptor.h"
 #include "link/dialer.h"
+#include "main/ballast.h"
 #include "main/callers.h"
 #include "main/claim.h"
 #include "main/image_bytes.h"
@@ -75,6 +76,8 @@ public:
 
     Result<void> begin();
     void run();
+    /// Why it ended, where that was nobody's wish.
+    const std::optional<Error>& failure() const { return failure_; }
     /// Nothing runs beside this thread any more, so that the members may go. False: a job does not end.
     bool rest() { return world_.workers.stop(patience); }
 
@@ -93,6 +96,7 @@ private:
     std::vector<std::string> reached_at() const;
     void commit_and_wait(store::Transaction);
     void announce();
+    void keep_ballast();
     Result<env::Peer> child_of(const http::PeerIdentity&) const;
     std::string with_port(const std::string& host) const;
     /// Addresses that a token names are from then on this server's, also after a restart. Returns them with ports.
@@ -117,6 +121,9 @@ private:
     env::Env env_;
     std::unique_ptr<env::Loop::Token> signals_;
     std::optional<Claim> claim_;
+    std::unique_ptr<Ballast> ballast_;
+    std::unique_ptr<env::Timer> ballast_timer_;
+    std::optional<Error> failure_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<Membership> membership_;
     std::unique_ptr<Register> members_;
@@ -146,8 +153,16 @@ Result<void> Daemon::open_store() {
     bool runs_containers =
         options_.role == Role::up || options_.role == Role::node || (options_.role == Role::site && options_.with_node);
     claim_ = TRY(Claim::take(options_.claim, runs_containers ? Claim::Parts::folders_and_prefix : Claim::Parts::folders));
+    ballast_ = std::make_unique<Ballast>(world_.files, claim_->folders().ballast());
+    if (auto settled = ballast_->settle(); !settled) log(Level::warning, "main", "{}", settled.error().message);
     auto backend = std::make_unique<store::SqliteBackend>(world_.files, claim_->folders().store());
-    store_ = TRY(store::Store::open(env_, std::move(backend), {}));
+    // A disk that fails ends the process, not what runs; the next start reads what is there.
+    auto failed = [this](const Error& error) {
+        failure_ = error;
+        world_.stopping = true;
+        world_.loop.stop();
+    };
+    store_ = TRY(store::Store::open(env_, std::move(backend), {.failed = failed}));
     cell::restore_mark(world_.clock, *store_);
     members_ = std::make_unique<Register>(*store_);
     membership_ = std::make_unique<Membership>(env_, world_.files, *store_, claim_->folders().keys());
@@ -484,6 +499,17 @@ Result<void> Daemon::write_way_in() {
                             write_kubeconfig(name, server, membership_->authority()->chain_pem(), user));
 }
 
+void Daemon::keep_ballast() {
+    ballast_timer_ = env_.timers.after(10s, [this] {
+        world_.workers.run(
+            "ballast",
+            [ballast = ballast_.get()] {
+                if (auto settled = ballast->settle(); !settled) log(Level::debug, "main", "{}", settled.error().message);
+            },
+            [this] { keep_ballast(); });
+    });
+}
+
 void Daemon::announce() {
     std::printf("%s is up (version %s, state in %s)\n", known_.identity.title().c_str(), version,
                 claim_->folders().state.c_str());
@@ -506,7 +532,11 @@ Result<void> Daemon::begin() {
     TRY_VOID(open_doors());
     TRY_VOID(build_cell());
     TRY_VOID(serve());
-    TRY_VOID(write_way_in());
+    if (auto written = write_way_in(); !written) {
+        // A full disk is no reason not to run.
+        if (written.error().code != Code::exhausted) return written;
+        log(Level::warning, "main", "no new kubeconfig: {}", written.error().message);
+    }
     if (options_.role == Role::up)
         fleet::ensure_site(
             *cell_,
@@ -516,6 +546,7 @@ Result<void> Daemon::begin() {
     if (neighbours_) neighbours_->start();
     if (!known_.parents.empty()) tunnel_->reach(*dialer_, known_.parents);
     start_standing();
+    keep_ballast();
     announce();
     return {};
 }
@@ -524,6 +555,7 @@ void Daemon::run() {
     auto rest = env_.timers.after(10s, give_back_memory);
     while (!world_.stopping) world_.loop.run();
     signals_.reset();
+    if (failure_) return;
     if (has_node()) {
         std::printf("skerry ends; its containers run on, and the next start takes them back (skerry reset removes them)\n");
         std::fflush(stdout);
@@ -544,6 +576,11 @@ int run_daemon(const DaemonOptions& options) {
     int status = 0;
     if (auto begun = daemon.begin(); begun) {
         daemon.run();
+        if (auto& failure = daemon.failure()) {
+            std::fprintf(stderr, "skerry: %s\nskerry: what it runs, runs on; see to the disk, then start skerry again\n",
+                         failure->message.c_str());
+            status = 1;
+        }
     } else if (begun.error().code == Code::cancelled) {
         status = 130;
     } else {

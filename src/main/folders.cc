@@ -37,8 +37,8 @@ Folders Folders::at(std::optional<std::string> state, std::optional<std::string>
 }
 
 bool Folders::is_ours(std::string_view name) {
-    static constexpr std::array names{"lock",      "claims.json", "store.db",         "keys", "depot",
-                                      "container", "network",     "admin.kubeconfig", "leash"};
+    static constexpr std::array names{"lock",  "claims.json", "ballast", "store.db",         "keys",
+                                      "depot", "container",   "network", "admin.kubeconfig", "leash"};
     return std::ranges::any_of(names, [&](std::string_view ours) {
         if (!name.starts_with(ours)) return false;
         std::string_view rest = name.substr(ours.size());

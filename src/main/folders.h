@@ -10,6 +10,7 @@ namespace skerry::main {
 ///
 ///     <state>/lock                one process at a time
 ///     <state>/claims.json         what it has of the machine besides (claim.h)
+///     <state>/ballast             room for a full disk (ballast.h)
 ///     <state>/store.db            objects and notes (store/sqlite), with its log store.db-wal
 ///     <state>/keys/               keys and certificates (trust/key_store)
 ///     <state>/depot/              bytes of images, by digest
@@ -30,6 +31,7 @@ struct Folders {
 
     std::string lock() const { return state + "/lock"; }
     std::string run_lock() const { return run + "/lock"; }
+    std::string ballast() const { return state + "/ballast"; }
     std::string store() const { return state + "/store.db"; }
     std::string keys() const { return state + "/keys"; }
     std::string depot() const { return state + "/depot"; }

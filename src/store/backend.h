@@ -60,7 +60,7 @@ public:
 
     /// Blocks; called once, first.
     virtual Result<Loaded> load() = 0;
-    /// Blocks, on a worker, one at a time. After an error the backend is unusable until it is loaded again: the cell ends.
+    /// Blocks, on a worker, one at a time. `exhausted`: no room, and nothing was begun. After any other error the cell must end.
     virtual Result<void> write(const Batch&) = 0;
 };
 

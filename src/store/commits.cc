@@ -3,12 +3,17 @@
 #include "base/check.h"
 #include "base/log.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace skerry::store {
 
 namespace {
 
 constexpr std::size_t batch_writes = 1'024;
 constexpr std::size_t batch_bytes = 4 << 20;
+/// How long a full disk is taken to stay full.
+constexpr Duration full_for = 5s;
 
 std::optional<Error> too_large(std::size_t writes, std::size_t notes, std::size_t bytes) {
     if (writes <= Transaction::max_writes && notes <= Transaction::max_writes && bytes <= Transaction::max_bytes) return {};
@@ -33,6 +38,8 @@ void Store::State::commit(Transaction transaction, std::function<void(Result<Num
                            {Code::exhausted, fmt::format("{} transactions wait for the disk; try again later", queue.size())});
     if (auto error = too_large(transaction.writes(), transaction.notes_.size(), transaction.bytes()))
         return answer_soon(std::move(then), std::move(*error));
+    bool puts = std::ranges::any_of(transaction.writes_, [](const auto& write) { return write.bytes != nullptr; });
+    if (full && puts) return answer_soon(std::move(then), *full);
     std::optional<Ahead::Refusal> refusal = ahead.admit(transaction, tables);
     if (refusal && !refusal->behind_queue) return answer_soon(std::move(then), std::move(refusal->error));
     // A loser is told behind the winner: were it told at once, it would read the old state again and lose again.
@@ -74,6 +81,7 @@ void Store::State::turn() {
 
 void Store::State::draft() {
     flight = std::make_shared<Flight>();
+    flight->flushed = flushed;
     while (!queue.empty() && flight->settled.size() < batch_writes && flight->bytes < batch_bytes) {
         Queued next = std::move(queue.front());
         queue.pop_front();
@@ -122,7 +130,7 @@ void Store::State::draft_write(const Transaction::Write& write) {
         const PartState& part = before->part(write.part);
         if (part.bytes && *part.bytes == *write.bytes && part.from == write.from) {
             // Nothing new, but the caller is promised that it is durable.
-            if (row && row->dirty) flight->staged[write.key] = before, row->dirty = false;
+            if (row && row->dirty) flight->staged[write.key] = before, clean(*row);
             return;
         }
     }
@@ -138,7 +146,11 @@ void Store::State::draft_write(const Transaction::Write& write) {
     after->part(write.part) = {write.bytes, number, write.from};
     flight->staged[write.key] = after;
     flight->changes.push_back({write.key, before, std::move(after), number});
-    if (row) row->dirty = false;
+    if (row) clean(*row);
+}
+
+void Store::State::clean(const Tables::Row& row) {
+    if (std::exchange(row.dirty, false)) flight->cleaned.push_back(row.object->key);
 }
 
 void Store::State::draft_floor() {
@@ -159,7 +171,8 @@ void Store::State::land() {
     const std::shared_ptr<Flight> landed = flight;
     if (!landed->blank()) {
         CHECK(landed->write->done(), "a batch lands after it was written");
-        if (!landed->write->result()) return end_cell(landed->write->result().error());
+        if (auto& result = landed->write->result(); !result)
+            return result.error().code == Code::exhausted ? refuse_all(result.error()) : end_cell(result.error());
     }
     for (const Change& change : landed->changes) {
         if (change.after) {
@@ -188,6 +201,37 @@ void Store::State::land() {
     answered += landed->answers.size();
     for (Answer& answer : landed->answers)
         if (answer.then) answer.then(std::move(answer.result));
+}
+
+/// None of the batch happened, nor can what was admitted behind it: for that it was taken as done. What is soft stays in memory.
+void Store::State::refuse_all(const Error& error) {
+    if (!full) log(Level::warning, "store", "{}", error.message);
+    full = error;
+    full_timer = env.timers.after(full_for, [this] {
+        full.reset();
+        turn_soon();
+    });
+    for (const Key& key : flight->cleaned)
+        if (const Tables::Row* row = tables.find(key)) row->dirty = true;
+    for (const Key& key : flight->settled) ahead.settle(key);
+    flushed = flush_until = flight->flushed;
+    arm_flush();
+    std::vector<Answer> answers = std::move(flight->answers);
+    for (Answer& answer : answers)
+        if (answer.result) answer.result = std::unexpected(error);
+    for (Queued& queued : queue) {
+        for (const auto& write : queued.transaction.writes_) ahead.settle(write.key);
+        answers.push_back({std::move(queued.then), std::unexpected(queued.refusal.value_or(error))});
+    }
+    queue.clear();
+    visible = assigned;
+    flight.reset();
+    std::vector<Change> changes;
+    apply_reports(changes);
+    watches.tell(std::move(changes));
+    answered += answers.size();
+    for (Answer& answer : answers)
+        if (answer.then) answer.then(answer.result);
 }
 
 void Store::State::end_cell(const Error& error) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace skerry::store {
 
 namespace {
@@ -51,15 +53,17 @@ std::optional<Change> Store::State::apply(const Report& report) {
     const Number number = visible = ++assigned;
     after->part(report.part) = {report.bytes, number, report.from};
     tables.put(after).dirty = true;
-    if (!flush_armed) {
-        flush_armed = true;
-        flush_timer = env.timers.after(options.soft_flush, [this] {
-            flush_armed = false;
-            flush_until = visible;
-            turn_soon();
-        });
-    }
+    arm_flush();
     return Change{report.key, before, std::move(after), number};
+}
+
+void Store::State::arm_flush() {
+    if (std::exchange(flush_armed, true)) return;
+    flush_timer = env.timers.after(options.soft_flush, [this] {
+        flush_armed = false;
+        flush_until = visible;
+        turn_soon();
+    });
 }
 
 void Store::State::apply_reports(std::vector<Change>& changes) {
@@ -80,7 +84,7 @@ void Store::State::draft_soft() {
         if (rows >= flush_rows || bytes >= flush_bytes) return all = false;
         flushed = object.number();
         if (!row.dirty) return true;
-        row.dirty = false;
+        clean(row);
         if (flight->staged.contains(object.key)) return true;
         flight->write->batch.put.push_back(row.object);
         rows++;

@@ -43,6 +43,8 @@ struct Store::State {
         std::vector<Change> changes;
         std::map<std::pair<std::string, std::string>, std::optional<std::string>> notes;
         std::vector<Key> settled; ///< one entry per write
+        std::vector<Key> cleaned; ///< rows that were dirty before it
+        Number flushed = 0;       ///< before it
         std::vector<Answer> answers;
         std::size_t bytes = 0;
         bool blank() const { return write->batch.put.empty() && write->batch.erased.empty() && write->batch.notes.empty(); }
@@ -67,14 +69,17 @@ struct Store::State {
     void draft_floor();
     void land();
     void end_cell(const Error&);
+    void refuse_all(const Error&);
+    void clean(const Tables::Row&);
     Result<void> flush();
 
     // reports.cc
     Result<void> report(Report);
     std::optional<Change> apply(const Report&);
     void apply_reports(std::vector<Change>& changes);
-    bool soft_due() const { return flush_until > flushed; }
+    bool soft_due() const { return !full && flush_until > flushed; }
     void draft_soft();
+    void arm_flush();
 
     env::Env env;
     std::shared_ptr<Backend> backend;
@@ -98,6 +103,8 @@ struct Store::State {
     bool turn_posted = false;
     std::uint64_t accepted = 0, answered = 0; ///< transactions, for flush
     std::optional<Error> dead;
+    std::optional<Error> full; ///< the disk had no room a moment ago: until it is asked again only what erases goes there
+    std::unique_ptr<env::Timer> full_timer;
 
     std::vector<Report> reports;                                       ///< made during the flight, at most one per key and part
     std::unordered_map<Key, std::array<std::size_t, 3>> report_places; ///< by part; 0: none, else place + 1

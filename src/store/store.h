@@ -130,7 +130,7 @@ public:
     /// commit), makes it visible, tells watchers, and calls `then` with the number of its last write. `then` may be null. Never
     /// calls back before it returns. A conflict with something on its way is told once that is visible, so that who reads again
     /// sees it. A put_part or report of the bytes and origin that the part has takes no number. `exhausted` beyond the bounds of
-    /// a transaction or of the queue. If the disk refuses a write, see `Options::failed`.
+    /// a transaction, the queue or the disk (where what only erases has more). If the disk fails, see `Options::failed`.
     void commit(Transaction, std::function<void(Result<Number>)> then);
     /// Replaces a soft part, visible at once (or right behind the batch being written), on disk within `soft_flush`. Equal bytes
     /// change nothing and take no number. `not_found` without the object or with another uid.

@@ -4,9 +4,11 @@
 #include "oci/tar_stream.h"
 #include "os/process.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace skerry::drivers::container {
@@ -14,6 +16,7 @@ namespace skerry::drivers::container {
 namespace {
 
 constexpr int layer_descriptor = 3;
+constexpr std::int64_t reserve = 64 << 20;
 /// Exit codes from here on are this plus the error's `Code`.
 constexpr int first_error_code = 64;
 
@@ -32,6 +35,14 @@ void bound_memory() {
     (void)::setrlimit(RLIMIT_CORE, &none);
 }
 
+/// What may be taken of the file system of an open folder, so that its last bytes stay for who must go on there.
+Result<std::int64_t> room_beside(int folder, std::int64_t kept) {
+    struct statvfs found {};
+    if (::fstatvfs(folder, &found) < 0) return fail_errno("room on the disk");
+    auto free = static_cast<std::int64_t>(found.f_bavail * found.f_frsize);
+    return std::max<std::int64_t>(free - kept, 0);
+}
+
 Result<void> unpack(std::span<const std::string> args) {
     std::string folder;
     oci::UnpackOptions options;
@@ -44,7 +55,15 @@ Result<void> unpack(std::span<const std::string> args) {
     TRY_VOID(oci::check_digest("--blob", options.blob));
     os::Fd into = TRY(os::open(folder, O_RDONLY | O_DIRECTORY));
     oci::FdSource layer(layer_descriptor);
-    (void)TRY(oci::unpack_layer(layer, into.number(), options));
+    const std::int64_t room = TRY(room_beside(into.number(), reserve));
+    const bool is_short = room < options.limits.bytes;
+    if (is_short) options.limits.bytes = room;
+    auto unpacked = oci::unpack_layer(layer, into.number(), options);
+    if (!unpacked && unpacked.error().code == Code::exhausted && is_short)
+        return fail(Code::exhausted, "the disk is full: the layer takes more than the " + std::to_string(room >> 20) +
+                                         " MiB that are free beside a reserve of " + std::to_string(reserve >> 20) +
+                                         " MiB: make room");
+    if (!unpacked) return std::unexpected(unpacked.error());
     if (::syncfs(into.number()) < 0) return fail_errno("write the layer to disk");
     return {};
 }

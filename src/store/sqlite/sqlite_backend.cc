@@ -242,8 +242,25 @@ Result<void> SqliteBackend::Parts::write(const Batch& batch) {
     return commit.run();
 }
 
+/// Asked before anything is begun, since of a transaction that meets a full disk half way only a new opening knows the rest.
+Result<void> SqliteBackend::check_room(const Batch& batch) const {
+    auto free = files_.free();
+    if (!free) return {}; // not known
+    std::uint64_t bytes = 64 << 10;
+    auto add = [&](const PartState& part) { bytes += part.bytes ? part.bytes->size() : 0; };
+    for (const ObjectPtr& object : batch.put) add(object->wish), add(object->found), add(object->seen);
+    for (const NoteRow& row : batch.notes) bytes += row.bytes ? row.bytes->size() : 0;
+    // An opening is needed to do anything at all.
+    std::uint64_t kept = batch.open ? 0 : batch.put.empty() ? options_.last_reserve : options_.reserve;
+    if (*free >= kept + 2 * bytes) return {};
+    return fail(Code::exhausted,
+                fmt::format("the disk of {} is full: {} KiB are free, and {} KiB stay reserved: make room; what runs, runs on",
+                            path_, *free >> 10, kept >> 10));
+}
+
 Result<void> SqliteBackend::write(const Batch& batch) {
     if (!parts_ || parts_->dead) return fail(Code::unavailable, path_ + ": the store must be opened again");
+    TRY_VOID(check_room(batch));
     Result<void> written = parts_->write(batch);
     if (written) return {};
     parts_->dead = true;

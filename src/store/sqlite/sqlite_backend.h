@@ -25,6 +25,10 @@ public:
         /// The log joins the database at this many pages of 4 KiB: more of them write each page less often, and take longer at
         /// once.
         unsigned checkpoint_pages = 1'000;
+        /// Of the disk: kept free of new objects, so that what is here can still be changed in its notes, stopped and erased …
+        std::uint64_t reserve = 16 << 20;
+        /// … which may go down to this, so that the log can join the database.
+        std::uint64_t last_reserve = 4 << 20;
     };
     /// `files` must outlive it, and any write that a worker is still doing.
     SqliteBackend(env::Files& files, std::string path, Options options);
@@ -37,6 +41,8 @@ public:
     Result<void> write(const Batch&) override;
 
 private:
+    Result<void> check_room(const Batch&) const;
+
     struct Parts;
     env::Files& files_;
     std::string path_;

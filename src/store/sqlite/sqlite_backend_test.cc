@@ -201,5 +201,98 @@ TEST(SqliteBackend, ListsRowsOfTheWrongShape) {
     EXPECT_EQ(store.error().code, Code::corrupt);
 }
 
+/// A store on a disk that somebody else fills.
+class FullDisk : public testing::Test {
+protected:
+    FullDisk() { open(); }
+    void open() {
+        store.reset();
+        env.crash();
+        auto opened = Store::open(env.env(), std::make_unique<SqliteBackend>(files, "/s.db"),
+                                  {.failed = [](const Error& error) { ADD_FAILURE() << "the cell ends: " << error.message; }});
+        ASSERT_TRUE(opened) << opened.error().message;
+        store = std::move(*opened);
+    }
+    void leave(std::uint64_t bytes) {
+        files.limit(1 << 30);
+        files.limit((1 << 30) - *files.free() + bytes);
+    }
+    std::optional<Error> write(std::function<void(Transaction&)> fill) {
+        std::optional<Error> error = Error{Code::internal, "no answer"};
+        Transaction transaction;
+        fill(transaction);
+        store->commit(std::move(transaction),
+                      [&](Result<Number> result) { error = result ? std::nullopt : std::optional(result.error()); });
+        env.settle();
+        return error;
+    }
+    std::optional<Error> put(const std::string& name, std::string bytes = "x") {
+        return write([&](Transaction& transaction) {
+            transaction.put(app_key(name), Uid(Id{1, 1}), CellId(Id{2, 2}), 1, std::move(bytes), {});
+        });
+    }
+
+    env::FakeFiles files;
+    TestEnv env{1};
+    std::unique_ptr<Store> store;
+};
+
+TEST_F(FullDisk, RefusesWhatIsNewKeepsTheRestAndGoesOnWhenThereIsRoom) {
+    EXPECT_FALSE(put("old"));
+    EXPECT_FALSE(put("older"));
+    ASSERT_TRUE(store->report(app_key("old"), Uid(Id{1, 1}), Part::found, "up"));
+    leave(6 << 20);
+    auto refused = put("new");
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->code, Code::exhausted);
+    EXPECT_NE(refused->message.find("the disk of /s.db is full: 6144 KiB are free, and 16384 KiB stay reserved: make room"),
+              std::string::npos)
+        << refused->message;
+    EXPECT_EQ(put("new")->code, Code::exhausted) << "told at once";
+    EXPECT_FALSE(store->get(app_key("new")));
+    EXPECT_TRUE(store->get(app_key("old")));
+    EXPECT_FALSE(write([](Transaction& transaction) { transaction.note("handle", "a", "b"); }));
+    EXPECT_FALSE(write([](Transaction& transaction) { transaction.erase(app_key("older"), {}); })) << "makes room";
+    leave(1 << 20);
+    EXPECT_EQ(write([](Transaction& transaction) { transaction.erase(app_key("old"), {}); })->code, Code::exhausted);
+    for (int i = 0; i < 100; ++i) env.pass(1s); // status wants to go to disk meanwhile
+    open();
+    EXPECT_TRUE(store->get(app_key("old"))) << "acknowledged, so there";
+    EXPECT_FALSE(store->get(app_key("older")));
+    EXPECT_EQ(store->note("handle", "a"), "b");
+    ASSERT_TRUE(store->report(app_key("old"), Uid(Id{1, 1}), Part::found, "up again"));
+    EXPECT_EQ(put("new")->code, Code::exhausted);
+    leave(100 << 20);
+    for (int i = 0; i < 70; ++i) env.pass(1s);
+    EXPECT_FALSE(put("new"));
+    open();
+    EXPECT_TRUE(store->get(app_key("new")));
+    EXPECT_EQ(*store->get(app_key("old"))->found.bytes, "up again") << "what is soft went to disk once it could";
+}
+
+TEST_F(FullDisk, WhatWaitsBehindARefusedWriteIsRefusedWithIt) {
+    leave(6 << 20);
+    std::vector<Code> answers;
+    auto commit = [&](Transaction::Expect expect, std::string bytes) {
+        Transaction transaction;
+        transaction.put(app_key("a"), Uid(Id{1, 1}), CellId(Id{2, 2}), 1, std::move(bytes), expect);
+        store->commit(std::move(transaction),
+                      [&](Result<Number> result) { answers.push_back(result ? Code::internal : result.error().code); });
+    };
+    commit(Transaction::absent(), "one");
+    env.run_posted();
+    commit({.number = {}, .uid = Uid(Id{1, 1})}, "two"); // sees the first on its way
+    commit(Transaction::absent(), "three");              // and so loses
+    env.settle();
+    EXPECT_EQ(answers, (std::vector{Code::exhausted, Code::exhausted, Code::conflict}));
+    leave(100 << 20);
+    for (int i = 0; i < 6; ++i) env.pass(1s);
+    answers.clear();
+    commit(Transaction::absent(), "one");
+    env.settle();
+    EXPECT_EQ(answers, std::vector{Code::internal});
+    EXPECT_EQ(*store->get(app_key("a"))->wish.bytes, "one");
+}
+
 } // namespace
 } // namespace skerry::store

@@ -62,7 +62,8 @@ protected:
                                 .images = images.get(),
                                 .prober = prober.get(),
                                 .version = "test",
-                                .post_from_any_thread = {}});
+                                .post_from_any_thread = {},
+                                .mend_period = 10s});
         cell->start();
         ensure_site(*cell,
                     {.name = "here",
@@ -431,6 +432,45 @@ TEST_F(OneCell, OfPolicyAtMostOnceTheOldOneOfANameIsGoneFirst) {
     for (int i = 0; i < 20; ++i) world.pass(1s);
     ASSERT_EQ(machine.running().size(), 1u);
     EXPECT_NE(machine.running().at(0), old);
+}
+
+TEST_F(OneCell, ANetworkThatOthersTookAwayComesBackWithAnEventAndNoRestart) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    auto repaired = [&] {
+        return std::ranges::count_if(store->list(Kind::event), [](const auto& event) {
+            return store::as<model::Event>(*event).spec().reason() == "NetworkRepaired";
+        });
+    };
+    for (int i = 0; i < 30; ++i) world.pass(1s);
+    EXPECT_EQ(repaired(), 0);
+    network->lost = {"rules"};
+    for (int i = 0; i < 30; ++i) world.pass(1s);
+    EXPECT_EQ(repaired(), 1);
+    EXPECT_TRUE(instance()->status().ready());
+    EXPECT_EQ(machine.starts(), 1u);
+}
+
+TEST_F(OneCell, WhoIsOutOfReachForWantOfALinkIsNotRestarted) {
+    push("pos", "1", "sha256:aa");
+    auto app = till();
+    auto& health = *app.mutable_spec()->mutable_components(0)->mutable_health();
+    health.mutable_http()->set_port("http");
+    health.set_period("1s");
+    health.set_failures(1);
+    apply(app);
+    ASSERT_TRUE(instance()->status().ready());
+    prober->outcome = [this](const std::string&, std::uint16_t) {
+        return network->lost.empty() ? Result<void>() : fail(Code::unavailable, "no route to host");
+    };
+    network->lost = {"link"};
+    for (int i = 0; i < 30; ++i) world.pass(1s);
+    EXPECT_TRUE(instance()->status().ready());
+    EXPECT_EQ(machine.starts(), 1u);
+    // Where the network is not at fault, it is the instance.
+    prober->outcome = [](const std::string&, std::uint16_t) { return fail(Code::unavailable, "503"); };
+    for (int i = 0; i < 10; ++i) world.pass(1s);
+    EXPECT_GT(machine.starts(), 1u);
 }
 
 TEST_F(OneCell, StoppedKeepsTheObjectsAndDeletedLeavesNothing) {

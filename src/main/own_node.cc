@@ -8,7 +8,8 @@ namespace skerry::main {
 
 namespace {
 constexpr Duration rotate_period = 60s;
-}
+constexpr Duration mend_period = 2s;
+} // namespace
 
 /// The container driver's view of the depot.
 struct OwnNode::Bytes final : drivers::container::Blobs {
@@ -55,6 +56,7 @@ node::Options OwnNode::options() {
     node::Options options{
         .name = options_.name, .machine = machine_, .drivers = {{"container", containers_.get()}}, .network = network_.get()};
     options.leash = leash_.get();
+    options.mend_period = mend_period;
     options.post_from_any_thread = [this](std::function<void()> call) { options_.world.loop.post(std::move(call)); };
     return options;
 }

@@ -52,6 +52,8 @@ struct Options {
     std::function<void(std::function<void()>)> post_from_any_thread;
     /// Instances whose driver says nothing are looked at this often.
     Duration look_period = 10s;
+    /// The network is looked at this often, and when a health check fails, and mended; zero: never.
+    Duration mend_period{};
 };
 
 /// Adds the loop "node". Before Cell::start.

@@ -108,10 +108,19 @@ drivers::Driver* NodeLoop::driver(const std::string& runtime) const {
 }
 
 void NodeLoop::on_lane(Run& run, std::string doing, std::function<void()> job, std::function<void(Run&)> then) {
+    on_lane_of(instance_name(run.uid), run, std::move(doing), std::move(job), std::move(then));
+}
+
+void NodeLoop::on_network(Run& run, std::string doing, std::function<void()> job, std::function<void(Run&)> then) {
+    on_lane_of("network", run, std::move(doing), std::move(job), std::move(then));
+}
+
+void NodeLoop::on_lane_of(std::string lane, Run& run, std::string doing, std::function<void()> job,
+                          std::function<void(Run&)> then) {
     CHECK(!run.busy, "one step at a time");
     run.busy = true;
     run.doing = std::move(doing);
-    cell_.env().workers.run(instance_name(run.uid), std::move(job),
+    cell_.env().workers.run(std::move(lane), std::move(job),
                             [this, weak = std::weak_ptr(alive_), uid = run.uid, then = std::move(then)] {
                                 if (weak.expired()) return;
                                 auto found = runs_.find(uid);

@@ -40,6 +40,9 @@ private:
     bool ensure_adopted(const WantedByUid&);
     void adopt_runtimes();
     void adopt_network(const WantedByUid&);
+    void mend_later();
+    void mend_now();
+    void mended(const Result<std::vector<std::string>>& made);
     void take_back(const std::string& runtime, const std::vector<drivers::Found>&);
 
     // fence.cc
@@ -61,6 +64,8 @@ private:
     void go_on_ending(Run&);
     void end(Run&);
     void forget_asking(Run&);
+    void start_connected(Run&, drivers::InstanceSpec);
+    void cleaned(Run&);
     void started(Uid, Result<drivers::Handle>, drivers::Look);
     void stop(Run&, const Wanted* wanted, plan::InstanceStep why);
     void clean(Run&);
@@ -83,6 +88,9 @@ private:
     bool is_crowded(std::string_view doing, std::size_t most) const;
     /// Runs `job` on the instance's lane, then `then(run)` if the instance is still known; `busy` in between.
     void on_lane(Run&, std::string doing, std::function<void()> job, std::function<void(Run&)> then);
+    /// The same on the one lane of the network.
+    void on_network(Run&, std::string doing, std::function<void()> job, std::function<void(Run&)> then);
+    void on_lane_of(std::string lane, Run&, std::string doing, std::function<void()> job, std::function<void(Run&)> then);
     void event(const Run&, cell::Tone, std::string_view reason, std::string_view message);
     void wake_at(Instant);
     void wake() { cell_.wake(name()); }
@@ -97,6 +105,9 @@ private:
     bool network_adopted_ = false;
     Error network_trouble_;
     Instant network_retry_{};
+    std::unique_ptr<env::Timer> mending_;
+    bool mends_ = false;
+    std::string mend_trouble_;
     std::map<Uid, Run> runs_;
     /// What the leash is known to hold.
     struct Leashed {

@@ -54,7 +54,7 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
             if (run.busy) return;
             check_health(run, *wanted);
             if (run.busy) return;
-            found.unhealthy = is_unhealthy(run, *wanted);
+            found.unhealthy = is_unhealthy(run, *wanted) && !mends_; // whoever mends wakes the loop
         }
     }
     switch (auto next = plan::next_step(wish, found, run.back_off, now())) {
@@ -99,7 +99,7 @@ void NodeLoop::reconnect(Run& run, const Wanted& wanted) {
     auto spec = spec_for(cell_.store(), wanted, options_.name);
     if (!spec) return;
     auto outcome = std::make_shared<Result<drivers::Attachment>>();
-    on_lane(
+    on_network(
         run, "", [outcome, network = options_.network, wish = network_wish(wanted, *spec)] { *outcome = network->connect(wish); },
         [this, outcome](Run& done) {
             if (*outcome)
@@ -181,46 +181,45 @@ void NodeLoop::start(Run& run, const Wanted& wanted) {
 }
 
 void NodeLoop::start_noted(Uid uid, drivers::InstanceSpec spec, drivers::network::Wish wish) {
+    Run& run = runs_.at(uid);
+    run.busy = false;
+    if (!driver(run.note.runtime)) return;
+    if (!options_.network) return start_connected(run, std::move(spec));
+    auto outcome = std::make_shared<Result<drivers::Attachment>>();
+    on_network(
+        run, "Starting", [outcome, network = options_.network, wish = std::move(wish)] { *outcome = network->connect(wish); },
+        [this, outcome, spec = std::move(spec)](Run& done) mutable {
+            // Also after an error: part of it may be in place, and taking it away twice is fine.
+            done.connected = true;
+            if (!*outcome) return started(done.uid, std::unexpected(outcome->error()), {});
+            done.attachment = **outcome;
+            spec.network = **outcome;
+            start_connected(done, std::move(spec));
+        });
+}
+
+void NodeLoop::start_connected(Run& run, drivers::InstanceSpec spec) {
     struct Outcome {
-        Result<drivers::Attachment> attachment;
         Result<drivers::Handle> handle;
         drivers::Look look;
     };
-    Run& run = runs_.at(uid);
     drivers::Driver* runtime = driver(run.note.runtime);
-    run.busy = false;
     if (!runtime) return;
     auto outcome = std::make_shared<Outcome>();
     Instant until = run.note.once ? cell_.leases().own().until : Instant::never();
     on_lane(
         run, "Starting",
-        [outcome, runtime, network = options_.network, spec = std::move(spec), wish = std::move(wish), clock = &cell_.env().clock,
-         until]() mutable {
+        [outcome, runtime, spec = std::move(spec), clock = &cell_.env().clock, until] {
             // It may have waited here for long, as a process that was stopped does.
             if (clock->now() >= until) {
                 outcome->handle = fail(Code::timeout, "its lease ended before it could start (rule F1)");
                 return;
             }
-            if (network) {
-                outcome->attachment = network->connect(wish);
-                if (!outcome->attachment) {
-                    outcome->handle = std::unexpected(outcome->attachment.error());
-                    return;
-                }
-                spec.network = *outcome->attachment;
-            }
             outcome->handle = runtime->start(spec);
             if (!outcome->handle) return;
             if (auto look = runtime->look(*outcome->handle)) outcome->look = std::move(*look);
         },
-        [this, outcome](Run& done) {
-            if (options_.network) {
-                // Also after an error: part of it may be in place, and taking it away twice is fine.
-                done.connected = true;
-                if (outcome->attachment) done.attachment = *outcome->attachment;
-            }
-            started(done.uid, std::move(outcome->handle), std::move(outcome->look));
-        });
+        [this, outcome](Run& done) { started(done.uid, std::move(outcome->handle), std::move(outcome->look)); });
 }
 
 void NodeLoop::started(Uid uid, Result<drivers::Handle> handle, drivers::Look look) {
@@ -391,30 +390,44 @@ void NodeLoop::clean(Run& run) {
     bool trace = run.presence != Presence::nothing && !run.note.handle.empty();
     if (trace && !runtime) return;
     if (is_crowded("Cleaning", 2)) return; // whoever ends wakes the loop
+    std::string doing = run.reason.empty() ? "Stopping" : "Cleaning";
     auto outcome = std::make_shared<Result<void>>();
+    auto failed = [this](Run& done, const Error& error) {
+        done.retry = now() + step_again;
+        event(done, cell::Tone::warning, "Failed", "remove: " + error.message);
+    };
+    auto disconnect = [this, doing, failed](Run& removed) {
+        auto outcome = std::make_shared<Result<void>>();
+        on_network(
+            removed, doing,
+            [outcome, network = options_.network, name = instance_name(removed.uid)] {
+                if (network) *outcome = network->disconnect(name);
+            },
+            [this, outcome, failed](Run& done) {
+                if (!*outcome) return failed(done, outcome->error());
+                cleaned(done);
+            });
+    };
+    if (!trace) return disconnect(run);
     on_lane(
-        run, run.reason.empty() ? "Stopping" : "Cleaning",
-        [outcome, runtime, trace, handle = run.note.handle, network = options_.network, name = instance_name(run.uid)] {
-            if (trace) *outcome = runtime->remove(handle);
-            if (*outcome && network) *outcome = network->disconnect(name);
-        },
-        [this, outcome](Run& done) {
-            if (!*outcome) {
-                done.retry = now() + step_again;
-                event(done, cell::Tone::warning, "Failed", "remove: " + outcome->error().message);
-                return;
-            }
-            done.presence = Presence::nothing;
-            done.connected = false;
-            done.attachment.reset();
-            done.note.handle.clear();
-            if (!done.noted) return;
-            // So that a later adoption does not take for lost what was cleaned away. Nothing waits for it: at worst it is looked
-            // for in vain.
-            store::Transaction transaction;
-            transaction.note(note_space, instance_name(done.uid), done.note.bytes());
-            cell_.store().commit(std::move(transaction), nullptr);
+        run, doing, [outcome, runtime, handle = run.note.handle] { *outcome = runtime->remove(handle); },
+        [outcome, failed, disconnect](Run& done) {
+            if (!*outcome) return failed(done, outcome->error());
+            disconnect(done);
         });
+}
+
+void NodeLoop::cleaned(Run& done) {
+    done.presence = Presence::nothing;
+    done.connected = false;
+    done.attachment.reset();
+    done.note.handle.clear();
+    if (!done.noted) return;
+    // So that a later adoption does not take for lost what was cleaned away. Nothing waits for it: at worst it is looked
+    // for in vain.
+    store::Transaction transaction;
+    transaction.note(note_space, instance_name(done.uid), done.note.bytes());
+    cell_.store().commit(std::move(transaction), nullptr);
 }
 
 void NodeLoop::forget(Run& run) {

@@ -118,6 +118,7 @@ void NodeLoop::health_answer(Uid uid, Instant started, const Result<void>& outco
         if (!in_grace && now() - std::max(run.health.counted, started) >= (was ? Duration(0) : period)) {
             run.health.counted = now();
             ++run.health.failures;
+            mend_now(); // before it is judged
             event(run, cell::Tone::warning, "Unhealthy", "health check failed: " + run.health.last_error);
         }
     }

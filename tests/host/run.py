@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""What people do to a machine with a cell: instances that do not want to stop, a second cell beside it."""
+"""What people do to a machine with a cell: rules and links taken away, instances that do not
+want to stop, a second cell beside it, a full disk."""
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -14,8 +16,68 @@ def body(world):
     push(box, world, "4.2")
     wait_until("the till answers", lambda: till_serves(box, "4.2"), 60)
     say("a cell runs the till")
+    what_others_take_away_comes_back(box)
     a_stop_takes_its_time(box)
     a_second_cell(world, box)
+    a_full_disk(world)
+
+
+def what_others_take_away_comes_back(box):
+    """Rules and links come back by themselves, no container is touched, and an Event says so."""
+    was = box.containers()
+    link = re.search(rf"({box.prefix}-[0-9]+)@", box.run("ip", "-o", "link").stdout).group(1)
+    for command in (["nft", "flush", "ruleset"], ["ip", "link", "del", link], ["ip", "link", "del", box.prefix + "0"]):
+        box.run(*command)
+        begin = time.monotonic()
+        wait_until(f"the till answers after {' '.join(command)}", lambda: till_serves(box, "4.2"), 20)
+        say(f"{' '.join(command)}: the till answers again after {time.monotonic() - begin:.1f} s")
+    if box.containers() != was:
+        raise Failure(f"the container was restarted: {was} {box.containers()}")
+    wait_until("an Event says so", lambda: sum(each["spec"]["reason"] == "NetworkRepaired" for each in box.get("events")) >= 2, 10)
+
+
+def a_full_disk(world):
+    """What is new is refused, what runs goes on, also over a crash; there is room to delete; and it goes on by itself when there is room again."""
+    box = world.machine("barge", world.networks[0])
+    box.run("sh", "-c", f"mkdir -p {box.state} && mount -t tmpfs -o size=420m tmpfs {box.state}")
+    box.start("up", "--label", "tier=store")
+    box.skerry("apply", "-f", ROOT + "/examples/till.yaml")
+    push(box, world, "4.2")
+    wait_until("the till answers", lambda: till_serves(box, "4.2"), 60)
+    box.apply(DEAF.replace("COUNT", "1").replace("trap '' TERM", "true").replace("6s", "1s"))
+    wait_until("two containers run", lambda: len(box.containers()) == 2, 20)
+    wait_until("there is a reserve", lambda: "ballast" in box.run("ls", box.state).stdout, 15)
+    was = box.containers()
+    box.run("sh", "-c", f"dd if=/dev/zero of={box.state}/letters bs=64k 2>/dev/null; true")
+    say("the disk is full")
+
+    def refused(what, *arguments, **more):
+        begin = time.monotonic()
+        done = box.skerry(*arguments, check=False, **more)
+        if done.returncode == 0 or "make room" not in done.stderr or time.monotonic() - begin > 8:
+            raise Failure(f"{what} on a full disk: status {done.returncode} after {time.monotonic() - begin:.1f} s: {done.stdout}{done.stderr}")
+        return " ".join(done.stderr.split())
+
+    say("refused: " + refused("apply", "apply", "-f", "-", stdin=DEAF.replace("COUNT", "1").replace("name: deaf", "name: new")))
+    say("refused: " + refused("push", "image", "push", make_image(world, "4.3"), "retail/pos:4.3"))
+    for round in range(2):
+        box.daemon.kill()
+        box.start("up", "--label", "tier=store")
+        wait_until("the till is ready in the next up", lambda: instances(box)[0].get("status", {}).get("ready"), 30)
+    if box.containers() != was or not till_serves(box, "4.2") or len(box.get("apps")) != 2:
+        raise Failure(f"a start on a full disk touched what ran: {was} {box.containers()} {box.get('apps')}")
+    say("two crashes and starts on the full disk: the same containers run, all objects are there")
+    wait_until("an app can be deleted", lambda: box.skerry("delete", "app", "deaf", "-n", "retail", check=False).returncode == 0, 20)
+    wait_until("and its container goes", lambda: len(box.containers()) == 1, 20)
+    say("an app was deleted on the full disk")
+    box.run("rm", f"{box.state}/letters")
+    wait_until("there is room again", lambda: box.skerry("apply", "-f", "-", stdin=till("4.3"), check=False).returncode == 0, 15)
+    push(box, world, "4.3")
+    wait_until("an update runs", lambda: till_serves(box, "4.3"), 60)
+    if box.daemon.stop() != 0:
+        raise Failure("skerry up did not end well")
+    say("with room again it goes on by itself")
+    box.power_off()
 
 
 DEAF = """

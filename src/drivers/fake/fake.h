@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace skerry::drivers::fake {
@@ -156,7 +157,10 @@ public:
     Result<std::vector<InstanceName>> adopt(std::span<const InstanceName> wanted) override;
     Result<Attachment> connect(const network::Wish&) override;
     Result<void> disconnect(const InstanceName&) override;
+    Result<std::vector<std::string>> repair() override { return std::exchange(lost, {}); }
     Result<void> reset() override;
+
+    std::vector<std::string> lost; ///< taken away by others; the next repair makes it anew
 
 private:
     FakeMachine& machine_;

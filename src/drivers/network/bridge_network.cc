@@ -108,7 +108,6 @@ Result<std::vector<InstanceName>> BridgeNetwork::namespaces() const {
 }
 
 Result<std::vector<InstanceName>> BridgeNetwork::adopt(std::span<const InstanceName> wanted) {
-    std::scoped_lock turn(turn_);
     for (const auto& instance : wanted) TRY_VOID(check_instance(instance));
     book_.reset();
     shared_ready_ = false;
@@ -137,7 +136,6 @@ Result<std::vector<InstanceName>> BridgeNetwork::adopt(std::span<const InstanceN
 }
 
 Result<Attachment> BridgeNetwork::connect(const Wish& wish) {
-    std::scoped_lock turn(turn_);
     TRY_VOID(check_instance(wish.instance));
     TRY_VOID(load());
     bool is_live = book_->find(wish.instance) && TRY(os::is_netns(netns(wish.instance)));
@@ -164,7 +162,6 @@ Result<Attachment> BridgeNetwork::connect(const Wish& wish) {
 }
 
 Result<void> BridgeNetwork::disconnect(const InstanceName& instance) {
-    std::scoped_lock turn(turn_);
     TRY_VOID(check_instance(instance));
     TRY_VOID(load());
     return take_down(instance) | during("network of instance " + instance);
@@ -191,7 +188,6 @@ Result<void> BridgeNetwork::take_down(const InstanceName& instance) {
 }
 
 Result<void> BridgeNetwork::reset() {
-    std::scoped_lock turn(turn_);
     TRY_VOID(open_foreign_chains(Opening::unwanted, TRY(os::list_nft({"chains"}))));
     TRY_VOID(step("remove rules"));
     TRY_VOID(os::apply_nft(remove_own_table(names_)));

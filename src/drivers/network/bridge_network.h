@@ -5,8 +5,8 @@
 #include "drivers/network/rules.h"
 #include "os/netlink.h"
 
+#include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,10 +28,10 @@ Result<void> check_prefix(const std::string& prefix);
 /// repeating `adopt` or `connect` repairs whatever a crash left half done. `disconnect` goes the other way and rewrites the file
 /// last.
 ///
-/// A call works in the network namespace of its thread. Thread-safe; calls take turns.
+/// A call works in the network namespace of its thread.
 ///
-/// Known bounds: IPv4; 253 instances; what flushes other firewalls' chains (a reload of firewalld) also flushes our accept rules
-/// there until the next `adopt` or change of published ports. `reset` leaves net.ipv4.ip_forward on, since others may rely on it
+/// Known bounds: IPv4; 253 instances; what flushes others' rules or removes links is mended by the next `repair`, but a flush of
+/// iptables-legacy alone by the next `adopt` or change of published ports. `reset` leaves net.ipv4.ip_forward on, since others may rely on it
 /// by then.
 class BridgeNetwork final : public NetworkDriver {
 public:
@@ -53,6 +53,7 @@ public:
     Result<std::vector<InstanceName>> adopt(std::span<const InstanceName> wanted) override;
     Result<Attachment> connect(const Wish&) override;
     Result<void> disconnect(const InstanceName&) override;
+    Result<std::vector<std::string>> repair() override;
     Result<void> reset() override;
 
 private:
@@ -69,6 +70,9 @@ private:
     Result<void> settle_subnet(bool anyone_lives);
     Result<void> ensure_shared(bool anyone_lives);
     Result<void> ensure_bridge();
+    Result<bool> mend_bridge();
+    Result<bool> mend_forwarding();
+    Result<bool> mend_rules();
     Result<void> wire(const InstanceName&, const Entry&);
     Result<void> take_down(const InstanceName&);
     Result<void> remove_stale_links();
@@ -81,9 +85,10 @@ private:
     Options options_;
     std::vector<os::Subnet> candidates_;
     Names names_;
-    std::mutex turn_;
     std::optional<AddressBook> book_; ///< as on disk; none before the first call
     std::string applied_;             ///< our table as last put in force
+    std::string listed_;              ///< … as the kernel listed it then; empty: not asked yet
+    std::uint32_t generation_ = 0;    ///< of all rules, when they were last looked at
     bool shared_ready_ = false;
 };
 

@@ -419,5 +419,42 @@ TEST_F(BridgeTest, ConnectionsNotWantedAreTakenDownWhileOthersGoOn) {
     ASSERT_GOOD(later->connect(wish("cc", {{.host_port = 8081, .port = 80}})));
 }
 
+TEST_F(BridgeTest, WhatOthersTakeAwayIsMadeAnew) {
+    using testing::ElementsAre;
+    auto net = network();
+    EXPECT_THAT(net->repair().value(), ElementsAre()) << "nobody has asked for anything yet";
+    ASSERT_GOOD(net->adopt({}));
+    auto a = net->connect(wish("aa", {{.host_port = 8080, .port = 80}}));
+    ASSERT_GOOD(a);
+    serve(netns("aa"), 80, "from-a");
+    auto here = os::Rtnl::open().value();
+    std::string veth;
+    const auto links = here.links().value();
+    for (const auto& link : links)
+        if (link.name.starts_with("sk-")) veth = link.name;
+    auto mended = [&](auto matcher, const char* after) {
+        auto made = net->repair();
+        ASSERT_GOOD(made);
+        EXPECT_THAT(*made, matcher) << after;
+        EXPECT_THAT(net->repair().value(), ElementsAre()) << after << ", a moment later";
+        EXPECT_EQ(ask("127.0.0.1", 8080), "from-a\n") << after;
+        EXPECT_EQ(ask_from(folder_ + "/world", "198.51.100.1", 8080), "from-a\n") << after;
+    };
+    mended(ElementsAre(), "nothing");
+    ASSERT_GOOD(os::apply_nft("flush ruleset"));
+    EXPECT_EQ(ask("127.0.0.1", 8080), "");
+    mended(ElementsAre("rules (table ip skerry_sk)"), "flush of all rules");
+    ASSERT_GOOD(os::apply_nft("flush chain ip skerry_sk published"));
+    mended(ElementsAre("rules (table ip skerry_sk)"), "flush of one chain");
+    ASSERT_GOOD(here.remove_link(veth));
+    mended(ElementsAre("link " + veth + " of host-aa"), "removal of a link");
+    ASSERT_GOOD(here.remove_link("sk0"));
+    mended(ElementsAre("bridge sk0", "link " + veth + " of host-aa"), "removal of the bridge");
+    ASSERT_GOOD(os::write_file("/proc/sys/net/ipv4/ip_forward", "0"));
+    mended(ElementsAre("forwarding (net.ipv4.ip_forward)"), "no forwarding");
+    ASSERT_GOOD(os::apply_nft("table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }"));
+    mended(ElementsAre(), "a firewall that came later");
+}
+
 } // namespace
 } // namespace skerry::drivers::network

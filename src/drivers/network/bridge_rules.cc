@@ -97,6 +97,8 @@ Result<void> BridgeNetwork::apply_rules(const AddressBook& book, bool always, co
     if (!always && wanted == applied_) return {};
     TRY_VOID(step("rules"));
     applied_.clear();
+    listed_.clear();
+    generation_ = 0;
     TRY_VOID(os::apply_nft(wanted));
     TRY_VOID(open_foreign_chains(Opening::wanted, chains ? *chains : TRY(os::list_nft({"chains"}))));
     applied_ = std::move(wanted);

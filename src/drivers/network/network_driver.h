@@ -25,7 +25,7 @@ struct Wish {
 
 /// Connects instances to each other, to the machine and to the outside.
 ///
-/// All calls block, may be repeated, and are made on workers; those for one instance never overlap.
+/// All calls block, may be repeated, and are made on workers, one at a time.
 class NetworkDriver {
 public:
     virtual ~NetworkDriver() = default;
@@ -43,6 +43,10 @@ public:
     virtual Result<Attachment> connect(const Wish&) = 0;
     /// Takes ports, rules, link and namespace away. Nothing to take away is fine.
     virtual Result<void> disconnect(const InstanceName&) = 0;
+
+    /// Makes anew what others took away since (rules, links), without touching what runs; says what, one name each. Looks cheaply:
+    /// it is called every few seconds.
+    virtual Result<std::vector<std::string>> repair() = 0;
 
     /// Removes everything of Skerry's network from this machine.
     virtual Result<void> reset() = 0;

@@ -25,6 +25,9 @@ public:
     void turn() override;
 
 private:
+    /// After a step that failed and has no back-off of its own.
+    static constexpr Duration step_again = 2s;
+
     /// One runtime of this machine.
     struct Runtime {
         drivers::Driver* driver = nullptr;
@@ -40,9 +43,6 @@ private:
     bool ensure_adopted(const WantedByUid&);
     void adopt_runtimes();
     void adopt_network(const WantedByUid&);
-    void mend_later();
-    void mend_now();
-    void mended(const Result<std::vector<std::string>>& made);
     void take_back(const std::string& runtime, const std::vector<drivers::Found>&);
 
     // fence.cc
@@ -60,19 +60,26 @@ private:
     void start(Run&, const Wanted&);
     void reconnect(Run&, const Wanted&);
     void start_noted(Uid, drivers::InstanceSpec, drivers::network::Wish);
+    void start_connected(Run&, drivers::InstanceSpec);
+    void started(Uid, Result<drivers::Handle>, drivers::Look);
+    std::optional<std::uint16_t> port_taken(const Run&, const Wanted&) const;
+    drivers::Driver* driver(const std::string& runtime) const;
+
+    // ending.cc
+    void stop(Run&, const Wanted* wanted, plan::InstanceStep why);
     void stop_noted(Uid, Duration grace, bool counts);
     void go_on_ending(Run&);
     void end(Run&);
     void forget_asking(Run&);
-    void start_connected(Run&, drivers::InstanceSpec);
-    void cleaned(Run&);
-    void started(Uid, Result<drivers::Handle>, drivers::Look);
-    void stop(Run&, const Wanted* wanted, plan::InstanceStep why);
     void clean(Run&);
+    void cleaned(Run&);
     void forget(Run&);
     void ended(Run&, const drivers::Look&);
-    std::optional<std::uint16_t> port_taken(const Run&, const Wanted&) const;
-    drivers::Driver* driver(const std::string& runtime) const;
+
+    // mend.cc
+    void mend_later();
+    void mend_now();
+    void mended(const Result<std::vector<std::string>>& made);
 
     // watch.cc
     void look(Run&);

@@ -286,7 +286,7 @@ TEST_F(VerbTest, AccessIsGrantedListedAndTakenBack) {
     EXPECT_THAT(out, HasSubstr("server: " + api.url()));
     EXPECT_EQ(run({"access", "grant", "alice", "--role", "root"}), 2);
     EXPECT_EQ(run({"access", "list"}), 0) << err;
-    EXPECT_THAT(out, HasSubstr("0a  alice  admin"));
+    EXPECT_THAT(out, HasSubstr("0a   alice   admin"));
     EXPECT_EQ(run({"access", "revoke", "0a"}), 0) << err;
     EXPECT_EQ(out, "access/0a of alice revoked\n");
 }

@@ -9,7 +9,7 @@
 namespace skerry::main {
 
 namespace {
-constexpr std::uint64_t size = 12 << 20;
+constexpr std::uint64_t ballast_size = 12 << 20;
 constexpr std::uint64_t hardly_anything = 6 << 20;
 constexpr std::uint64_t plenty = 128 << 20;
 } // namespace
@@ -19,12 +19,13 @@ Result<void> Ballast::settle() {
     bool there = TRY(files_.exists(path_));
     if (there && free < hardly_anything) {
         TRY_VOID(files_.remove(path_));
-        log(Level::warning, "main", "the disk is full; {} MiB that were kept for this are free now: make room", size >> 20);
+        log(Level::warning, "main", "the disk is full; {} MiB that were kept for this are free now: make room",
+            ballast_size >> 20);
     }
     if (there || free < plenty) return {};
     int fd = ::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     if (fd < 0) return fail_errno("make " + path_);
-    int failed = ::posix_fallocate(fd, 0, size);
+    int failed = ::posix_fallocate(fd, 0, ballast_size);
     ::close(fd);
     if (failed == 0) return {};
     (void)files_.remove(path_);

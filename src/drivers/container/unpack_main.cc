@@ -16,7 +16,7 @@ namespace skerry::drivers::container {
 namespace {
 
 constexpr int layer_descriptor = 3;
-constexpr std::int64_t reserve = 64 << 20;
+constexpr std::int64_t unpack_reserve = 64 << 20;
 /// Exit codes from here on are this plus the error's `Code`.
 constexpr int first_error_code = 64;
 
@@ -55,13 +55,13 @@ Result<void> unpack(std::span<const std::string> args) {
     TRY_VOID(oci::check_digest("--blob", options.blob));
     os::Fd into = TRY(os::open(folder, O_RDONLY | O_DIRECTORY));
     oci::FdSource layer(layer_descriptor);
-    const std::int64_t room = TRY(room_beside(into.number(), reserve));
+    const std::int64_t room = TRY(room_beside(into.number(), unpack_reserve));
     const bool is_short = room < options.limits.bytes;
     if (is_short) options.limits.bytes = room;
     auto unpacked = oci::unpack_layer(layer, into.number(), options);
     if (!unpacked && unpacked.error().code == Code::exhausted && is_short)
         return fail(Code::exhausted, "the disk is full: the layer takes more than the " + std::to_string(room >> 20) +
-                                         " MiB that are free beside a reserve of " + std::to_string(reserve >> 20) +
+                                         " MiB that are free beside a reserve of " + std::to_string(unpack_reserve >> 20) +
                                          " MiB: make room");
     if (!unpacked) return std::unexpected(unpacked.error());
     if (::syncfs(into.number()) < 0) return fail_errno("write the layer to disk");

@@ -87,9 +87,13 @@ void RolloutsLoop::judge_sites(std::map<std::string, SiteRoom>& rooms) {
     pace_.budget = static_cast<std::size_t>(allowance_);
 }
 
-bool RolloutsLoop::paused(const store::Object& object) {
+bool RolloutsLoop::paused(const store::Object& object, bool halfway) {
     auto last = last_wave_.find(object.uid);
-    if (last == last_wave_.end()) return false;
+    if (last == last_wave_.end()) {
+        if (!halfway) return false;
+        // The wave before went out before this process started: its pause counts from the start.
+        last = last_wave_.emplace(object.uid, cell_.peers().listening_since()).first;
+    }
     auto pause = parse_duration(store::as<model::App>(object).spec().rollout().pause_between());
     if (!pause) return false;
     Instant now = cell_.env().clock.now();
@@ -127,7 +131,11 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
         pace_.budget = static_cast<std::size_t>(std::max(allowance_, 0.0));
         if (placement.next) wake_in(*placement.next);
         auto input = input_for(app, *newest, placement, allocations, rooms);
-        input.paused = paused(object);
+        auto is_newest = [&](const store::ObjectPtr& allocation) {
+            return store::as<model::Allocation>(*allocation).spec().revision() == newest->metadata().name();
+        };
+        bool halfway = std::ranges::any_of(own, is_newest) && !std::ranges::all_of(own, is_newest);
+        input.paused = paused(object, halfway);
         rollout = plan::plan_rollout(input);
         apply(object, *newest, rollout);
         if (rollout.wave) last_wave_[object.uid] = cell_.env().clock.now();

@@ -90,7 +90,8 @@ private:
                                  const std::map<std::string, SiteRoom>& rooms) const;
     std::string settled_revision(const model::App&, const std::vector<store::ObjectPtr>& allocations) const;
     void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&);
-    bool paused(const store::Object& app);
+    /// Halfway: some of its Allocations have the newest revision, some not.
+    bool paused(const store::Object& app, bool halfway);
     void report(const store::Object& app, const AppFacts&);
     void report_rulings(const store::Object& app, const AppFacts&);
     void wake_in(Duration);

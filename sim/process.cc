@@ -35,10 +35,11 @@ Process::Process(Fleet& fleet, Computer& computer)
     ++computer.starts;
     auto& agenda = fleet.agenda();
     Cell number = computer.cell;
-    auto opened = store::Store::open(env_, computer.disk.open(), {.failed = [&fleet, &agenda, number](const Error&) {
-                                         agenda.at(agenda.now(), What::process, number, Agenda::Bound::free,
-                                                   [&fleet, number] { fleet.fell_over(number); });
-                                     }});
+    auto opened =
+        store::Store::open(env_, computer.disk.open(), {.scrub_step = 60s, .failed = [&fleet, &agenda, number](const Error&) {
+                                                            agenda.at(agenda.now(), What::process, number, Agenda::Bound::free,
+                                                                      [&fleet, number] { fleet.fell_over(number); });
+                                                        }});
     if (!opened) return; // the disk died on the way: see works()
     store_ = std::move(*opened);
     cell::restore_mark(clock_, *store_);

@@ -100,6 +100,7 @@ void Store::State::draft() {
             batch.erased.push_back(flight->erased.at(key));
     }
     draft_soft();
+    draft_scrub();
     for (const auto& [name, bytes] : flight->notes) batch.notes.push_back({name.first, name.second, bytes});
     draft_floor();
     batch.head = assigned;
@@ -118,7 +119,10 @@ void Store::State::draft_write(const Transaction::Write& write) {
     const ObjectPtr before = staged != flight->staged.end() ? staged->second : row ? row->object : nullptr;
 
     if (!write.bytes) {
-        if (!before) return;
+        if (!before) {
+            if (missing.contains(write.key)) flight->write->batch.dropped.push_back(write.key);
+            return;
+        }
         const Number number = ++assigned;
         flight->erased[write.key] = {write.key, before->uid, before->home, number};
         flight->staged[write.key] = nullptr;
@@ -177,6 +181,7 @@ void Store::State::land() {
     for (const Change& change : landed->changes) {
         if (change.after) {
             tables.put(change.after);
+            missing.erase(change.key);
         } else {
             Backend::Tombstone tombstone{change.key, change.before->uid, change.before->home, change.number};
             tables.erase(tombstone);
@@ -189,13 +194,15 @@ void Store::State::land() {
             notes.erase(name);
     }
     for (const Key& key : landed->settled) ahead.settle(key);
-    if (!landed->blank()) {
+    for (const Key& key : landed->write->batch.dropped) missing.erase(key);
+    if (!landed->write->is_blank()) {
         floor = landed->write->batch.floor;
         tables.forget(floor);
         incarnations.back().head = landed->write->batch.head;
     }
     visible = assigned;
     flight.reset();
+    if (landed->write->scrub) compare(landed->write->rows());
     apply_reports(landed->changes);
     watches.tell(std::move(landed->changes));
     answered += landed->answers.size();

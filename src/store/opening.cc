@@ -86,6 +86,9 @@ Result<std::unique_ptr<Store>> Store::open(env::Env env, std::unique_ptr<Backend
     state->floor = loaded.floor;
     state->visible = state->assigned = state->flushed = state->flush_until = first;
     state->damaged = std::move(loaded.damaged);
+    for (Key& key : loaded.missing)
+        if (!state->tables.find(key)) state->missing.insert(std::move(key));
+    state->arm_scrub();
     return std::unique_ptr<Store>(new Store(std::move(state)));
 }
 

@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 
 namespace skerry::store {
@@ -47,7 +48,7 @@ struct Store::State {
         Number flushed = 0;       ///< before it
         std::vector<Answer> answers;
         std::size_t bytes = 0;
-        bool blank() const { return write->batch.put.empty() && write->batch.erased.empty() && write->batch.notes.empty(); }
+        bool blank() const { return write->is_blank() && !write->scrub; }
     };
     struct Report {
         Key key;
@@ -62,7 +63,7 @@ struct Store::State {
     void answer_soon(std::function<void(Result<Number>)>, Error);
     void turn_soon();
     void turn();
-    bool work_waits() const { return !queue.empty() || soft_due(); }
+    bool work_waits() const { return !queue.empty() || soft_due() || scrub_due || !unsound.empty(); }
     void draft();
     void draft_writes(const Transaction&);
     void draft_write(const Transaction::Write&);
@@ -81,6 +82,13 @@ struct Store::State {
     void draft_soft();
     void arm_flush();
 
+    // scrub.cc
+    void arm_scrub();
+    void draft_scrub();
+    void compare(const Result<Backend::Rows>&);
+    bool is_as_here(const Tables::Row& ours, const Object& theirs) const;
+    void end_scrub_pass();
+
     env::Env env;
     std::shared_ptr<Backend> backend;
     Options options;
@@ -95,6 +103,7 @@ struct Store::State {
     Number assigned = 0; ///< the last number given; above `visible` only while a batch is in flight
     Number floor = 0;
     std::vector<std::string> damaged;
+    std::set<Key> missing;
     Watches watches;
 
     Ahead ahead;
@@ -112,6 +121,14 @@ struct Store::State {
     Number flush_until = 0;                                            ///< a flush is due for rows up to here
     bool flush_armed = false;
     std::unique_ptr<env::Timer> flush_timer;
+
+    bool scrub_due = false;
+    std::string scrub_place;             ///< where it goes on
+    Number scrub_began = 0;              ///< what was visible when this pass began
+    std::vector<std::size_t> scrub_seen; ///< hashes of the keys that this pass has met
+    std::set<Key> unsound;               ///< rows to be written again from memory
+    std::uint64_t mended = 0;
+    std::unique_ptr<env::Timer> scrub_timer;
 };
 
 } // namespace skerry::store

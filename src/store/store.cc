@@ -103,6 +103,8 @@ std::vector<IncarnationId> Store::incarnations() const {
 }
 
 const std::vector<std::string>& Store::damaged() const { return state_->damaged; }
+const std::set<Key>& Store::missing() const { return state_->missing; }
+std::uint64_t Store::mended() const { return state_->mended; }
 
 Result<void> Store::flush() { return state_->flush(); }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,6 +101,9 @@ public:
         /// How often changed soft status is written to disk, at most.
         Duration soft_flush = 60s;
         std::size_t tombstones_kept = 10'000;
+        /// Between two steps of the scrub, which reads 128 rows in each and an hour's worth of steps after its last row begins
+        /// anew; zero: none.
+        Duration scrub_step{};
         /// Transactions waiting for the disk beyond this are refused with `exhausted`.
         std::size_t queue = 4'096;
         /// Called when the disk has refused a write, after everybody who waited was told `unavailable`: the cell must end, and be
@@ -156,6 +160,10 @@ public:
     std::vector<IncarnationId> incarnations() const;
     /// What was found damaged at opening, and is missing since (rule S5): "App retail/till".
     const std::vector<std::string>& damaged() const;
+    /// Those of them that are still missing: not put again since, nor erased. What hangs on them must not be taken for unwanted.
+    const std::set<Key>& missing() const;
+    /// Rows that the scrub found damaged or lost, and that were written again from memory.
+    std::uint64_t mended() const;
 
     /// Writes soft status and waits for everything on its way; for a clean end. Blocks. Watchers and `then`s are called from
     /// within; not to be called from a watcher.

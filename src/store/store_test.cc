@@ -333,6 +333,51 @@ TEST_F(StoreTest, ADamagedObjectIsMissingAndListed) {
     EXPECT_EQ(store->damaged(), std::vector<std::string>{"App retail/a"});
 }
 
+TEST_F(StoreTest, WhatIsMissingIsSoUntilItIsPutAgainOrErased) {
+    done(put(app("a"), uid(1), "x"));
+    done(put(app("b"), uid(2), "x"));
+    disk->damage(app("a"));
+    disk->damage(app("b"));
+    store = reopen();
+    EXPECT_EQ(store->missing(), (std::set{app("a"), app("b")}));
+    done(put(app("a"), uid(1), "x"));
+    EXPECT_EQ(store->missing(), std::set{app("b")});
+    Transaction transaction;
+    transaction.erase(app("b"), {});
+    done(std::move(transaction));
+    EXPECT_TRUE(store->missing().empty());
+    store = reopen();
+    EXPECT_TRUE(store->missing().empty()) << "nothing is left on the disk";
+    EXPECT_TRUE(store->damaged().empty());
+}
+
+TEST_F(StoreTest, TheScrubWritesAgainWhatTheDiskLostAndNothingElse) {
+    store = reopen({.scrub_step = 60s});
+    for (std::uint64_t n = 0; n < 300; ++n) done(put(app("a" + std::to_string(n)), uid(n + 1), "x"));
+    ASSERT_TRUE(store->report(app("a7"), uid(8), Part::found, "soft and not on the disk yet"));
+    auto pass = [&] {
+        env.pass(1h);
+        for (int step = 0; step < 3; ++step) env.pass(60s);
+    };
+    pass();
+    std::uint64_t writes = disk->writes();
+    pass();
+    EXPECT_EQ(disk->writes(), writes) << "reading wears nothing out";
+    EXPECT_EQ(store->mended(), 0u);
+    disk->damage(app("a5"));
+    disk->lose(app("a6"));
+    // While it reads, the cell works on.
+    auto answer = commit(put(app("a9"), uid(10), "y"));
+    pass();
+    EXPECT_TRUE(*answer && **answer);
+    EXPECT_EQ(store->mended(), 2u);
+    EXPECT_TRUE(disk->is_sound(app("a5")));
+    EXPECT_TRUE(disk->is_sound(app("a6")));
+    store = reopen();
+    EXPECT_EQ(store->count(model::Kind::app), 300u);
+    EXPECT_TRUE(store->damaged().empty());
+}
+
 TEST_F(StoreTest, MergesPartsAndIgnoresUndecodableOnes) {
     model::App wish, found;
     wish.mutable_metadata()->set_name("till");

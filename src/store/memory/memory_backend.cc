@@ -15,6 +15,10 @@ void MemoryDisk::apply(const Backend::Batch& batch) {
         damaged_.erase(tombstone.key);
         tombstones_[tombstone.key] = tombstone;
     }
+    for (const Key& key : batch.dropped) {
+        objects_.erase(key);
+        damaged_.erase(key);
+    }
     for (const ObjectPtr& object : batch.put) {
         tombstones_.erase(object->key);
         damaged_.erase(object->key);
@@ -47,7 +51,7 @@ Result<Backend::Loaded> MemoryBackend::load() {
     loaded.format = disk_->made_ ? format : 0;
     for (const auto& [key, object] : disk_->objects_) {
         if (disk_->damaged_.contains(key))
-            loaded.damaged.push_back(key.text());
+            loaded.damaged.push_back(key.text()), loaded.missing.push_back(key);
         else
             loaded.objects.push_back(object);
     }
@@ -56,6 +60,29 @@ Result<Backend::Loaded> MemoryBackend::load() {
     loaded.incarnations = disk_->incarnations_;
     loaded.floor = disk_->floor_;
     return loaded;
+}
+
+namespace {
+
+/// In order of keys.
+std::string place_of(const Key& key) { return static_cast<char>(key.kind) + key.project + '\0' + key.name; }
+
+} // namespace
+
+Result<Backend::Rows> MemoryBackend::read(const std::string& from, std::size_t most_rows, std::size_t most_bytes) {
+    if (dead_ || user_ != disk_->user_)
+        return fail(Code::unavailable, "the disk in memory is dead for this cell: open the store again");
+    Rows rows;
+    std::size_t bytes = 0;
+    for (const auto& [key, object] : disk_->objects_) {
+        if (place_of(key) <= from) continue;
+        if (rows.rows.size() >= most_rows || bytes >= most_bytes) return rows;
+        rows.next = place_of(key);
+        rows.rows.push_back({key, disk_->damaged_.contains(key) ? nullptr : object, false});
+        bytes += object->wish.bytes->size();
+    }
+    rows.next.clear();
+    return rows;
 }
 
 Result<void> MemoryBackend::write(const Batch& batch) {

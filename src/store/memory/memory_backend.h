@@ -29,6 +29,9 @@ public:
     void damage(const Key& key) { damaged_[key] = true; }
     /// What lies there, damaged or not.
     std::vector<ObjectPtr> objects() const;
+    /// The object's row is gone, and nobody knows. Nothing if there is no such object.
+    void lose(const Key& key) { objects_.erase(key); }
+    bool is_sound(const Key& key) const { return objects_.contains(key) && !damaged_.contains(key); }
     /// Batches that reached the disk.
     std::uint64_t writes() const { return writes_; }
 
@@ -60,6 +63,7 @@ public:
 
     Result<Loaded> load() override;
     Result<void> write(const Batch&) override;
+    Result<Rows> read(const std::string& from, std::size_t most_rows, std::size_t most_bytes) override;
 
 private:
     std::shared_ptr<MemoryDisk> disk_;

@@ -82,6 +82,8 @@ Result<std::unique_ptr<Database>> Database::open(env::Files& files, const std::s
 
 Database::~Database() { CHECK(sqlite3_close(connection_) == SQLITE_OK, "all statements are gone before their database"); }
 
+void Database::forget_pages() { sqlite3_db_release_memory(connection_); }
+
 Error Database::error(int code) {
     const std::string what = connection_ ? sqlite3_errmsg(connection_) : sqlite3_errstr(code);
     if (std::optional<Error> disk = vfs_.take_error()) return {disk->code, path_ + ": " + disk->message};

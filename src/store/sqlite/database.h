@@ -57,6 +57,8 @@ public:
     Result<void> run(std::string_view sql);
     Result<std::int64_t> integer(std::string_view sql);
     Result<std::string> text(std::string_view sql);
+    /// Forgets pages it has read, so that the next read asks the disk.
+    void forget_pages();
     /// What just went wrong: the disk's own words where it was the disk.
     Error error(int code);
 

@@ -15,11 +15,12 @@ constexpr std::int64_t application_id = 0x536b7279; // "Skry"
 struct Table {
     std::string_view name, sql;
 };
+constexpr std::string_view key_index = "CREATE UNIQUE INDEX objects_by_key ON objects(kind, project, name)";
 constexpr std::array tables = {
     Table{"objects",
           "CREATE TABLE objects(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, "
           "erased INTEGER, body BLOB NOT NULL)"},
-    Table{"objects_by_key", "CREATE UNIQUE INDEX objects_by_key ON objects(kind, project, name)"},
+    Table{"objects_by_key", key_index},
     Table{"objects_erased", "CREATE INDEX objects_erased ON objects(erased) WHERE erased IS NOT NULL"},
     Table{
         "notes",
@@ -56,6 +57,8 @@ Result<void> compare(Database& database, const std::string& path) {
 }
 
 } // namespace
+
+Result<void> make_key_index(Database& database) { return database.run(key_index); }
 
 Result<std::uint32_t> ensure_schema(Database& database, const std::string& path) {
     for (const char* pragma : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA temp_store=MEMORY", "PRAGMA cache_size=-256",

@@ -6,6 +6,7 @@
 #include "store/sqlite/schema.h"
 
 #include <algorithm>
+#include <map>
 
 namespace skerry::store {
 
@@ -22,6 +23,34 @@ std::string shown(std::string_view text) {
     return shown;
 }
 
+/// One row of `objects`, in the order kind, project, name, erased, body.
+struct Read {
+    Key key;
+    bool has_name = false;
+    bool is_tombstone = false;
+    ObjectPtr object;
+    std::optional<Backend::Tombstone> tombstone;
+    bool damaged() const { return !object && !tombstone; }
+};
+
+Read read_row(const Statement& rows) {
+    const std::int64_t kind = rows.integer(0).value_or(0);
+    const bool known = kind > 0 && kind < 256 && model::find_kind(static_cast<std::uint32_t>(kind));
+    Read read{.key = {static_cast<model::Kind>(known ? kind : 0), std::string(rows.text(1).value_or("")),
+                      std::string(rows.text(2).value_or(""))},
+              .has_name = known && rows.text(1) && rows.text(2) && !rows.text(2)->empty(),
+              .is_tombstone = !rows.is_null(3)};
+    const std::string_view body = rows.blob(4).value_or("");
+    if (!known) return read;
+    if (!read.is_tombstone) {
+        if (auto object = read_object(read.key, body)) read.object = std::move(*object);
+    } else if (auto tombstone = read_tombstone(read.key, body);
+               tombstone && rows.integer(3) == static_cast<std::int64_t>(tombstone->number)) {
+        read.tombstone = std::move(*tombstone);
+    }
+    return read;
+}
+
 struct StoredIncarnation {
     std::int64_t row = 0;
     Backend::Incarnation incarnation;
@@ -31,15 +60,23 @@ struct StoredIncarnation {
 
 struct SqliteBackend::Parts {
     std::unique_ptr<Database> database;
-    Statement begin, commit, rollback, put, note, erase_note, forget, open, close;
+    Statement begin, commit, rollback, put, drop, note, erase_note, forget, open, close, read;
     std::optional<StoredIncarnation> current;
     Number head = 0; ///< highest number that reading the rows would show
     Number floor = 0;
-    std::vector<std::int64_t> damaged_rows;
+    struct Damaged {
+        std::int64_t row = 0;
+        Read read;
+        bool named = false; ///< as the index has it
+    };
+    std::vector<Damaged> damaged;
     bool dead = false;
 
     Result<void> prepare();
     Result<void> read_objects(Loaded&);
+    void take(Loaded&, Read&&);
+    Result<void> look_up_names(Loaded&);
+    Result<void> mend_indexes();
     Result<void> read_notes(Loaded&);
     Result<void> read_incarnations(Loaded&);
     Result<void> check_integrity(const std::string& path);
@@ -61,6 +98,9 @@ Result<void> SqliteBackend::Parts::prepare() {
     put = TRY(database->prepare(
         "INSERT INTO objects(kind, project, name, erased, body) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(kind, project, name) DO "
         "UPDATE SET erased = excluded.erased, body = excluded.body"));
+    drop = TRY(database->prepare("DELETE FROM objects WHERE kind = ?1 AND project = ?2 AND name = ?3"));
+    read = TRY(database->prepare(
+        "SELECT kind, project, name, erased, body, id FROM objects NOT INDEXED WHERE id > ?1 ORDER BY id LIMIT ?2"));
     note = TRY(database->prepare(
         "INSERT INTO notes(space, key, body) VALUES(?1, ?2, ?3) ON CONFLICT(space, key) DO UPDATE SET body = excluded.body"));
     erase_note = TRY(database->prepare("DELETE FROM notes WHERE space = ?1 AND key = ?2"));
@@ -87,30 +127,60 @@ Result<Backend::Loaded> SqliteBackend::load() {
     return loaded;
 }
 
+void SqliteBackend::Parts::take(Loaded& loaded, Read&& read) {
+    if (read.object) {
+        head = std::max(head, read.object->number());
+        loaded.objects.push_back(std::move(read.object));
+    } else {
+        head = std::max(head, read.tombstone->number);
+        loaded.tombstones.push_back(std::move(*read.tombstone));
+    }
+}
+
 Result<void> SqliteBackend::Parts::read_objects(Loaded& loaded) {
     Statement rows = TRY(database->prepare("SELECT kind, project, name, erased, body, id FROM objects NOT INDEXED"));
     while (TRY(rows.step())) {
-        const std::int64_t kind = rows.integer(0).value_or(0);
-        const Key key{static_cast<model::Kind>(kind), std::string(rows.text(1).value_or("")),
-                      std::string(rows.text(2).value_or(""))};
-        const bool known = kind > 0 && kind < 256 && model::find_kind(static_cast<std::uint32_t>(kind));
-        const std::string_view body = rows.blob(4).value_or("");
-        if (known && rows.is_null(3)) {
-            if (auto object = read_object(key, body)) {
-                head = std::max(head, (*object)->number());
-                loaded.objects.push_back(std::move(*object));
-                continue;
-            }
-        } else if (known) {
-            auto tombstone = read_tombstone(key, body);
-            if (tombstone && rows.integer(3) == static_cast<std::int64_t>(tombstone->number)) {
-                head = std::max(head, tombstone->number);
-                loaded.tombstones.push_back(std::move(*tombstone));
-                continue;
-            }
+        Read read = read_row(rows);
+        if (read.damaged())
+            damaged.push_back({.row = rows.integer(5).value_or(0), .read = std::move(read)});
+        else
+            take(loaded, std::move(read));
+    }
+    if (!damaged.empty()) TRY_VOID(look_up_names(loaded));
+    return {};
+}
+
+/// The index has each row's name a second time. So what is damaged is missing under its right name, and a row of which nothing but
+/// the name is damaged is whole again.
+Result<void> SqliteBackend::Parts::look_up_names(Loaded& loaded) {
+    std::map<std::int64_t, Damaged*> by_row;
+    for (Damaged& each : damaged) by_row[each.row] = &each;
+    Statement names = TRY(
+        database->prepare("SELECT kind, project, name, id FROM objects INDEXED BY objects_by_key ORDER BY kind, project, name"));
+    Statement body = TRY(database->prepare("SELECT ?2, ?3, ?4, erased, body FROM objects NOT INDEXED WHERE id = ?1"));
+    while (TRY(names.step())) {
+        auto at = by_row.find(names.integer(3).value_or(0));
+        if (at == by_row.end() || !names.text(1) || !names.text(2)) continue;
+        body.bind(1, at->first);
+        body.bind(2, names.integer(0).value_or(0));
+        body.bind(3, *names.text(1));
+        body.bind(4, *names.text(2));
+        if (TRY(body.step())) {
+            Read read = read_row(body);
+            at->second->named = read.has_name;
+            if (read.has_name) at->second->read = std::move(read);
         }
-        damaged_rows.push_back(rows.integer(5).value_or(0));
-        loaded.damaged.push_back(Key{static_cast<model::Kind>(known ? kind : 0), shown(key.project), shown(key.name)}.text());
+        body.reset();
+    }
+    for (Damaged& each : damaged) {
+        const Key& key = each.read.key;
+        if (!each.read.damaged()) {
+            log(Level::warning, "store", "{}: its name was damaged on the disk, and is as its index has it", key.text());
+            take(loaded, Read(each.read));
+            continue;
+        }
+        loaded.damaged.push_back(Key{key.kind, shown(key.project), shown(key.name)}.text());
+        if (!each.read.is_tombstone) loaded.missing.push_back(each.read.has_name ? key : Key{});
     }
     return {};
 }
@@ -160,9 +230,11 @@ Result<void> SqliteBackend::Parts::check_integrity(const std::string& path) {
     if (found == "ok") return {};
     // Indexes can be made anew; the rows have checksums of their own.
     log(Level::warning, "store", "{}: {}; making its indexes anew", path, found);
-    if (database->run("REINDEX")) {
-        // The name in a damaged row may be wrong, so that no later write of the object would meet it.
-        for (std::int64_t row : damaged_rows) TRY_VOID(database->run(fmt::format("DELETE FROM objects WHERE id = {}", row)));
+    TRY_VOID(database->run("BEGIN IMMEDIATE"));
+    if (!mend_indexes()) {
+        TRY_VOID(database->run("ROLLBACK"));
+    } else {
+        TRY_VOID(database->run("COMMIT"));
         found = TRY(database->text("PRAGMA integrity_check(1)"));
         if (found == "ok") return {};
     }
@@ -170,6 +242,25 @@ Result<void> SqliteBackend::Parts::check_integrity(const std::string& path) {
                 path + " is damaged (" + found +
                     "): put back a copy that was made while skerry was stopped, or move the file away and start anew: what the "
                     "parent holds for this cell comes back over the link");
+}
+
+Result<void> SqliteBackend::Parts::mend_indexes() {
+    TRY_VOID(database->run("DROP INDEX objects_by_key"));
+    Statement name = TRY(database->prepare("UPDATE objects SET kind = ?2, project = ?3, name = ?4 WHERE id = ?1"));
+    for (const Damaged& each : damaged) {
+        if (!each.named) {
+            // Its name may be wrong, so that no later write of the object would meet it.
+            TRY_VOID(database->run(fmt::format("DELETE FROM objects WHERE id = {}", each.row)));
+            continue;
+        }
+        name.bind(1, each.row);
+        name.bind(2, static_cast<std::int64_t>(each.read.key.kind));
+        name.bind(3, each.read.key.project);
+        name.bind(4, each.read.key.name);
+        TRY_VOID(name.run());
+    }
+    TRY_VOID(make_key_index(*database));
+    return database->run("REINDEX");
 }
 
 Result<void> SqliteBackend::Parts::put_row(const Key& key, std::optional<Number> erased, std::string_view body) {
@@ -215,6 +306,12 @@ Result<void> SqliteBackend::Parts::write(const Batch& batch) {
     for (const Tombstone& tombstone : batch.erased) {
         TRY_VOID(put_row(tombstone.key, tombstone.number, write_row(tombstone)));
         head = std::max(head, tombstone.number);
+    }
+    for (const Key& key : batch.dropped) {
+        drop.bind(1, static_cast<std::int64_t>(key.kind));
+        drop.bind(2, key.project);
+        drop.bind(3, key.name);
+        TRY_VOID(drop.run());
     }
     for (const ObjectPtr& object : batch.put) {
         TRY_VOID(put_row(object->key, {}, write_row(*object)));
@@ -266,6 +363,29 @@ Result<void> SqliteBackend::write(const Batch& batch) {
     parts_->dead = true;
     (void)parts_->rollback.run(); // so that nothing of it is written when the file is closed
     return written;
+}
+
+Result<Backend::Rows> SqliteBackend::read(const std::string& from, std::size_t most_rows, std::size_t most_bytes) {
+    if (!parts_ || parts_->dead) return fail(Code::unavailable, path_ + ": the store must be opened again");
+    parts_->database->forget_pages();
+    Statement& read = parts_->read;
+    read.bind(1, from.empty() ? std::int64_t{0} : static_cast<std::int64_t>(std::stoll(from)));
+    read.bind(2, static_cast<std::int64_t>(most_rows));
+    Rows rows;
+    std::size_t seen = 0, bytes = 0;
+    Result<bool> more = false;
+    while ((more = read.step()) && *more) {
+        ++seen;
+        rows.next = std::to_string(read.integer(5).value_or(0));
+        bytes += read.blob(4).value_or("").size();
+        Read row = read_row(read);
+        if (row.has_name) rows.rows.push_back({std::move(row.key), std::move(row.object), row.tombstone.has_value()});
+        if (bytes >= most_bytes) break;
+    }
+    if (more && !*more && seen < most_rows) rows.next.clear();
+    read.reset();
+    if (!more) return std::unexpected(std::move(more).error());
+    return rows;
 }
 
 } // namespace skerry::store

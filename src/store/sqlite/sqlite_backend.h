@@ -39,6 +39,7 @@ public:
     /// the remedy.
     Result<Loaded> load() override;
     Result<void> write(const Batch&) override;
+    Result<Rows> read(const std::string& from, std::size_t most_rows, std::size_t most_bytes) override;
 
 private:
     Result<void> check_room(const Batch&) const;

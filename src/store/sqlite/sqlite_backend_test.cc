@@ -110,6 +110,113 @@ TEST(SqliteBackend, FlippedBitsAreNeverBelieved) {
     EXPECT_GT(listed, 100);
 }
 
+/// A row's name stands in the table and in the index: either copy serves.
+TEST(SqliteBackend, AFlippedNameIsUndone) {
+    env::FakeFiles clean;
+    fill(clean);
+    std::string bytes = *(*clean.open("/s.db", env::Files::Mode::read))->read(0, 1 << 24);
+    std::size_t copies = 0;
+    for (std::size_t at = bytes.find("app-17"); at != std::string::npos; at = bytes.find("app-17", at + 1)) {
+        ++copies;
+        for (std::size_t bit : {4u * 8, 5u * 8 + 1, 5u * 8 + 6}) { // another number, perhaps of another app
+            env::FakeFiles files;
+            fill(files);
+            files.flip_bit("/s.db", at * 8 + bit);
+            SqliteBackend backend(files, "/s.db");
+            auto loaded = backend.load();
+            ASSERT_TRUE(loaded) << loaded.error().message;
+            EXPECT_EQ(loaded->objects.size(), 50u);
+            EXPECT_TRUE(loaded->damaged.empty());
+            Backend::Batch batch;
+            batch.put.push_back(object("app-17", 70, "again"));
+            batch.head = 70;
+            ASSERT_TRUE(backend.write(batch));
+            loaded = backend.load();
+            ASSERT_TRUE(loaded) << loaded.error().message;
+            EXPECT_EQ(loaded->objects.size(), 50u);
+            EXPECT_TRUE(loaded->damaged.empty());
+        }
+    }
+    EXPECT_EQ(copies, 2u);
+}
+
+TEST(SqliteBackend, WhatIsDamagedIsMissingUnderItsRightName) {
+    env::FakeFiles files;
+    fill(files);
+    std::string bytes = *(*files.open("/s.db", env::Files::Mode::read))->read(0, 1 << 24);
+    std::size_t at = std::string::npos; // in the table, where its content follows
+    for (std::size_t each = bytes.find("app-17"); each != std::string::npos; each = bytes.find("app-17", each + 1))
+        if (bytes.substr(each, 600).find(std::string(200, 'x')) < 300) at = each;
+    ASSERT_NE(at, std::string::npos);
+    files.flip_bit("/s.db", (at + 5) * 8);
+    files.flip_bit("/s.db", (at + 200) * 8);
+    for (int start = 0; start < 2; ++start) {
+        SqliteBackend backend(files, "/s.db");
+        auto loaded = backend.load();
+        ASSERT_TRUE(loaded) << loaded.error().message;
+        EXPECT_EQ(loaded->objects.size(), 49u);
+        EXPECT_EQ(loaded->missing, std::vector{app_key("app-17")}) << "start " << start;
+    }
+    SqliteBackend backend(files, "/s.db");
+    ASSERT_TRUE(backend.load());
+    Backend::Batch batch;
+    batch.dropped.push_back(app_key("app-17"));
+    batch.head = 70;
+    ASSERT_TRUE(backend.write(batch));
+    auto loaded = backend.load();
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(loaded->objects.size(), 49u);
+    EXPECT_TRUE(loaded->damaged.empty());
+}
+
+TEST(SqliteBackend, TheScrubFindsAFlippedByteAndWritesTheRowAgain) {
+    env::FakeFiles files;
+    fill(files);
+    TestEnv env(1);
+    auto open = [&](Duration step) {
+        return Store::open(env.env(), std::make_unique<SqliteBackend>(files, "/s.db"), {.scrub_step = step});
+    };
+    {
+        auto store = open(60s);
+        ASSERT_TRUE(store) << store.error().message;
+        EXPECT_TRUE((*store)->damaged().empty());
+        auto file = *files.open("/s.db", env::Files::Mode::read);
+        std::string bytes = *file->read(0, *file->size());
+        std::uint64_t at = bytes.find(std::string(1'000, 'x'));
+        ASSERT_NE(at, std::string::npos);
+        files.flip_bit("/s.db", (at + 500) * 8 + 3);
+        env.pass(1h);
+        EXPECT_EQ((*store)->mended(), 1u);
+        env.pass(1h);
+        EXPECT_EQ((*store)->mended(), 1u) << "once";
+        ASSERT_TRUE((*store)->flush());
+    }
+    env.crash();
+    auto store = open({});
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_TRUE((*store)->damaged().empty());
+    EXPECT_EQ((*store)->count(model::Kind::app), 50u);
+}
+
+TEST(SqliteBackend, ReadsInSteps) {
+    env::FakeFiles files;
+    fill(files);
+    SqliteBackend backend(files, "/s.db");
+    ASSERT_TRUE(backend.load());
+    std::size_t objects = 0, erased = 0, steps = 0;
+    std::string place;
+    do {
+        auto rows = backend.read(place, 7, 1 << 20);
+        ASSERT_TRUE(rows);
+        EXPECT_LE(rows->rows.size(), 7u);
+        for (const auto& row : rows->rows) row.object ? ++objects : row.erased ? ++erased : 0;
+        place = rows->next;
+        ASSERT_LE(++steps, 9u);
+    } while (!place.empty());
+    EXPECT_EQ(objects, 50u);
+    EXPECT_EQ(erased, 1u);
+}
+
 /// A real database file made by other hands, put on the fake disk.
 void foreign(env::FakeFiles& files, const std::vector<std::string>& statements) {
     std::string folder = testing::TempDir() + "/store-XXXXXX";

@@ -30,8 +30,11 @@ public:
         if (lane == Lane::desired) inbound.load_cursor(cursor);
     }
 
+    bool keeps_unknown() const override { return keep_unknown; }
+
     std::map<ItemKey, Item> held[lanes];
     std::optional<Cursor> cursor;
+    bool keep_unknown = false;
 };
 
 class World {
@@ -44,9 +47,9 @@ public:
                     .boot_id = "boot",
                     .name = "fuzz",
                     .version = "1",
-                    .beat = 1s,
-                    .keep_unknown = keep_unknown},
+                    .beat = 1s},
                    disk_) {
+        disk_.keep_unknown = keep_unknown;
         for (std::uint64_t n = 0; n < 20; ++n)
             session_.put(n % 2 == 0 ? Lane::desired : Lane::status, key_of(n), 1, blob(std::string(n * 10, 'x')), 120 + n);
     }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace skerry::cell {
@@ -189,10 +190,34 @@ void Link::landed(Result<store::Number> result) {
         return reject("could not be written: " + result.error().message);
     }
     report_parts();
+    if (applying_->apply.close && applying_->apply.lane == sync::Lane::desired) let_go_of_missing();
     sync::Ticket ticket = applying_->apply.ticket;
     applying_.reset();
     session_.applied(ticket, context_.env.clock.now());
     pump_soon();
+}
+
+/// In agreement with the parent: what our disk lost of what a parent decides, and what is not back by now, is not wanted any
+/// more. A node decides nothing; elsewhere, what may have been decided here is for people to let go.
+void Link::let_go_of_missing() {
+    using model::Kind;
+    const store::Store& store = context_.store;
+    if (side_ != sync::Side::child || store.missing().empty()) return;
+    auto apps = store.list(Kind::app);
+    bool has_apps = std::ranges::any_of(apps, [&](const auto& app) { return app->home == store.cell(); });
+    auto is_parents = [&](Kind kind) {
+        if (context_.self.role == env::Peer::Role::node) return true;
+        if (kind == Kind::site || kind == Kind::project) return true;
+        bool follows = kind == Kind::allocation || kind == Kind::revision || kind == Kind::secret || kind == Kind::config;
+        return follows && !has_apps;
+    };
+    store::Transaction transaction;
+    for (const store::Key& key : store.missing()) {
+        if (!is_parents(key.kind)) continue;
+        if (!transaction.fits(0)) break;
+        transaction.erase(key, store::Transaction::anything());
+    }
+    if (!transaction.empty()) context_.store.commit(std::move(transaction), nullptr);
 }
 
 void Link::report_parts() {

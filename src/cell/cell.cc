@@ -67,6 +67,7 @@ public:
     void add(std::unique_ptr<Loop> loop) override { turns_.add(std::move(loop)); }
     void start() override {
         since_ = env_.clock.now();
+        tell_of_missing();
         if (options_.with_default_project) ensure_default_project();
         if (parent_) parent_->start();
         turns_.start();
@@ -134,6 +135,16 @@ private:
             parent_->changed(change);
         }
         turns_.changed(change);
+    }
+
+    void tell_of_missing() {
+        for (const store::Key& key : store_.missing())
+            if (model::find_kind(static_cast<std::uint32_t>(key.kind)))
+                events_.record(
+                    key, {}, Tone::warning, "Damaged",
+                    fmt::format("{} was damaged on this cell's disk. Nothing is removed for its absence. If it does not "
+                                "come back by itself, apply it again, or delete it by name to let it go (rule S5)",
+                                key.text()));
     }
 
     void ensure_default_project() {

@@ -1,3 +1,4 @@
+#include "cell/missing.h"
 #include "cell/test_world.h"
 #include "cell/writing.h"
 #include "model/allocation.pb.h"
@@ -9,6 +10,7 @@
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
 #include "model/site.pb.h"
+#include "sync/session.h"
 
 #include <gtest/gtest.h>
 
@@ -288,6 +290,169 @@ TEST_F(CellTest, EitherSideMayCrash) {
     EXPECT_TRUE(has(site, Kind::allocation, "till-c"));
     EXPECT_FALSE(has(site, Kind::allocation, "till-a"));
     EXPECT_TRUE(core.cell->peers().child("store-17")->in_agreement);
+}
+
+TEST_F(CellTest, WhatAChildsDiskLostComesBackAndNothingIsRemovedMeanwhile) {
+    boot();
+    write_site();
+    write_revision("till-1");
+    write_allocation("till.pos", "till-1");
+    world.pass(5s);
+    write_instance("till.pos.x1");
+    ASSERT_TRUE(has(site, Kind::allocation, "till.pos"));
+    Key key{Kind::allocation, "default", "till.pos"};
+    world.cut();
+    site.crash();
+    site.disk->damage(key);
+    boot_site();
+    EXPECT_FALSE(has(site, Kind::allocation, "till.pos"));
+    EXPECT_TRUE(lacks_wishes(*site.store));
+    Writing writing(*site.cell, "test"); // as a loop that sees instances without an allocation
+    auto erase_instance = [&] {
+        ASSERT_TRUE(writing.begin());
+        writing.erase(*site.store->get({Kind::instance, "default", "till.pos.x1"}));
+        writing.end();
+        world.settle();
+    };
+    erase_instance();
+    EXPECT_TRUE(has(site, Kind::instance, "till.pos.x1"));
+    world.heal();
+    world.pass(60s);
+    EXPECT_TRUE(has(site, Kind::allocation, "till.pos"));
+    EXPECT_FALSE(lacks_wishes(*site.store));
+    erase_instance();
+    EXPECT_FALSE(has(site, Kind::instance, "till.pos.x1"));
+
+    // Lost, and deleted at its home meanwhile: in agreement it is not wanted any more.
+    world.cut();
+    site.crash();
+    site.disk->damage(key);
+    boot_site();
+    erase(core, key);
+    EXPECT_TRUE(lacks_wishes(*site.store));
+    world.heal();
+    world.pass(60s);
+    EXPECT_FALSE(has(site, Kind::allocation, "till.pos"));
+    EXPECT_FALSE(lacks_wishes(*site.store));
+    // Lost without a trace: the digests tell.
+    site.crash();
+    site.disk->lose({Kind::site, "", "store-17"});
+    boot_site();
+    world.pass(60s);
+    EXPECT_TRUE(has(site, Kind::site, "store-17"));
+}
+
+TEST_F(CellTest, WhatAParentsDiskLostIsNotRemovedAtItsChildren) {
+    boot();
+    write_site();
+    write_revision("till-1");
+    write_allocation("till.pos", "till-1");
+    world.pass(5s);
+    Key key{Kind::allocation, "default", "till.pos"};
+    core.crash();
+    core.disk->damage(key);
+    boot_core();
+    world.pass(120s);
+    ASSERT_TRUE(in_touch());
+    EXPECT_FALSE(has(core, Kind::allocation, "till.pos"));
+    EXPECT_TRUE(has(site, Kind::allocation, "till.pos"));
+    write_allocation("other", "till-1");
+    world.pass(5s);
+    EXPECT_TRUE(has(site, Kind::allocation, "other")) << "everything else goes on";
+    // Somebody decides that it goes.
+    auto answer = ask([&](Admission& admission, Answer then) { admission.remove(admin, key, {}, {}, std::move(then)); });
+    ASSERT_FALSE(answer);
+    EXPECT_NE(answer.error().error.message.find("lost from this cell's disk"), std::string::npos);
+    EXPECT_FALSE(lacks_wishes(*core.store));
+    world.cut();
+    world.heal();
+    world.pass(120s);
+    EXPECT_FALSE(has(site, Kind::allocation, "till.pos"));
+    EXPECT_TRUE(has(site, Kind::allocation, "other"));
+}
+
+/// A site of a build that knows one kind more, down to its bytes.
+class Tomorrow final : public env::Wire::Listener, private sync::Host {
+public:
+    Tomorrow(World& world, Machine& parent)
+        : world_(world), session_({.side = sync::Side::child,
+                                   .self = CellId(Id{77, 7}),
+                                   .peer = parent.store->cell(),
+                                   .incarnation = IncarnationId(Id{77, 8}),
+                                   .name = "store-18",
+                                   .version = "9",
+                                   .beat = 1s},
+                                  *this) {
+        sync::ItemKey key{
+            .kind = 200, .project = "default", .name = "tide", .uid = Uid(Id{77, 9}), .home = CellId(Id{77, 7}), .part = 0};
+        session_.put(sync::Lane::desired, key, 1, std::make_shared<const std::string>(std::string(5'000, 't')), 1);
+    }
+    void connect(Machine& parent) {
+        auto pipe = std::make_shared<Pipe>(world_);
+        world_.pipes.push_back(pipe);
+        parent.cell->accept(std::make_unique<FakeWire>(pipe, 1, env::Peer{Role::site, "store-18", CellId(Id{77, 7})}));
+        wire_ = std::make_unique<FakeWire>(pipe, 0, parent.peer());
+        session_.connected(world_.now);
+        wire_->listen(*this);
+        pump();
+    }
+    void pump() {
+        while (auto message = session_.take_output(world_.now)) wire_->send(std::move(*message));
+        world_.settle();
+    }
+    std::string ended;
+    sync::Session& session() { return session_; }
+
+private:
+    void arrived(std::string message) override {
+        session_.received(message, world_.now);
+        while (auto out = session_.take_output(world_.now)) wire_->send(std::move(*out));
+    }
+    void closed(std::string why) override {
+        ended = why;
+        session_.disconnected(world_.now);
+    }
+    void drained() override {}
+    sync::Outbound::Place place(const sync::Cursor& cursor) override {
+        return cursor.incarnation == IncarnationId(Id{77, 8}) ? sync::Outbound::Place::known : sync::Outbound::Place::none;
+    }
+    std::optional<std::vector<sync::ItemKey>> erased_since(sync::Lane, sync::Number) override {
+        return std::vector<sync::ItemKey>{};
+    }
+    void load(sync::Lane, sync::Inbound&) override {}
+    bool keeps_unknown() const override { return false; }
+
+    World& world_;
+    sync::Session session_;
+    std::unique_ptr<FakeWire> wire_;
+};
+
+TEST_F(CellTest, AKindOfANewerBuildStaysInAgreementAndIsSentOnceForEachStart) {
+    boot_core();
+    Tomorrow child(world, core);
+    child.connect(core);
+    EXPECT_TRUE(child.session().view().agreement);
+    std::uint64_t bytes = world.bytes;
+    for (int beat = 0; beat < 20; ++beat) {
+        world.pass(1s);
+        child.pump();
+    }
+    EXPECT_LT(world.bytes - bytes, 1'000u) << "no loop";
+    child.connect(core);
+    EXPECT_LT(world.bytes - bytes, 2'000u) << "known from memory";
+    EXPECT_TRUE(child.session().view().agreement);
+    // A start forgets it, as it could not be stored under a name this build understands: the digest brings it back. So a program
+    // that knows the kind gets it too.
+    core.crash();
+    boot_core();
+    child.connect(core);
+    for (int beat = 0; beat < 3; ++beat) {
+        world.pass(1s);
+        child.pump();
+    }
+    EXPECT_TRUE(child.session().view().agreement);
+    EXPECT_GT(world.bytes - bytes, 5'000u);
+    EXPECT_LT(world.bytes - bytes, 9'000u);
 }
 
 TEST_F(CellTest, AnIdleHourWritesNothingAndCarriesBeatsOnly) {

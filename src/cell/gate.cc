@@ -1,6 +1,7 @@
 #include "cell/gate.h"
 
 #include "base/check.h"
+#include "cell/missing.h"
 #include "cell/owner.h"
 #include "model/app.pb.h"
 #include "model/defaults.h"
@@ -166,14 +167,17 @@ void Gate::create(const trust::Identity& who, Kind kind, std::unique_ptr<Message
         return answer_soon(std::move(answer),
                            refuse(Code::invalid, "metadata.resourceVersion: a new object has none (leave it out)"));
     clear_field(*object, "status");
-    Uid uid(env_.chance.id());
+    Key key = key_of(kind, *object);
+    // One whose row is damaged is applied again: it stays the same object to all that follow from it.
+    auto remains = remains_of(store_, key);
+    Uid uid = remains ? remains->uid : Uid(env_.chance.id());
+    std::uint32_t generation = remains ? remains->generation + 1 : 1;
     meta.set_uid(uid.text());
-    meta.set_generation(1);
+    meta.set_generation(generation);
     meta.set_home(store_.cell().text());
     meta.set_creation_timestamp(rfc3339(env_.clock.wall()));
     meta.clear_deletion_timestamp();
     model::apply_presets(*object);
-    Key key = key_of(kind, *object);
     if (auto valid = check(who, kind, nullptr, *object); !valid)
         return answer_soon(std::move(answer), std::unexpected(valid.error()));
     if (store_.get(key))
@@ -183,12 +187,12 @@ void Gate::create(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     planned->key = key;
     planned->uid = uid;
     planned->home = store_.cell();
-    planned->generation = 1;
+    planned->generation = generation;
     planned->wish.bytes = std::make_shared<const std::string>(object->SerializeAsString());
     Admitted admitted{.object = planned, .change = Admitted::Change::created, .warnings = warnings(kind, *object)};
     if (options.dry_run) return answer_soon(std::move(answer), std::move(admitted));
     store::Transaction transaction;
-    transaction.put(key, uid, planned->home, 1, *planned->wish.bytes, store::Transaction::absent());
+    transaction.put(key, uid, planned->home, generation, *planned->wish.bytes, store::Transaction::absent());
     commit(std::move(transaction), planned, std::move(admitted), Code::exists, std::move(answer));
 }
 
@@ -342,6 +346,17 @@ void Gate::remove(const trust::Identity& who, const Key& key, Preconditions prec
         model::metadata(*empty).set_name(key.name);
         model::metadata(*empty).set_namespace_(key.project);
         auto allowed = may_write(who, trust::Verb::remove, key.kind, *empty);
+        // Whoever made it, only people can say that it is not wanted.
+        bool may_let_go =
+            who.role == trust::Role::user && trust::may(who, trust::Verb::remove, target_of(key.kind, *empty)).has_value();
+        if (may_let_go && store_.missing().contains(key) && !options.dry_run) { // its row is damaged, and goes now
+            store::Transaction transaction;
+            transaction.erase(key, store::Transaction::anything());
+            store_.commit(std::move(transaction), nullptr);
+            return refused(
+                {{Code::not_found, fmt::format("{} was lost from this cell's disk; what was left of it is removed", key.text())},
+                 {}});
+        }
         return refused(allowed ? Refusal{{Code::not_found, fmt::format("{} does not exist", key.text())}, {}} : allowed.error());
     }
     if (auto allowed = may_write(who, trust::Verb::remove, key.kind, before->message()); !allowed) {

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cell/applying.h"
+#include "cell/missing.h"
 
 #include <algorithm>
 #include <utility>
@@ -63,7 +64,6 @@ Link::Link(LinkContext context, sync::Side side, env::Peer peer, std::string tag
                 .version = context_.version,
                 .role = number_of(context_.self.role),
                 .beat = beat,
-                .keep_unknown = context_.store.note(behind_space, peer_.cell.text()).has_value(),
                 .earlier = earlier_of(context_.store)},
                *this) {
     for (const store::Key& key : context_.closure.members(tag_)) refresh(key, nullptr);
@@ -78,6 +78,7 @@ void Link::attach(std::unique_ptr<env::Wire> wire) {
     wire_ = std::move(wire);
     trouble_.clear();
     session_.connected(context_.env.clock.now());
+    if (side_ == sync::Side::child && lacks_objects(context_.store)) session_.verify(sync::Lane::desired);
     wire_->listen(*this);
     pump();
 }
@@ -261,6 +262,10 @@ void Link::load(sync::Lane lane, sync::Inbound& inbound) {
                           .bytes = state.bytes});
         }
     }
+}
+
+bool Link::keeps_unknown() const {
+    return context_.store.note(behind_space, peer_.cell.text()).has_value() || lacks_objects(context_.store);
 }
 
 PeerView Link::peer_view() const {

@@ -90,6 +90,7 @@ private:
     sync::Outbound::Place place(const sync::Cursor&) override;
     std::optional<std::vector<sync::ItemKey>> erased_since(sync::Lane, sync::Number) override;
     void load(sync::Lane, sync::Inbound&) override;
+    bool keeps_unknown() const override;
 
     void pump_soon();
     void pump();
@@ -100,6 +101,7 @@ private:
     void reject(std::string why);
     void landed(Result<store::Number>);
     void report_parts();
+    void let_go_of_missing();
     /// Fills a transaction; an error closes the wire.
     Result<void> stage(store::Transaction&, const sync::Apply&);
     Result<void> stage(store::Transaction&, const sync::Item&);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "cell/missing.h"
 #include "model/allocation.pb.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
@@ -46,16 +47,19 @@ void Writing::send() {
 }
 
 Uid Writing::create(model::Kind kind, google::protobuf::Message& message) {
-    Uid uid(cell_.env().chance.id());
     CellId home = cell_.store().cell();
     model::Meta& meta = model::metadata(message);
+    auto remains = remains_of(cell_.store(), {kind, meta.namespace_(), meta.name()});
+    Uid uid = remains ? remains->uid : Uid(cell_.env().chance.id());
+    std::uint32_t generation = remains ? remains->generation + 1 : 1;
     meta.set_uid(uid.text());
     meta.set_home(home.text());
-    meta.set_generation(1);
+    meta.set_generation(generation);
     meta.set_creation_timestamp(rfc3339(cell_.env().clock.wall()));
     std::string bytes = message.SerializeAsString();
     store::Transaction& transaction = room(bytes.size());
-    transaction.put({kind, meta.namespace_(), meta.name()}, uid, home, 1, std::move(bytes), store::Transaction::absent());
+    transaction.put({kind, meta.namespace_(), meta.name()}, uid, home, generation, std::move(bytes),
+                    store::Transaction::absent());
     return uid;
 }
 
@@ -67,7 +71,10 @@ void Writing::update(const store::Object& before, google::protobuf::Message& wis
     transaction.put(before.key, before.uid, before.home, generation, std::move(bytes), store::Transaction::unchanged(before));
 }
 
-void Writing::erase(const store::Object& object) { room(0).erase(object.key, {.number = {}, .uid = object.uid}); }
+void Writing::erase(const store::Object& object) {
+    if (lacks_wishes(cell_.store())) return;
+    room(0).erase(object.key, {.number = {}, .uid = object.uid});
+}
 
 void Writing::note(std::string_view space, std::string_view key, std::string bytes) {
     room(bytes.size()).note(space, key, std::move(bytes));

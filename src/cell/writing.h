@@ -33,6 +33,7 @@ public:
     Uid create(model::Kind, google::protobuf::Message& message);
     /// The next generation of an object, if nobody changed it in between. `wish` is its wish part with the changes made.
     void update(const store::Object& before, google::protobuf::Message& wish);
+    /// Nothing while this cell lacks wishes (rule H3); a later turn asks again.
     void erase(const store::Object&);
     /// A note of the cell, in one transaction with what is written next.
     void note(std::string_view space, std::string_view key, std::string bytes);

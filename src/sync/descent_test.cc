@@ -97,6 +97,35 @@ TEST(Descent, RepairsWhatRottedWhileConnectedAtTheNextBeat) {
     }
 }
 
+TEST(Descent, ADeletionWhoseTombstoneIsForgottenStillArrives) {
+    for (bool keep : {false, true}) {
+        FakeLink link;
+        fill(link.parent, 500, 1);
+        link.connect();
+        ASSERT_TRUE(link.settle());
+        link.cut();
+        link.parent.drop(Lane::desired, key_of(7));
+        link.parent.put(Lane::desired, key_of(1'000), "after it");
+        link.parent.forget_tombstones();
+        link.parent.keep_unknown = keep;
+        link.parent.crash();
+        link.connect();
+        ASSERT_TRUE(link.settle());
+        EXPECT_TRUE(link.up);
+        EXPECT_TRUE(link.child.held[0].contains(key_of(1'000)));
+        // Unless absence says nothing (rule H3).
+        EXPECT_EQ(link.child.held[0].contains(key_of(7)), keep);
+        EXPECT_EQ(link.parent.session->view().orphans, keep ? 1u : 0u);
+        if (!keep) continue;
+        // It says something again: at the next hello the orphan goes.
+        link.parent.keep_unknown = false;
+        link.connect();
+        ASSERT_TRUE(link.settle());
+        EXPECT_TRUE(link.agree());
+        EXPECT_FALSE(link.child.held[0].contains(key_of(7)));
+    }
+}
+
 TEST(Descent, CostFollowsTheDifferenceNotTheSize) {
     std::uint64_t spent[2];
     for (std::uint64_t size : {1'000u, 12'000u}) {

@@ -56,6 +56,11 @@ public:
         session->drop(lane, key, number_);
     }
 
+    void forget_tombstones() {
+        tombstones.clear();
+        floor = number_;
+    }
+
     /// Everything in memory is gone; the disk is what it is.
     void crash() {
         waiting.clear();
@@ -104,6 +109,7 @@ public:
     }
 
     Outbound::Place place(const Cursor& shown) override {
+        if (shown.number < floor) return Outbound::Place::forgotten;
         for (const auto& [n, head] : incarnations)
             if (incarnation_id(self_, n) == shown.incarnation)
                 return shown.number <= (n == incarnations.back().first ? number_ : head) ? Outbound::Place::known
@@ -123,6 +129,8 @@ public:
         if (lane == Lane::desired) inbound.load_cursor(cursor);
     }
 
+    bool keeps_unknown() const override { return keep_unknown; }
+
     static std::size_t at(Lane lane) { return static_cast<std::size_t>(lane); }
 
     std::map<ItemKey, Version> mine[lanes];
@@ -132,6 +140,7 @@ public:
     std::vector<std::pair<std::uint64_t, Number>> incarnations; ///< and the head at which each was closed
     std::map<ItemKey, int> received;
     std::uint64_t landed = 0; ///< frames
+    Number floor = 0;         ///< of tombstones
     std::deque<Apply> waiting;
     std::unique_ptr<Session> session;
     bool keep_unknown = false;
@@ -149,8 +158,7 @@ private:
                                                              .name = "test",
                                                              .version = "1",
                                                              .beat = 1s,
-                                                             .status_gap = 200ms,
-                                                             .keep_unknown = keep_unknown},
+                                                             .status_gap = 200ms},
                                             *this);
         for (std::size_t lane = 0; lane < lanes; ++lane)
             for (const auto& [key, version] : mine[lane])

@@ -53,6 +53,8 @@ public:
     /// The receiver has made so many more frames durable. A count beyond those in flight is an error. `differs`: the digest of
     /// the close does, so we descend; for ever is an error.
     Result<void> acknowledged(std::uint32_t frames, bool differs);
+    /// From the next descent on; see `resume`.
+    void keep_unknown(bool keep) { keep_unknown_ = keep; }
     /// Part of an answer. Unasked for, or endless: an error.
     Result<void> answered(Ranges&&);
     /// An empty batch with a digest goes out when the lane is quiet.

@@ -25,6 +25,9 @@ public:
     /// What we hold durably of the peer's slice, and for `desired` up to where. Called before the first hello, and again after
     /// something that was to be applied could not be.
     virtual void load(Lane, Inbound&) = 0;
+    /// Whether absence here is no reason to remove there: our history went back, or our disk lost something (rules H3, S5). Asked
+    /// at each hello and before each descent.
+    virtual bool keeps_unknown() const = 0;
 };
 
 /// One side of one link, for as long as the cell runs: outlives connections. No I/O, no clock, no randomness.
@@ -48,7 +51,6 @@ public:
         Duration beat = 15s;         ///< parent: told to the child
         Duration status_gap = 200ms; ///< at least this between two batches of the status lane: storms coalesce
         Duration hello_patience = 30s;
-        bool keep_unknown = false;               ///< our history went back before: remove nothing for mere absence (rule H3)
         std::vector<IncarnationId> earlier = {}; ///< of our store, newest first; told with lease requests
     };
 
@@ -74,6 +76,8 @@ public:
     void rejected(Ticket, std::string reason);
     /// An item that was applied or passed over does not stand here: ask for it again.
     void forget(Lane, const ItemKey&);
+    /// Asks the peer to close its slice once more, so that `Apply::close` tells of agreement.
+    void verify(Lane lane) { verify_due_[static_cast<std::size_t>(lane)] = true; }
     /// Parent: from now on; told to a connected child at once.
     void set_beat(Duration);
 

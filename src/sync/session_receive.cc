@@ -89,7 +89,7 @@ void Session::resume(Hello&& hello) {
             if (place == Outbound::Place::ahead) history_behind_ = true;
             if (place == Outbound::Place::known) erased = host_.erased_since(held.lane, held.cursor->number);
         }
-        sending_[lane].outbound.resume(held, place, erased, options_.keep_unknown || history_behind_);
+        sending_[lane].outbound.resume(held, place, erased, host_.keeps_unknown() || history_behind_);
     }
 }
 
@@ -132,6 +132,7 @@ void Session::take(const Ack& ack) {
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         Sending& sending = sending_[lane];
         if (ack.frames[lane] < sending.acknowledged) return fail_with("bad frame: an acknowledgement that goes back");
+        if (ack.differs[lane]) sending.outbound.keep_unknown(host_.keeps_unknown() || history_behind_);
         auto taken = sending.outbound.acknowledged(ack.frames[lane] - sending.acknowledged, ack.differs[lane]);
         if (!taken) return fail_with("bad frame: " + taken.error().message);
         sending.acknowledged = ack.frames[lane];

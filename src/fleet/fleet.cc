@@ -19,7 +19,9 @@ void add_loops(cell::Cell& cell, Options options) {
 
 void ensure_site(cell::Cell& cell, SiteWish wish, std::function<void(Result<store::Key>)> then) {
     store::Key key{model::Kind::site, "", wish.name};
-    if (cell.store().get(key)) return cell.env().timers.post([key, then = std::move(then)] { then(key); });
+    // One whose row is damaged is not made anew here: its labels say what belongs to it, and only people know them (rule S5).
+    if (cell.store().get(key) || cell.store().missing().contains(key))
+        return cell.env().timers.post([key, then = std::move(then)] { then(key); });
     model::Site site;
     site.mutable_metadata()->set_name(wish.name);
     for (auto& [label, value] : wish.labels) (*site.mutable_metadata()->mutable_labels())[label] = value;

@@ -272,6 +272,67 @@ TEST_F(OneCell, ACrashAtAnyStepEndsInOneRunningInstanceOfTheWantedRevision) {
     EXPECT_GT(crash_after, 40);
 }
 
+/// Rule S5: what the disk lost of any object that makes an instance run stops nothing, and is made good.
+TEST_F(OneCell, ADamagedRowStopsNothing) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    Key allocation{Kind::allocation, "default", "till.pos.here"}, site{Kind::site, "", "here"};
+    Key own{Kind::instance, "default", instance()->metadata().name()};
+    auto uid_of = [&](const Key& key) { return store->get(key)->uid; };
+    Uid app_uid = uid_of(till_key), allocation_uid = uid_of(allocation), instance_uid = uid_of(own);
+    auto pid = instance()->status().pid();
+    auto lose = [&](std::vector<Key> keys) {
+        close();
+        for (const Key& key : keys) disk->damage(key);
+        open();
+        for (int i = 0; i < 60; ++i) world.pass(2s);
+        ASSERT_EQ(machine.starts(), 1u) << keys[0].text();
+        ASSERT_EQ(machine.running().size(), 1u) << keys[0].text();
+    };
+    auto all_is_well = [&](const char* what) {
+        EXPECT_TRUE(store->missing().empty()) << what;
+        EXPECT_EQ(machine.starts(), 1u) << what;
+        ASSERT_TRUE(instance()) << what;
+        EXPECT_EQ(instance()->status().pid(), pid) << what;
+        EXPECT_TRUE(instance()->status().ready()) << what;
+        EXPECT_EQ(reason("Available"), "Available") << what << ": " << message("Available");
+        EXPECT_EQ(store->count(Kind::allocation), 1u) << what;
+    };
+    for (const Key& key : {Key{Kind::revision, "default", "till.1"}, allocation, own, Key{Kind::node, "", "here"},
+                           Key{Kind::project, "", "default"}}) {
+        lose({key});
+        all_is_well(key.text().c_str());
+    }
+    EXPECT_EQ(uid_of(allocation), allocation_uid);
+    EXPECT_EQ(uid_of(own), instance_uid);
+
+    lose({site}); // its labels are only in people's minds
+    EXPECT_EQ(store->missing(), std::set{site});
+    model::Site here;
+    here.mutable_metadata()->set_name("here");
+    (*here.mutable_metadata()->mutable_labels())["tier"] = "store";
+    (*here.mutable_spec()->mutable_values())["printer"] = "10.0.7.9";
+    write(Kind::site, here);
+    for (int i = 0; i < 60; ++i) world.pass(2s);
+    all_is_well("Site");
+
+    lose({till_key});
+    EXPECT_EQ(store->missing(), std::set{till_key});
+    apply(till());
+    all_is_well("App");
+    EXPECT_EQ(uid_of(till_key), app_uid) << "applied again, it is the same app";
+
+    std::vector all{till_key, Key{Kind::revision, "default", "till.1"}, allocation, own};
+    lose(all);
+    lose(all); // still so after another start
+    apply(till());
+    for (int i = 0; i < 60; ++i) world.pass(2s);
+    all_is_well("everything");
+    EXPECT_EQ(uid_of(own), instance_uid);
+    change_till([](model::App& one) { one.mutable_spec()->mutable_components(0)->add_args("-v"); });
+    EXPECT_EQ(machine.starts(), 2u) << "and follows wishes again";
+}
+
 TEST_F(OneCell, ARestartOfTheMachineStartsEverythingAgain) {
     push("pos", "1", "sha256:aa");
     apply(till());

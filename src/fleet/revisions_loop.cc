@@ -42,6 +42,7 @@ void RevisionsLoop::turn() {
     std::set<PinKey> wanted;
     for (const auto& app : cell_.store().list(Kind::app))
         if (app->home == cell_.store().cell()) make_revision(*app, wanted);
+    let_go_of_missing();
     erase_pins(erase_revisions(), wanted);
     writing_.end();
 }
@@ -122,6 +123,26 @@ std::set<Key> RevisionsLoop::erase_revisions() {
         }
     }
     return gone;
+}
+
+/// Revisions whose rows are damaged (rule S5) and that nothing refers to, nor can refer to.
+void RevisionsLoop::let_go_of_missing() {
+    auto& store = cell_.store();
+    std::set<Key> lost;
+    for (const Key& key : store.missing()) {
+        if (key.kind == Kind::revision)
+            lost.insert(key);
+        else if (key.kind == Kind::app || key.kind == Kind::allocation || key.kind == Kind::instance)
+            return;
+    }
+    for (const auto& object : store.list(Kind::allocation))
+        lost.erase({Kind::revision, object->key.project, store::as<model::Allocation>(*object).spec().revision()});
+    for (const auto& object : store.list(Kind::instance))
+        lost.erase({Kind::revision, object->key.project, store::as<model::Instance>(*object).spec().revision()});
+    store::Transaction transaction;
+    for (const Key& key : lost)
+        if (transaction.fits(0)) transaction.erase(key, store::Transaction::anything());
+    if (!transaction.empty()) store.commit(std::move(transaction), nullptr);
 }
 
 void RevisionsLoop::erase_pins(const std::set<Key>& gone, const std::set<PinKey>& wanted) {

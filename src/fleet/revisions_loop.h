@@ -31,6 +31,7 @@ private:
     void make_revision(const store::Object& app, std::set<PinKey>& wanted);
     bool make_pins(const store::Object& app, const model::Revision&, std::set<PinKey>& wanted);
     std::set<store::Key> erase_revisions();
+    void let_go_of_missing();
     void erase_pins(const std::set<store::Key>& gone, const std::set<PinKey>& wanted);
 
     cell::Cell& cell_;

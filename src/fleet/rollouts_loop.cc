@@ -121,9 +121,10 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
         // Those of an earlier app of this name count for nothing: they go.
         std::vector<store::ObjectPtr> own;
         for (const auto& allocation : allocations) {
-            const auto* revision = cell_.store().get<model::Revision>(
-                Key{Kind::revision, object.key.project, store::as<model::Allocation>(*allocation).spec().revision()});
-            if (revision && revision->spec().app_uid() == object.uid.text()) own.push_back(allocation);
+            Key key{Kind::revision, object.key.project, store::as<model::Allocation>(*allocation).spec().revision()};
+            const auto* revision = cell_.store().get<model::Revision>(key);
+            bool damaged = cell_.store().missing().contains(key); // most likely ours (rule S5)
+            if (damaged || (revision && revision->spec().app_uid() == object.uid.text())) own.push_back(allocation);
         }
         placement = place_app(*newest, own, rooms, pace_);
         for (const auto& site : placement.replaced)

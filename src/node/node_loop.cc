@@ -74,6 +74,7 @@ void NodeLoop::turn() {
         run.uid = uid;
         run.key = one.object->key;
     }
+    revive();
     fence(wanted);
 
     std::set<std::string> images;

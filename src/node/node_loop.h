@@ -74,6 +74,9 @@ private:
     void clean(Run&);
     void cleaned(Run&);
     void forget(Run&);
+    bool is_damaged(const Run&) const;
+    void revive();
+    void revive(const store::Key&, const Run&);
     void ended(Run&, const drivers::Look&);
 
     // mend.cc

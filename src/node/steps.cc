@@ -31,6 +31,8 @@ void NodeLoop::step(Run& run, const Wanted* wanted) {
         if (wish->running && wish->obstacle.empty() && run.presence == Presence::nothing &&
             !spec_for(cell_.store(), *wanted, options_.name))
             wish->obstacle = "environment";
+    } else if (is_damaged(run)) {
+        return; // its object is missing, which is no wish to end it (rule S5)
     } else if (!run.noted && run.presence == Presence::running) {
         // Nobody here knows it. A cell that lost its store learns from its parent what it should run before it stops anything.
         auto parent = cell_.peers().parent();

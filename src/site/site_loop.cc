@@ -1,6 +1,7 @@
 #include "site/site_loop.h"
 
 #include "base/log.h"
+#include "cell/missing.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
@@ -99,6 +100,9 @@ SiteLoop::World SiteLoop::read() {
         world.seats.push_back(std::move(seat));
         world.nodes.push_back(std::move(object));
     }
+    // Of a node whose row is damaged nobody says that it is silent: what it holds is left to it (rule S5).
+    for (const Key& key : store.missing())
+        if (key.kind == Kind::node) world.seats.push_back({.name = key.name, .cpu = {}, .memory = {}, .images = {}});
     for (auto& object : store.list(Kind::allocation))
         if (store::as<model::Allocation>(*object).spec().site() == options_.name) world.allocations.push_back(std::move(object));
     for (auto& object : store.list(Kind::instance)) {
@@ -191,7 +195,8 @@ void SiteLoop::turn() {
     std::vector<plan::SiteAllocation> allocations;
     for (std::size_t i = 0; i < world.allocations.size(); ++i) {
         allocations.push_back(planned(*world.allocations[i], world));
-        if (refused[i]) allocations.back().resolved = false; // all stays as it is
+        // All stays as it is.
+        if (refused[i] || !missing_instance(*world.allocations[i]).empty()) allocations.back().resolved = false;
     }
     plan::SitePlan plan = plan::plan_site(allocations, world.seats);
     erase_orphans(world);
@@ -202,7 +207,18 @@ void SiteLoop::turn() {
     report_site(world, allocations);
 }
 
+/// The name of one of this allocation's instances whose row is damaged (rule S5): it may well run.
+std::string SiteLoop::missing_instance(const store::Object& allocation) const {
+    std::string stem = allocation.key.name + ".";
+    for (const Key& key : cell_.store().missing())
+        if (key.kind == Kind::instance && key.project == allocation.key.project && key.name.starts_with(stem) &&
+            key.name.find('.', stem.size()) == std::string::npos)
+            return key.name;
+    return {};
+}
+
 void SiteLoop::erase_orphans(const World& world) {
+    if (cell::lacks_wishes(cell_.store())) return; // they may hang on what is missing (rule H3)
     std::map<std::pair<std::string, std::string>, std::string> uids;
     for (const auto& allocation : world.allocations)
         uids[{allocation->key.project, allocation->key.name}] = allocation->uid.text();
@@ -243,6 +259,7 @@ std::vector<bool> SiteLoop::accept_epochs(const World& world) {
         if (order > 0) writing_.note(epoch_space, key, wished.SerializeAsString());
         refused.push_back(order < 0);
     }
+    if (cell::lacks_wishes(cell_.store())) return refused;
     for (const auto& [key, bytes] : cell_.store().notes(epoch_space))
         if (!here.contains(key)) writing_.erase_note(epoch_space, key);
     return refused;

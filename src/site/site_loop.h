@@ -53,6 +53,7 @@ private:
     std::vector<bool> accept_epochs(const World&);
     model::Epoch accepted(const store::Object& allocation) const;
     plan::SiteAllocation planned(const store::Object& allocation, const World&) const;
+    std::string missing_instance(const store::Object& allocation) const;
     void erase_orphans(const World&);
     void apply(const plan::SitePlan&, const World&);
     void report_allocations(const plan::SitePlan&, const World&, const std::vector<plan::SiteAllocation>&,

@@ -47,6 +47,12 @@ void SiteLoop::report_allocations(const plan::SitePlan& plan, const World& world
         if (!resolved)
             shortage = {"RevisionMissing", "revision " + allocation.spec().revision() +
                                                " has not arrived; it comes with the next batch of the parent"};
+        if (auto lost = missing_instance(object); !lost.empty())
+            shortage = {"InstanceDamaged",
+                        "the row of instance " + lost +
+                            " is damaged on this cell's disk; what runs of it runs on, and nothing is changed here until it is "
+                            "known again (skerry delete instance " +
+                            lost + " gives it up)"};
         auto epoch = accepted(object);
         if (refused[i])
             shortage = {"EpochRefused",

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One machine: up, image push, apply, curl, logs; Ctrl-C leaves apps running, the next up adopts them; reset leaves nothing."""
 import os
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -112,6 +113,7 @@ def body(world):
     box.run("hostname", box.name)
     say("kill -9 and up under another host name: same process, same site")
 
+    survives_damaged_rows(box)
     ends_while_one_stops(box)
     was = box.containers()
 
@@ -155,6 +157,39 @@ def body(world):
     if "nothing" not in said:
         raise Failure("a second reset finds something: " + said)
     say("reset without the state's folder leaves nothing either")
+
+
+def flip(path, kind, name):
+    """A few bytes in the row of an object, in the middle of the real file."""
+    with sqlite3.connect(path) as store:
+        store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        row = store.execute("SELECT body FROM objects WHERE kind = ? AND name = ? AND erased IS NULL", (kind, name)).fetchone()
+    store.close()
+    with open(path, "r+b") as file:
+        at = file.read().find(row[0][:48])
+        if at < 0:
+            raise Failure(f"the row of {name} is not found in {path}")
+        file.seek(at + 20)
+        file.write(bytes(each ^ 0x55 for each in row[0][20:24]))
+
+
+def survives_damaged_rows(box):
+    """Rule S5: rows of the store rot while skerry is down; what runs is left alone, and what can be known is known again."""
+    was, name = box.containers(), instances(box)[0]["metadata"]["name"]
+    app, allocation = box.get("app", "till", "retail"), box.get("allocations")[0]
+    box.daemon.stop()
+    for kind, lost in ((7, "till"), (8, app["status"]["revision"]), (9, allocation["metadata"]["name"]), (10, name)):
+        flip(f"{box.state}/store.db", kind, lost)
+    box.start("up", "--label", "tier=store")
+    wait_until("it says what was damaged", lambda: "App retail/till was damaged" in box.skerry("get", "events", "-A", "-o", "yaml").stdout, 20)
+    stays("what ran runs on", lambda: box.containers() == was and till_serves(box, "4.2"), 5)
+    box.skerry("apply", "-f", ROOT + "/examples/till.yaml")
+    wait_until("all is known again", lambda: [each["metadata"]["name"] for each in instances(box)] == [name] and app_ready(box), 60)
+    if box.containers() != was:
+        raise Failure(f"damaged rows restarted the container: {was} {box.containers()}")
+    if box.get("allocations")[0]["metadata"]["name"] != allocation["metadata"]["name"]:
+        raise Failure("another allocation was made")
+    say("bytes flipped in the rows of App, Revision, Allocation and Instance: same process, all known again")
 
 
 def left(before, after):

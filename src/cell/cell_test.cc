@@ -455,6 +455,35 @@ TEST_F(CellTest, AKindOfANewerBuildStaysInAgreementAndIsSentOnceForEachStart) {
     EXPECT_LT(world.bytes - bytes, 9'000u);
 }
 
+TEST_F(CellTest, ACopyOfACellIsRefusedAndTheOriginalServed) {
+    boot();
+    write_site();
+    world.pass(5s);
+    Machine copy(world, {Role::site, "store-17", {}}, {.version = "1", .parents = {"core:1"}}, 3);
+    *copy.disk = *site.disk;
+    copy.boot(slices_for_nodes(), slice_of_site("store-17"));
+    world.pass(180s);
+    auto up = [](Machine& at) { return at.cell->peers().parent()->in_touch; };
+    EXPECT_TRUE(up(site));
+    EXPECT_FALSE(up(copy));
+    EXPECT_NE(copy.cell->peers().parent()->trouble.find("skerry reset"), std::string::npos)
+        << copy.cell->peers().parent()->trouble;
+    EXPECT_FALSE(core.cell->peers().child("store-17")->doubled.empty());
+    for (int n = 0; n < 300; ++n) {
+        world.pass(1s);
+        ASSERT_TRUE(up(site)) << "no more back and forth";
+        ASSERT_TRUE(in_touch());
+    }
+    core.crash();
+    boot_core();
+    world.pass(60s);
+    EXPECT_TRUE(up(site));
+    EXPECT_FALSE(up(copy));
+    copy.crash();
+    world.pass(11min);
+    EXPECT_TRUE(core.cell->peers().child("store-17")->doubled.empty());
+}
+
 TEST_F(CellTest, AnIdleHourWritesNothingAndCarriesBeatsOnly) {
     boot();
     write_site("15s");

@@ -34,7 +34,10 @@ Duration lease_of_site(const google::protobuf::Message& message) {
 }
 
 Children::Children(LinkContext context, OwnLease& own, std::function<void()> touched)
-    : context_(std::move(context)), lessor_(context_.env, context_.store, own), touched_(std::move(touched)) {}
+    : context_(std::move(context)), lessor_(context_.env, context_.store, own), doubles_(context_.store),
+      arrivals_(context_.env.timers, [this](std::unique_ptr<env::Wire> wire, const sync::Hello& hello,
+                                            std::string message) { met(std::move(wire), hello, std::move(message)); }),
+      touched_(std::move(touched)) {}
 Children::~Children() = default;
 
 Duration Children::beat_of(const std::string& tag) const {
@@ -56,7 +59,18 @@ void Children::accept(std::unique_ptr<env::Wire> wire) {
         log(Level::warning, "cell", "refused a wire of {}: only sites and nodes with a cell of their own are children", tag);
         return;
     }
+    arrivals_.add(std::move(wire));
+}
+
+void Children::met(std::unique_ptr<env::Wire> wire, const sync::Hello& hello, std::string message) {
+    const env::Peer& peer = wire->peer();
+    std::string tag = peer_tag(peer.role, peer.name);
+    bool known = doubles_.trouble(tag, context_.env.clock.now()).has_value();
+    auto verdict = doubles_.judge(tag, peer.cell, hello.incarnation, context_.env.clock.now());
+    if (verdict != Doubles::Verdict::serve && !known) touched_();
+    if (verdict == Doubles::Verdict::refuse) return arrivals_.refuse(std::move(wire), Doubles::reason(tag));
     Child& child = children_[tag];
+    if (verdict == Doubles::Verdict::expel && child.link) child.link->end(Doubles::reason(tag));
     if (!child.link || child.link->peer().cell != peer.cell) {
         if (child.link) child.link->end("another cell joined under the same name");
         child.link.reset();
@@ -67,7 +81,7 @@ void Children::accept(std::unique_ptr<env::Wire> wire) {
             if (session.lease_question()) lessor_.look(tag, lease_of(tag), session, again);
         });
     }
-    child.link->attach(std::move(wire));
+    child.link->attach(std::move(wire), std::move(message));
 }
 
 void Children::dismiss(env::Peer::Role role, const std::string& name, const std::string& why) {
@@ -115,6 +129,7 @@ PeerView Children::view_of(const std::string& tag, const Child& child) const {
     PeerView view = child.link->peer_view();
     view.in_touch = child.in_touch;
     view.lease_over = lessor_.over(tag);
+    view.doubled = doubles_.trouble(tag, context_.env.clock.now()).value_or("");
     return view;
 }
 

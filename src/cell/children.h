@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cell/arrivals.h"
+#include "cell/doubles.h"
 #include "cell/lessor.h"
 #include "cell/link.h"
 
@@ -41,6 +43,7 @@ private:
         std::unique_ptr<env::Timer> timer; ///< its patience
     };
 
+    void met(std::unique_ptr<env::Wire>, const sync::Hello&, std::string message);
     Duration beat_of(const std::string& tag) const;
     void turned(const std::string& tag, bool up, const std::string& why);
     PeerView view_of(const std::string& tag, const Child&) const;
@@ -49,6 +52,8 @@ private:
 
     LinkContext context_;
     Lessor lessor_;
+    Doubles doubles_;
+    Arrivals arrivals_;
     std::function<void()> touched_;
     std::map<std::string, Child, std::less<>> children_;
     /// By tag: those whose link may keep something out. Few, so that a new object is no matter of all children.

@@ -71,7 +71,7 @@ Link::Link(LinkContext context, sync::Side side, env::Peer peer, std::string tag
 
 Link::~Link() = default;
 
-void Link::attach(std::unique_ptr<env::Wire> wire) {
+void Link::attach(std::unique_ptr<env::Wire> wire, std::string message) {
     if (wire_) drop_wire("the same peer opened another connection");
     peer_.role = wire->peer().role;
     peer_.name = wire->peer().name;
@@ -79,6 +79,7 @@ void Link::attach(std::unique_ptr<env::Wire> wire) {
     trouble_.clear();
     session_.connected(context_.env.clock.now());
     if (side_ == sync::Side::child && lacks_objects(context_.store)) session_.verify(sync::Lane::desired);
+    if (!message.empty()) session_.received(message, context_.env.clock.now());
     wire_->listen(*this);
     pump();
 }

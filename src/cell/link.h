@@ -53,8 +53,8 @@ public:
     Link(LinkContext, sync::Side, env::Peer peer, std::string tag, Duration beat, Turned);
     ~Link() override;
 
-    /// A new wire; an older one is closed.
-    void attach(std::unique_ptr<env::Wire>);
+    /// A new wire, and what came on it already; an older one is closed.
+    void attach(std::unique_ptr<env::Wire>, std::string message = {});
     /// Ends the connection, if there is one, and tells the peer why.
     void end(std::string reason);
     void set_beat(Duration);

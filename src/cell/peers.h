@@ -28,6 +28,7 @@ struct PeerView {
     std::optional<Instant> lease_over;
     std::string version;     ///< of its program; empty before its first hello
     std::size_t refused = 0; ///< items of the peer that this cell keeps out (a name is taken here, or its history went back)
+    std::string doubled;     ///< what to do about a second cell of the same identity that calls; empty: none does
     std::string trouble;     ///< why there is no agreement or no touch, as a sentence
 };
 

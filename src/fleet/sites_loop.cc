@@ -33,6 +33,7 @@ void SitesLoop::turn() {
                   .called = peer.has_value(),
                   .in_touch = name == options_.own_site || (peer && peer->in_touch),
                   .trouble = peer ? peer->trouble : "",
+                  .doubled = peer ? peer->doubled : "",
                   .witness = witness == witnesses.end() ? "" : witness->second,
                   .found = object->found.number,
                   .seen = object->seen.number};
@@ -79,6 +80,13 @@ void SitesLoop::report(const store::Object& object, const Known& known, std::uin
                              : ever || known.called ? "Silent"
                                                     : "NotJoined",
                              message, now);
+    }
+    if (!known.doubled.empty()) {
+        if (!model::holds(conditions, "Duplicated"))
+            cell_.events().record(object, cell::Tone::warning, "Duplicated", known.doubled);
+        model::set_condition(conditions, "Duplicated", "True", "TwoCells", known.doubled, now);
+    } else {
+        model::remove_condition(conditions, "Duplicated");
     }
     if (known.called && (was != known.in_touch || !counted)) status.set_link_bytes(std::to_string(link_bytes));
     cell::report_part(cell_.store(), object, Part::seen, report);

@@ -9,6 +9,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -63,8 +64,8 @@ Uid Writing::create(model::Kind kind, google::protobuf::Message& message) {
     return uid;
 }
 
-void Writing::update(const store::Object& before, google::protobuf::Message& wish) {
-    std::uint32_t generation = before.generation + 1;
+void Writing::update(const store::Object& before, google::protobuf::Message& wish, std::uint32_t seen) {
+    std::uint32_t generation = std::max(before.generation, seen) + 1;
     model::metadata(wish).set_generation(generation);
     std::string bytes = wish.SerializeAsString();
     store::Transaction& transaction = room(bytes.size());
@@ -83,6 +84,8 @@ void Writing::note(std::string_view space, std::string_view key, std::string byt
 void Writing::erase_note(std::string_view space, std::string_view key) { room(0).erase_note(space, key); }
 
 model::Epoch Writing::next_epoch() { return cell_.epochs().next(room(0)); }
+
+void Writing::raise_term(std::uint32_t seen) { cell_.epochs().raise(seen, room(0)); }
 
 void Writing::end(std::function<void(Result<void>)> done) {
     send();

@@ -32,7 +32,8 @@ public:
     /// A new object, absent so far; `message` has name, namespace and labels in its metadata. The rest of it is filled in.
     Uid create(model::Kind, google::protobuf::Message& message);
     /// The next generation of an object, if nobody changed it in between. `wish` is its wish part with the changes made.
-    void update(const store::Object& before, google::protobuf::Message& wish);
+    /// `seen`: a generation of it that a peer showed, which the next one has to be above (rule H3).
+    void update(const store::Object& before, google::protobuf::Message& wish, std::uint32_t seen = 0);
     /// Nothing while this cell lacks wishes (rule H3); a later turn asks again.
     void erase(const store::Object&);
     /// A note of the cell, in one transaction with what is written next.
@@ -40,6 +41,8 @@ public:
     void erase_note(std::string_view space, std::string_view key);
     /// The next fencing number (rule H4), for what is written next.
     model::Epoch next_epoch();
+    /// All epochs from here on are above `seen`, the highest term that any peer showed (rule H4).
+    void raise_term(std::uint32_t seen);
     /// Sends everything since `begin`; each 128 objects or 1 MiB are one transaction (rule S4), in the order of writing. `done`,
     /// if given, learns of the first error once all have landed. What fails is planned again by a later turn.
     void end(std::function<void(Result<void>)> done = {});

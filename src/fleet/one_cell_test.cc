@@ -272,6 +272,33 @@ TEST_F(OneCell, ACrashAtAnyStepEndsInOneRunningInstanceOfTheWantedRevision) {
     EXPECT_GT(crash_after, 40);
 }
 
+/// Rules H3, H4: our store went back, and a site knows more of our own history than we do.
+TEST_F(OneCell, WhatASiteKnowsOfALaterPastIsOvertaken) {
+    push("pos", "1", "sha256:aa");
+    apply(till());
+    Key key{Kind::allocation, "default", "till.pos.here"};
+    ASSERT_EQ(cell->epochs().term(), 1u);
+    auto before = store->get(key);
+    auto report = cell::part_of<model::Allocation>(*before, store::Part::found);
+    report.mutable_status()->set_observed_generation(50);
+    report.mutable_status()->mutable_epoch()->set_term(3);
+    report.mutable_status()->mutable_epoch()->set_count(7);
+    cell::report_part(*store, *before, store::Part::found, report);
+    settle();
+    auto after = store->get(key);
+    EXPECT_EQ(after->uid, before->uid);
+    EXPECT_GE(after->generation, 51u);
+    EXPECT_EQ(store::as<model::Allocation>(*after).spec().epoch().term(), 4u);
+    EXPECT_EQ(cell->epochs().term(), 4u);
+    auto generation = after->generation;
+    for (int i = 0; i < 60; ++i) world.pass(2s);
+    EXPECT_EQ(store->get(key)->generation, generation) << "once";
+    EXPECT_EQ(machine.starts(), 1u);
+    EXPECT_TRUE(instance()->status().ready());
+    crash();
+    EXPECT_EQ(cell->epochs().term(), 4u);
+}
+
 /// Rule S5: what the disk lost of any object that makes an instance run stops nothing, and is made good.
 TEST_F(OneCell, ADamagedRowStopsNothing) {
     push("pos", "1", "sha256:aa");

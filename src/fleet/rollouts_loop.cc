@@ -41,10 +41,15 @@ void RolloutsLoop::turn() {
     auto& store = cell_.store();
     auto rooms = read_rooms(cell_, options_.own_site);
     judge_sites(rooms);
-    std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
+    std::vector<store::ObjectPtr> own;
     for (auto& object : store.list(Kind::allocation))
-        if (object->home == store.cell())
-            by_app[{object->key.project, store::as<model::Allocation>(*object).spec().app()}].push_back(object);
+        if (object->home == store.cell()) own.push_back(std::move(object));
+    if (overtake(own)) return writing_.end(); // the next turn sees it done
+    std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
+    for (auto& object : own) {
+        const auto& app = store::as<model::Allocation>(*object).spec().app();
+        by_app[{object->key.project, app}].push_back(std::move(object));
+    }
     for (const auto& app : store.list(Kind::app)) {
         if (app->home != store.cell()) continue;
         auto mine = by_app.extract({app->key.project, app->key.name});
@@ -53,6 +58,35 @@ void RolloutsLoop::turn() {
     for (const auto& [name, orphans] : by_app)
         for (const auto& allocation : orphans) writing_.erase(*allocation);
     writing_.end();
+}
+
+/// Rules H3 and H4: a site reports a later generation or epoch of an allocation than we ever gave, so our store went back to an older
+/// state. What is decided from here on is above that, or the site would not take it. Whether there was any.
+bool RolloutsLoop::overtake(const std::vector<store::ObjectPtr>& own) {
+    auto is_ahead = [](const store::Object& object) {
+        const auto& allocation = store::as<model::Allocation>(object);
+        return model::compare(allocation.status().epoch(), allocation.spec().epoch()) > 0;
+    };
+    std::uint32_t term = 0;
+    for (const auto& object : own)
+        if (is_ahead(*object)) term = std::max(term, store::as<model::Allocation>(*object).status().epoch().term());
+    if (term >= cell_.epochs().term()) writing_.raise_term(term);
+    bool any = false;
+    for (const auto& object : own) {
+        const auto& allocation = store::as<model::Allocation>(*object);
+        std::uint32_t seen = allocation.status().observed_generation();
+        if (!is_ahead(*object) && seen <= object->generation) continue;
+        any = true;
+        auto wish = cell::wish_of<model::Allocation>(*object);
+        if (is_ahead(*object)) *wish.mutable_spec()->mutable_epoch() = writing_.next_epoch();
+        writing_.update(*object, wish, seen);
+        cell_.events().record(
+            *object, cell::Tone::warning, "HistoryBehind",
+            "site " + allocation.spec().site() +
+                " knows later wishes of this cell than it knows itself: its store went back to an older state. It goes "
+                "on above them; see whether what it wants is what is wanted (rule H3)");
+    }
+    return any;
 }
 
 void RolloutsLoop::wake_in(Duration left) {

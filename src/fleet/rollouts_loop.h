@@ -83,6 +83,7 @@ public:
     void turn() override;
 
 private:
+    bool overtake(const std::vector<store::ObjectPtr>& own);
     void judge_sites(std::map<std::string, SiteRoom>& rooms);
     void roll(const store::Object& app, const std::vector<store::ObjectPtr>& allocations, std::map<std::string, SiteRoom>& rooms);
     plan::RolloutInput input_for(const model::App&, const model::Revision&, const Placement&,

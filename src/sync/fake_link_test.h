@@ -118,6 +118,7 @@ public:
     }
     std::optional<std::vector<ItemKey>> erased_since(Lane lane, Number number) override {
         std::vector<ItemKey> keys;
+        ++history_reads;
         if (lane == Lane::desired)
             for (const auto& [when, key] : tombstones)
                 if (when > number && !mine[0].contains(key)) keys.push_back(key);
@@ -141,6 +142,7 @@ public:
     std::map<ItemKey, int> received;
     std::uint64_t landed = 0; ///< frames
     Number floor = 0;         ///< of tombstones
+    std::uint64_t history_reads = 0;
     std::deque<Apply> waiting;
     std::unique_ptr<Session> session;
     bool keep_unknown = false;

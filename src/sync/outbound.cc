@@ -117,7 +117,7 @@ void Outbound::assume_held_up_to(Number number, const std::vector<ItemKey>& eras
     }
 }
 
-void Outbound::resume(const Held& receiver, Place place, const std::optional<std::vector<ItemKey>>& erased, bool keep_unknown) {
+void Outbound::resume(const Held& receiver, Place place, const ErasedSince& erased_since, bool keep_unknown) {
     state_ = State::idle;
     queue_.clear();
     asked_.clear();
@@ -133,7 +133,7 @@ void Outbound::resume(const Held& receiver, Place place, const std::optional<std
         assume_nothing_held();
     } else if (receiver.digest == current_sum_) {
         assume_all_held();
-    } else if (place == Place::known && erased) {
+    } else if (auto erased = place == Place::known ? erased_since() : std::nullopt) {
         assume_held_up_to(receiver.cursor->number, *erased);
     } else {
         if (held() == Digest{}) assume_all_held(); // the best guess of who knows nothing

@@ -3,6 +3,7 @@
 #include "sync/frame.h"
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <unordered_set>
@@ -41,10 +42,12 @@ public:
         forgotten, ///< older than our tombstones
         ahead,     ///< beyond our head, or of an incarnation that we never had: our history went back (rule H3)
     };
-    /// A connection starts, and the receiver showed this. `erased`: what was deleted here since its cursor, if that is known.
-    /// With `keep_unknown`, what the receiver holds and we do not know stays there (rule H3: absence without a tombstone deletes
+    /// What was deleted here since the receiver's cursor, if that is known. Costs a look through our history.
+    using ErasedSince = std::function<std::optional<std::vector<ItemKey>>()>;
+    /// A connection starts, and the receiver showed this. `erased_since` is asked only where the receiver has a known cursor and
+    /// holds something else than we remember: a crowd that returns in agreement is answered from memory. With `keep_unknown`, what the receiver holds and we do not know stays there (rule H3: absence without a tombstone deletes
     /// nothing).
-    void resume(const Held&, Place, const std::optional<std::vector<ItemKey>>& erased, bool keep_unknown);
+    void resume(const Held&, Place, const ErasedSince& erased_since, bool keep_unknown);
 
     /// The next frame, or none for now: nothing to send, window full, descending. `may_cut`: whether a new batch may start.
     std::optional<Batch> next(bool may_cut);

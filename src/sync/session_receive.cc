@@ -81,15 +81,14 @@ void Session::resume(Hello&& hello) {
         for (Held& each : hello.held)
             if (each.lane == held.lane) held = each;
         auto place = Outbound::Place::none;
-        std::optional<std::vector<ItemKey>> erased;
         if (held.cursor) {
             place = host_.place(*held.cursor);
             // A crash forgets soft numbers by design (rule S1): only a durable cursor tells of a history that went back.
             if (place == Outbound::Place::ahead && held.lane == Lane::status) place = Outbound::Place::forgotten;
             if (place == Outbound::Place::ahead) history_behind_ = true;
-            if (place == Outbound::Place::known) erased = host_.erased_since(held.lane, held.cursor->number);
         }
-        sending_[lane].outbound.resume(held, place, erased, host_.keeps_unknown() || history_behind_);
+        auto erased_since = [&] { return host_.erased_since(held.lane, held.cursor->number); };
+        sending_[lane].outbound.resume(held, place, erased_since, host_.keeps_unknown() || history_behind_);
     }
 }
 

@@ -122,6 +122,28 @@ TEST(Session, WhoLostItsCursorIsGivenOneEvenInAgreement) {
     EXPECT_EQ(link.child.received[key_of(1)], 1);
 }
 
+TEST(Session, WhoReturnsInAgreementIsAnsweredFromMemory) {
+    FakeLink link;
+    for (std::uint64_t n = 0; n < 50; ++n) link.parent.put(desired, key_of(n), "wish");
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    // Much happens meanwhile to others.
+    link.cut();
+    for (std::uint64_t n = 0; n < 100; ++n) link.parent.tombstones.emplace_back(1'000 + n, key_of(1'000 + n));
+    for (bool restarted : {false, true}) {
+        if (restarted) link.parent.crash();
+        link.connect();
+        ASSERT_TRUE(link.settle());
+        EXPECT_TRUE(link.agree());
+        EXPECT_EQ(link.parent.history_reads, 0u);
+        link.cut();
+    }
+    link.parent.drop(desired, key_of(7));
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    EXPECT_TRUE(link.agree());
+}
+
 TEST(Session, AThousandEditsOfOneObjectCostOneSend) {
     FakeLink link;
     link.connect();

@@ -31,7 +31,7 @@ public:
 
     Result<Rows> read(const std::string& from, std::size_t most_rows, std::size_t most_bytes) override {
         if (!disk_.cached_.empty()) return fail(Code::unavailable, "a cache that lies about writes lies about reads");
-        return inner_.read(from, most_rows, most_bytes);
+        return inner_->read(from, most_rows, most_bytes);
     }
 
 private:

@@ -30,6 +30,7 @@ private:
     void closed(std::string why) override;
     void drained() override { pump(); }
 
+    bool keeps_unknown() const override { return false; }
     sync::Outbound::Place place(const sync::Cursor&) override { return sync::Outbound::Place::known; }
     std::optional<std::vector<sync::ItemKey>> erased_since(sync::Lane, sync::Number) override {
         return std::vector<sync::ItemKey>{};

@@ -162,7 +162,7 @@ Result<void> Daemon::open_store() {
         world_.stopping = true;
         world_.loop.stop();
     };
-    store_ = TRY(store::Store::open(env_, std::move(backend), {.failed = failed, .scrub_step = 60s}));
+    store_ = TRY(store::Store::open(env_, std::move(backend), {.scrub_step = 60s, .failed = failed}));
     cell::restore_mark(world_.clock, *store_);
     members_ = std::make_unique<Register>(*store_);
     membership_ = std::make_unique<Membership>(env_, world_.files, *store_, claim_->folders().keys());

@@ -7,6 +7,7 @@
 #include "model/image.pb.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
+#include "model/override.pb.h"
 #include "model/parts.h"
 #include "model/project.pb.h"
 #include "model/revision.pb.h"
@@ -258,6 +259,25 @@ std::vector<Column> event_columns() {
     };
 }
 
+std::vector<Column> override_columns() {
+    return {
+        name_column(),
+        column<Override>("Site", "Where it holds.", [](const Override& o, WallTime) { return o.spec().site(); }),
+        column<Override>("App", "What it changes.", [](const Override& o, WallTime) { return o.spec().target().name(); }),
+        column<Override>("Path", "Where in it.", [](const Override& o, WallTime) { return o.spec().path(); }),
+        column<Override>("Value", "What holds there.",
+                         [](const Override& o, WallTime) { return o.spec().has_value() ? o.spec().value() : "<removed>"; }),
+        column<Override>("Status", "Applied, or what is to be decided.",
+                         [](const Override& o, WallTime) {
+                             bool asks = o.spec().settles().by() == "promote" || o.spec().settles().by() == "drop";
+                             return asks ? "Asks to " + o.spec().settles().by() : summary(o, "Applied");
+                         }),
+        age_column(),
+        wide<Override>("Author", "Who made it.", [](const Override& o, WallTime) { return or_none(o.spec().author()); }),
+        wide<Override>("Reason", "Why.", [](const Override& o, WallTime) { return or_none(o.spec().reason()); }),
+    };
+}
+
 std::vector<Column> make(Kind kind) {
     switch (kind) {
     case Kind::app:
@@ -276,6 +296,8 @@ std::vector<Column> make(Kind kind) {
         return image_columns();
     case Kind::event:
         return event_columns();
+    case Kind::override_:
+        return override_columns();
     case Kind::project:
         return {name_column(), age_column(), wide<Project>("Description", "What it is for.", [](const Project& p, WallTime) {
                     return or_none(p.spec().description());

@@ -7,6 +7,7 @@
 #include "model/image.pb.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
+#include "model/override.pb.h"
 #include "model/project.pb.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
@@ -36,6 +37,7 @@ struct Registry {
         add(Kind::allocation, Allocation::descriptor());
         add(Kind::instance, Instance::descriptor());
         add(Kind::event, Event::descriptor());
+        add(Kind::override_, Override::descriptor());
     }
 
     void add(Kind number, const google::protobuf::Descriptor* descriptor) {

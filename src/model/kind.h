@@ -27,6 +27,7 @@ enum class Kind : std::uint8_t {
     allocation = 9,
     instance = 10,
     event = 11,
+    override_ = 12,
 };
 
 /// What the schema says about a kind.

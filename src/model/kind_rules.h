@@ -8,6 +8,7 @@ namespace skerry::model {
 class App;
 class Config;
 class Node;
+class Override;
 class Secret;
 class Site;
 
@@ -16,5 +17,6 @@ void check(const Site&, Problems&);
 void check(const Node&, Problems&);
 void check(const Secret&, Problems&);
 void check(const Config&, Problems&);
+void check(const Override&, Problems&);
 
 } // namespace skerry::model

@@ -10,7 +10,7 @@ namespace skerry::model {
 namespace {
 
 TEST(Kind, FactsComeFromTheSchema) {
-    EXPECT_EQ(all_kinds().size(), 11u);
+    EXPECT_EQ(all_kinds().size(), 12u);
     const KindFacts& app = facts(Kind::app);
     EXPECT_EQ(app.name, "App");
     EXPECT_EQ(app.singular, "app");
@@ -26,8 +26,8 @@ TEST(Kind, IsFoundByAnyOfItsWords) {
     EXPECT_EQ(find_kind("alloc"), &facts(Kind::allocation));
     for (const char* word : {"", "ap", "app.", "appss"}) EXPECT_EQ(find_kind(word), nullptr) << word;
     EXPECT_EQ(find_kind(0u), nullptr);
-    EXPECT_EQ(find_kind(12u), nullptr);
-    EXPECT_EQ(find_kind(11u)->name, "Event");
+    EXPECT_EQ(find_kind(13u), nullptr);
+    EXPECT_EQ(find_kind(12u)->name, "Override");
 }
 
 TEST(Kind, WordsMeanOneKindEach) {

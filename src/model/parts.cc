@@ -6,6 +6,7 @@
 #include "model/image.pb.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
+#include "model/override.pb.h"
 #include "model/project.pb.h"
 #include "model/revision.pb.h"
 #include "model/site.pb.h"
@@ -49,7 +50,7 @@ Meta& metadata(Message& message) {
 }
 
 ConditionList conditions(const Message& message) {
-    return conditions_among<Project, Site, Node, Image, App, Revision, Allocation, Instance>(message);
+    return conditions_among<Project, Site, Node, Image, App, Revision, Allocation, Instance, Override>(message);
 }
 
 } // namespace skerry::model

@@ -7,10 +7,6 @@ namespace skerry::model {
 
 namespace {
 
-bool is_fault(std::string_view type) {
-    return type == "NameTaken" || type == "Removing" || type == "Halted" || type == "Revoked";
-}
-
 /// Says something that people should know, and is no fault.
 bool is_remark(std::string_view type) { return type == "FencedByLeaseOnly"; }
 
@@ -20,6 +16,11 @@ std::string word(const Condition& condition) {
 }
 
 } // namespace
+
+bool is_fault(std::string_view type) {
+    return type == "NameTaken" || type == "Removing" || type == "Halted" || type == "Revoked" || type == "Conflict" ||
+           type == "Detached";
+}
 
 std::string summary(const google::protobuf::Message& message, std::string_view good) {
     const auto* all = conditions(message);

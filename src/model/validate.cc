@@ -5,6 +5,7 @@
 #include "model/kind_rules.h"
 #include "model/node.pb.h"
 #include "model/not_yet.h"
+#include "model/override.pb.h"
 #include "model/parts.h"
 #include "model/rule.h"
 #include "model/secret.pb.h"
@@ -227,6 +228,8 @@ void validate(Kind kind, const Message& message, Problems& problems) {
         return check(static_cast<const Secret&>(message), problems);
     case Kind::config:
         return check(static_cast<const Config&>(message), problems);
+    case Kind::override_:
+        return check(static_cast<const Override&>(message), problems);
     default:
         return;
     }

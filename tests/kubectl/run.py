@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import *
 
-KINDS = ["projects", "sites", "nodes", "apps", "revisions", "allocations", "instances", "images", "secrets", "configs", "events"]
+KINDS = ["projects", "sites", "nodes", "apps", "revisions", "allocations", "instances", "images", "secrets", "configs", "events", "overrides"]
 
 CONFIG = """apiVersion: skerry/v1
 kind: Config

@@ -10,11 +10,19 @@
 
 namespace skerry::api {
 
+namespace {
+
+std::string site_of(cell::Cell& cell) { return cell.self().role == env::Peer::Role::site ? cell.self().name : std::string(); }
+
+} // namespace
+
 struct Api::State {
     Options options;
+    std::string site; ///< whose API it is; empty: no site's
     Watches watches;
 
-    explicit State(Options given) : options(std::move(given)), watches(options.cell.env(), options.cell.store()) {}
+    explicit State(Options given)
+        : options(std::move(given)), site(site_of(options.cell)), watches(options.cell.env(), options.cell.store(), site) {}
 
     void read(const trust::Identity&, const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&);
     void write(const trust::Identity&, const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&);
@@ -63,7 +71,7 @@ void Api::State::read(const trust::Identity& who, const Resource& resource, cons
     if (resource.name.empty()) {
         bool watch = request.query.get("watch") == "true" || request.query.get("watch") == "1";
         if (watch) return watches.open(resource, request, responder);
-        return responder->respond(list(options.cell.store(), resource, request, options.cell.env().clock.wall()));
+        return responder->respond(list(options.cell.store(), site, resource, request, options.cell.env().clock.wall()));
     }
     if (resource.subresource == "log" && resource.kind == model::Kind::instance && options.logs)
         return serve_log(options.cell.store(), *options.logs, resource, request, responder);
@@ -71,7 +79,7 @@ void Api::State::read(const trust::Identity& who, const Resource& resource, cons
         return responder->respond(refusal({Code::not_found, "there is no subresource \"" + resource.subresource + "\" of " +
                                                                 std::string(facts(resource.view, resource.kind).plural)},
                                           &resource));
-    responder->respond(get(options.cell.store(), resource, request, options.cell.env().clock.wall()));
+    responder->respond(get(options.cell.store(), site, resource, request, options.cell.env().clock.wall()));
 }
 
 void Api::State::write(const trust::Identity& who, const Resource& resource, const http::Request& request,

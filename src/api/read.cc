@@ -4,6 +4,7 @@
 #include "api/status.h"
 #include "api/table.h"
 #include "base/bytes.h"
+#include "cell/overrides.h"
 
 #include <charconv>
 
@@ -52,7 +53,7 @@ struct Page {
     store::Number number = 0; ///< of the list's first page
 };
 
-Result<Page> read_page(const store::Store& store, const Resource& resource, const http::Query& query) {
+Result<Page> read_page(const store::Store& store, const std::string& site, const Resource& resource, const http::Query& query) {
     Filter filter = TRY(Filter::parse(resource, query));
     std::size_t limit = TRY(parse_limit(query.get("limit")));
     std::optional<Place> behind;
@@ -64,6 +65,7 @@ Result<Page> read_page(const store::Store& store, const Resource& resource, cons
     if (!resource.project.empty()) project = resource.project;
     for (store::ObjectPtr& object : store.list(resource.kind, project)) {
         if (behind && std::tie(object->key.project, object->key.name) <= std::tie(behind->project, behind->name)) continue;
+        object = cell::as_shown(store, site, std::move(object));
         if (!filter.matches(*object)) continue;
         if (limit && page.objects.size() == limit)
             ++page.remaining;
@@ -77,8 +79,9 @@ Result<Page> read_page(const store::Store& store, const Resource& resource, cons
 
 } // namespace
 
-http::Response get(const store::Store& store, const Resource& resource, const http::Request& request, WallTime now) {
-    store::ObjectPtr object = store.get(resource.key());
+http::Response get(const store::Store& store, const std::string& site, const Resource& resource, const http::Request& request,
+                   WallTime now) {
+    store::ObjectPtr object = cell::as_shown(store, site, store.get(resource.key()));
     if (!object) {
         ViewFacts view = facts(resource.view, resource.kind);
         return refusal({Code::not_found, std::string(view.plural) + (view.view == View::own ? ".skerry" : "") + " \"" +
@@ -91,8 +94,9 @@ http::Response get(const store::Store& store, const Resource& resource, const ht
     return json_response(200, table);
 }
 
-http::Response list(const store::Store& store, const Resource& resource, const http::Request& request, WallTime now) {
-    auto page = read_page(store, resource, request.query);
+http::Response list(const store::Store& store, const std::string& site, const Resource& resource, const http::Request& request,
+                    WallTime now) {
+    auto page = read_page(store, site, resource, request.query);
     if (!page) return refusal(page.error(), &resource);
     std::string version = std::to_string(page->number);
     Json metadata = Json::object({{"resourceVersion", version}});

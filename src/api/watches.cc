@@ -3,6 +3,7 @@
 #include "api/filter.h"
 #include "api/status.h"
 #include "api/table.h"
+#include "cell/overrides.h"
 #include "model/mapping.h"
 
 #include <charconv>
@@ -57,7 +58,7 @@ struct Watches::Watcher {
     std::unique_ptr<env::Timer> end;
 };
 
-Watches::Watches(env::Env env, store::Store& store) : env_(env), store_(store) {
+Watches::Watches(env::Env env, store::Store& store, std::string site) : env_(env), store_(store), site_(std::move(site)) {
     watch_ = store_.watch([this](const store::Change& change) { changed(change); });
 }
 
@@ -180,7 +181,7 @@ void Watches::tell(Watcher& watcher, const store::Change& change, std::map<Form,
     Form form{watcher.resource.view, watcher.table, watcher.table && !watcher.columns_sent, watcher.include, happened};
     std::string& bytes = written[form];
     if (bytes.empty()) {
-        store::Object object = after ? *change.after : *change.before;
+        store::Object object = after ? *cell::as_shown(store_, site_, change.after) : *change.before;
         if (!after) object.wish.number = change.number;
         Json shown;
         if (watcher.table) {

@@ -21,7 +21,8 @@ namespace skerry::api {
 /// changes while it catches up) is cut off and comes back with its last version: no queue grows for it.
 class Watches {
 public:
-    Watches(env::Env, store::Store&);
+    /// `site` as in `get`.
+    Watches(env::Env, store::Store&, std::string site);
     ~Watches();
 
     void open(const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&);
@@ -38,6 +39,7 @@ private:
 
     env::Env env_;
     store::Store& store_;
+    std::string site_;
     std::list<std::shared_ptr<Watcher>> watchers_;
     std::unique_ptr<store::Watch> watch_;
 };

@@ -2,6 +2,7 @@
 
 #include "api/kube_body.h"
 #include "api/status.h"
+#include "cell/overrides.h"
 #include "model/mapping.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
@@ -120,7 +121,8 @@ void submit(WriteRequest& write, std::unique_ptr<google::protobuf::Message> mess
 }
 
 void patch_once(WriteRequest write, Json change, Modes modes, bool status, int attempt) {
-    store::ObjectPtr object = write.cell.store().get(write.resource.key());
+    std::string site = write.cell.self().role == env::Peer::Role::site ? write.cell.self().name : std::string();
+    store::ObjectPtr object = cell::as_shown(write.cell.store(), site, write.cell.store().get(write.resource.key()));
     if (!object)
         return refuse(write, {Code::not_found, std::string(facts(write.resource.view, write.resource.kind).plural) + " \"" +
                                                    write.resource.name + "\" not found"});

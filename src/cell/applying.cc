@@ -50,13 +50,13 @@ std::optional<sync::Cursor> read_cursor(std::string_view bytes) {
     return sync::Cursor{IncarnationId(*id), read_big_endian(bytes.substr(16))};
 }
 
-void Link::keep_out(sync::Lane lane, const sync::ItemKey& key, std::string why) {
+void Link::keep_out(sync::Lane lane, const sync::ItemKey& key, std::string why, bool name_taken) {
     const model::KindFacts* facts = model::find_kind(key.kind);
     if (!facts) return;
     store::Key at{facts->kind, key.project, key.name};
     std::pair place(std::move(at), key.part);
     if (!kept_out_.contains(place)) log(Level::info, "cell", "{}: {}", tag_, why);
-    kept_out_.insert_or_assign(std::move(place), KeptOut{lane, key, std::move(why)});
+    kept_out_.insert_or_assign(std::move(place), KeptOut{lane, key, std::move(why), name_taken});
     if (keeping_out_) keeping_out_();
 }
 
@@ -106,7 +106,8 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
         if (!from_there) {
             keep_out(lane, item.key,
                      fmt::format("{}: the name is taken here by another object (NameTaken); delete or rename one of the two",
-                                 key.text()));
+                                 key.text()),
+                     true);
             return {};
         }
         if (same && before->generation > item.generation) {

@@ -36,9 +36,9 @@ public:
                   if (parent_) parent_->want_lease(own_lease_.wanted());
               },
               [this](const std::string& loop) { turns_.wake(loop); }),
-          epochs_(store_),
-          gate_(
-              env_, store_, [this](CellId cell) { return name_of(cell); }, [this](CellId cell) { return exists(cell); }) {
+          epochs_(store_), gate_(
+                               env_, store_, options_.self, [this](CellId cell) { return name_of(cell); },
+                               [this](CellId cell) { return exists(cell); }) {
         options_.self.cell = store_.cell();
         auto get = [this](const store::Key& key) { return store_.get(key); };
         if (down_) {
@@ -49,7 +49,7 @@ public:
             up_closure_.emplace(*up_, Closure::Way::up, get);
             parent_ = std::make_unique<Parent>(context(*up_, *up_closure_),
                                                Parent::Dialing{options_.parents, options_.redial_first, options_.redial_most},
-                                               own_lease_);
+                                               own_lease_, [this] { turns_.wake_all(); });
         }
         index();
         watch_ = store_.watch([this](const store::Change& change) { changed(change); });

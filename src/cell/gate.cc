@@ -7,6 +7,7 @@
 #include "model/defaults.h"
 #include "model/image.pb.h"
 #include "model/meta.pb.h"
+#include "model/override.pb.h"
 #include "model/parts.h"
 #include "model/pinned.h"
 #include "model/reference.h"
@@ -178,6 +179,9 @@ void Gate::create(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     meta.set_creation_timestamp(rfc3339(env_.clock.wall()));
     meta.clear_deletion_timestamp();
     model::apply_presets(*object);
+    if (kind == Kind::override_)
+        if (auto made = complete_override(who, static_cast<model::Override&>(*object), nullptr); !made)
+            return answer_soon(std::move(answer), std::unexpected(made.error()));
     if (auto valid = check(who, kind, nullptr, *object); !valid)
         return answer_soon(std::move(answer), std::unexpected(valid.error()));
     if (store_.get(key))
@@ -212,29 +216,26 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
             revokes ? may_touch(who, trust::Verb::update, kind, *each) : may_write(who, trust::Verb::update, kind, *each);
         if (!allowed) return refused(allowed.error());
     }
+    if (kind == Kind::app && before->home != store_.cell() && self_.role == env::Peer::Role::site)
+        return override_app(who, before, std::move(object), options, std::move(answer));
     auto& meta = model::metadata(*object);
     if (auto holds = still(*before, meta.uid(), meta.resource_version()); !holds) return refused(holds.error());
 
     auto was = decode(kind, before->wish.bytes);
-    const auto& was_meta = model::metadata(*was);
-    clear_field(*object, "status");
-    meta.set_uid(was_meta.uid());
-    meta.set_home(was_meta.home());
-    meta.set_generation(was_meta.generation());
-    meta.set_creation_timestamp(was_meta.creation_timestamp());
-    meta.clear_resource_version();
-    meta.clear_deletion_timestamp();
-    model::apply_presets(*object);
+    take_identity(*object, *was);
     if (google::protobuf::util::MessageDifferencer::Equals(*was, *object))
         return answer_soon(
             std::move(answer),
             Admitted{.object = before, .change = Admitted::Change::unchanged, .warnings = warnings(kind, *object)});
     if (before->home != store_.cell())
-        return refused({{Code::forbidden, fmt::format("{} is decided at {}; edit it there (overrides come later)", key.text(),
-                                                      name_of_(before->home))},
-                        {}});
+        return refused(
+            {{Code::forbidden, fmt::format("{} is decided at {}; edit it there", key.text(), name_of_(before->home))}, {}});
     if (revokes)
         if (auto allowed = may_revoke(who, *was, *object); !allowed) return refused(allowed.error());
+    if (kind == Kind::override_)
+        if (auto made = complete_override(who, static_cast<model::Override&>(*object), static_cast<model::Override*>(was.get()));
+            !made)
+            return refused(made.error());
     if (auto valid = check(who, kind, was.get(), *object); !valid) return refused(valid.error());
 
     std::uint32_t generation = before->generation + 1;
@@ -313,6 +314,19 @@ Gate::Checked Gate::may_revoke(const trust::Identity& who, const Message& was, M
     revoked.set_author(who.name);
     revoked.set_time(rfc3339(env_.clock.wall()));
     return {};
+}
+
+void Gate::take_identity(Message& message, const Message& was) {
+    clear_field(message, "status");
+    auto& meta = model::metadata(message);
+    const auto& was_meta = model::metadata(was);
+    meta.set_uid(was_meta.uid());
+    meta.set_home(was_meta.home());
+    meta.set_generation(was_meta.generation());
+    meta.set_creation_timestamp(was_meta.creation_timestamp());
+    meta.clear_resource_version();
+    meta.clear_deletion_timestamp();
+    model::apply_presets(message);
 }
 
 Gate::Checked Gate::may_vanish(const Object& object) const {

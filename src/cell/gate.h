@@ -3,6 +3,10 @@
 #include "cell/admission.h"
 #include "env/env.h"
 
+namespace skerry::model {
+class Override;
+}
+
 namespace skerry::cell {
 
 /// Admission into one store.
@@ -12,8 +16,9 @@ public:
     using NameOf = std::function<std::string(CellId)>;
     /// Whether that cell is known to exist still.
     using Exists = std::function<bool(CellId)>;
-    Gate(env::Env env, store::Store& store, NameOf name_of, Exists exists)
-        : env_(env), store_(store), name_of_(std::move(name_of)), exists_(std::move(exists)) {}
+    /// At a site, an edit of an App that is decided elsewhere becomes Overrides (rule W2).
+    Gate(env::Env env, store::Store& store, env::Peer self, NameOf name_of, Exists exists)
+        : env_(env), store_(store), self_(std::move(self)), name_of_(std::move(name_of)), exists_(std::move(exists)) {}
 
     void create(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer) override;
     void update(const trust::Identity&, model::Kind, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer) override;
@@ -29,6 +34,11 @@ private:
     Checked may_write(const trust::Identity&, trust::Verb, model::Kind, const google::protobuf::Message&) const;
     Checked check(const trust::Identity&, model::Kind, const google::protobuf::Message*, const google::protobuf::Message&) const;
     Checked may_revoke(const trust::Identity&, const google::protobuf::Message& was, google::protobuf::Message& becomes) const;
+    void override_app(const trust::Identity&, store::ObjectPtr, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer);
+    Checked complete_override(const trust::Identity&, model::Override&, const model::Override* before) const;
+    Checked still_shown(const store::Object& app, std::string_view uid, std::string_view version) const;
+    /// What a user cannot change: metadata of `was`, no status.
+    static void take_identity(google::protobuf::Message&, const google::protobuf::Message& was);
     Checked may_vanish(const store::Object&) const;
     std::vector<std::string> warnings(model::Kind, const google::protobuf::Message&) const;
     void commit(store::Transaction, store::ObjectPtr, Admitted, Code on_conflict, Answer);
@@ -36,6 +46,7 @@ private:
 
     env::Env env_;
     store::Store& store_;
+    env::Peer self_;
     NameOf name_of_;
     Exists exists_;
 };

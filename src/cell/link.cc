@@ -136,6 +136,13 @@ void Link::refresh(const store::Key& key, const store::Object* before) {
     pump_soon();
 }
 
+std::vector<std::string> Link::names_taken() const {
+    std::vector<std::string> names;
+    for (const auto& [place, kept] : kept_out_)
+        if (kept.name_taken && names.size() < sync::most_names_taken) names.push_back(place.first.text());
+    return names;
+}
+
 void Link::reconsider(const store::Key& key) {
     for (store::Part part : all_parts) {
         auto at = kept_out_.find({key, static_cast<std::uint8_t>(part)});
@@ -185,6 +192,7 @@ void Link::pump() {
     session_.tick(now);
     while (auto apply = session_.take_apply()) queue_.push_back(std::move(*apply));
     if (lease_lane_) lease_lane_(session_);
+    if (side_ == sync::Side::parent) session_.set_names_taken(names_taken());
     while (wire_ && wire_->unsent() < env::Wire::high_mark) {
         auto message = session_.take_output(now);
         if (!message) break;
@@ -281,6 +289,8 @@ PeerView Link::peer_view() const {
     out.acknowledged = side_ == sync::Side::parent ? view.acknowledged : view.held ? view.held->number : 0;
     out.version = view.peer_version;
     out.refused = kept_out_.size();
+    out.names_taken = names_taken();
+    if (side_ == sync::Side::child) out.names_taken_there = session_.names_taken();
     if (wire_) {
         out.sent += wire_->traffic().sent;
         out.received += wire_->traffic().received;

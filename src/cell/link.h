@@ -77,6 +77,8 @@ public:
     bool has_wire() const { return wire_ != nullptr; }
     sync::Session::View view() const { return session_.view(); }
     PeerView peer_view() const;
+    /// What this side keeps out since the name is taken (rule H5); the first few.
+    std::vector<std::string> names_taken() const;
     /// Of the connection before this moment; empty while all is well.
     const std::string& trouble() const { return trouble_; }
 
@@ -106,7 +108,7 @@ private:
     Result<void> stage(store::Transaction&, const sync::Apply&);
     Result<void> stage(store::Transaction&, const sync::Item&);
     void stage_removal(store::Transaction&, const sync::ItemKey&);
-    void keep_out(sync::Lane, const sync::ItemKey&, std::string why);
+    void keep_out(sync::Lane, const sync::ItemKey&, std::string why, bool name_taken = false);
     sync::ItemKey item_key(const store::Object&, store::Part) const;
 
     LinkContext context_;
@@ -130,6 +132,7 @@ private:
         sync::Lane lane;
         sync::ItemKey key;
         std::string why;
+        bool name_taken = false; ///< rule H5
     };
     std::map<std::pair<store::Key, std::uint8_t>, KeptOut> kept_out_;
     std::function<void()> keeping_out_;

@@ -4,6 +4,7 @@
 #include "model/instance.pb.h"
 #include "model/meta.pb.h"
 #include "model/node.pb.h"
+#include "model/override.pb.h"
 #include "model/parts.h"
 
 #include <google/protobuf/message.h>
@@ -27,6 +28,9 @@ trust::Target target_of(model::Kind kind, const google::protobuf::Message& messa
     case model::Kind::instance:
         target.site = static_cast<const model::Instance&>(message).spec().site();
         target.node = static_cast<const model::Instance&>(message).spec().node();
+        break;
+    case model::Kind::override_:
+        target.site = static_cast<const model::Override&>(message).spec().site();
         break;
     default:
         break;

@@ -15,8 +15,8 @@ constexpr unsigned most_doublings = 16;
 
 } // namespace
 
-Parent::Parent(LinkContext context, Dialing dialing, OwnLease& lease)
-    : context_(std::move(context)), dialing_(std::move(dialing)), lease_(lease) {}
+Parent::Parent(LinkContext context, Dialing dialing, OwnLease& lease, std::function<void()> told)
+    : context_(std::move(context)), dialing_(std::move(dialing)), lease_(lease), told_(std::move(told)) {}
 Parent::~Parent() = default;
 
 void Parent::start() {
@@ -46,7 +46,12 @@ void Parent::dialled(Result<std::unique_ptr<env::Wire>> wire) {
     if (!link_) {
         link_ = std::make_unique<Link>(context_, sync::Side::child, peer, std::string(parent_tag), 15s,
                                        [this](bool up, const std::string& why) { turned(up, why); });
-        link_->set_lease_lane([this](sync::Session& session) { lease_.heard(session.lease(), session.lease_refused()); });
+        link_->set_lease_lane([this](sync::Session& session) {
+            lease_.heard(session.lease(), session.lease_refused());
+            if (names_taken_ == session.names_taken()) return;
+            names_taken_ = session.names_taken();
+            told_();
+        });
         link_->want_lease(lease_.wanted());
     }
     up_since_ = context_.env.clock.now();

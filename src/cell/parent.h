@@ -3,6 +3,7 @@
 #include "cell/link.h"
 #include "cell/own_lease.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +20,8 @@ public:
         std::vector<std::string> addresses;
         Duration first{}, most{};
     };
-    Parent(LinkContext, Dialing, OwnLease&);
+    /// `told`: the parent says something that loops want to know.
+    Parent(LinkContext, Dialing, OwnLease&, std::function<void()> told);
     ~Parent();
 
     void start();
@@ -38,6 +40,8 @@ private:
     LinkContext context_;
     Dialing dialing_;
     OwnLease& lease_;
+    std::function<void()> told_;
+    std::vector<std::string> names_taken_;
     std::size_t next_ = 0;
     unsigned failures_ = 0;
     Instant up_since_ = Instant::never();

@@ -29,7 +29,11 @@ struct PeerView {
     std::string version;     ///< of its program; empty before its first hello
     std::size_t refused = 0; ///< items of the peer that this cell keeps out (a name is taken here, or its history went back)
     std::string doubled;     ///< what to do about a second cell of the same identity that calls; empty: none does
-    std::string trouble;     ///< why there is no agreement or no touch, as a sentence
+    /// Of those, whose name is taken here (rule H5): "App retail/till"; the first few.
+    std::vector<std::string> names_taken;
+    /// Of the parent: which objects of this cell it does not take in since it has others of their names, as it last said.
+    std::vector<std::string> names_taken_there;
+    std::string trouble; ///< why there is no agreement or no touch, as a sentence
 };
 
 class Peers {

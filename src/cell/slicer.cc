@@ -4,6 +4,8 @@
 #include "model/allocation.pb.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
+#include "model/override.pb.h"
+#include "model/overriding.h"
 #include "model/revision.pb.h"
 
 #include <google/protobuf/message.h>
@@ -35,13 +37,24 @@ std::vector<Key> references_of(const Object& object) {
     switch (object.key.kind) {
     case Kind::allocation:
         refer(keys, Kind::project, "", project);
+        // The App itself, so that the site's API shows it and takes edits of it (rule W2).
+        refer(keys, Kind::app, project, store::as<model::Allocation>(object).spec().app());
         refer(keys, Kind::revision, project, store::as<model::Allocation>(object).spec().revision());
+        break;
+    case Kind::site:
+        refer(keys, Kind::project, "", "default"); // for Apps of the site's own (rule W1)
+        break;
+    case Kind::override_:
+        refer(keys, Kind::project, "", project);
         break;
     case Kind::instance: {
         const auto& spec = store::as<model::Instance>(object).spec();
         refer(keys, Kind::project, "", project);
         refer(keys, Kind::site, "", spec.site());
         refer(keys, Kind::revision, project, spec.revision());
+        // Of one with overrides the parent has the original, whose pins it has.
+        if (auto original = model::original_of(spec.revision()); original != spec.revision())
+            refer(keys, Kind::revision, project, std::string(original));
         break;
     }
     case Kind::node:
@@ -75,8 +88,11 @@ public:
         // In the middle of an update a site must be able to start what it has not updated yet, also after it was cut off.
         if (object.key.kind == Kind::instance && !is_decided_here(object))
             return {{store::as<model::Instance>(object).spec().site(), nothing, Peer::Role::site}};
-        if (object.key.kind != Kind::allocation) return {};
-        const auto& site = store::as<model::Allocation>(object).spec().site();
+        // What else a site sent of its own is no wish of ours: it would pull along what it names, another's Secrets too.
+        if (!is_decided_here(object)) return {};
+        std::string site;
+        if (object.key.kind == Kind::allocation) site = store::as<model::Allocation>(object).spec().site();
+        if (object.key.kind == Kind::override_) site = store::as<model::Override>(object).spec().site();
         return site.empty() ? std::vector<Root>{} : std::vector<Root>{{site, wish_only, Peer::Role::site}};
     }
     std::vector<Key> references(const Object& object) const override { return references_of(object); }
@@ -89,7 +105,14 @@ public:
         case Kind::site:
             return member.part == Part::found && member.key.name == from.name;
         case Kind::allocation:
-            return member.part == Part::found && (!before || store::as<model::Allocation>(*before).spec().site() == from.name);
+            if (member.part == Part::found) return !before || store::as<model::Allocation>(*before).spec().site() == from.name;
+            return member.part == Part::wish && own && static_cast<const model::Allocation&>(content).spec().site() == from.name;
+        case Kind::app: // of the site's own (rule W1): shown here, and no loop of ours follows it
+            if (member.part == Part::found) return !before || own;
+            return member.part == Part::wish && own;
+        case Kind::override_:
+            if (member.part == Part::found) return !before || store::as<model::Override>(*before).spec().site() == from.name;
+            return member.part == Part::wish && own && static_cast<const model::Override&>(content).spec().site() == from.name;
         case Kind::node:
             if (member.part == Part::found) return !before || own;
             return member.part == Part::wish && own && static_cast<const model::Node&>(content).spec().site() == from.name;
@@ -186,7 +209,12 @@ public:
         case Kind::site:
             return object.key.name == site_ ? up(found_only) : std::vector<Root>{};
         case Kind::allocation:
-            return store::as<model::Allocation>(object).spec().site() == site_ ? up(found_only) : std::vector<Root>{};
+            if (store::as<model::Allocation>(object).spec().site() != site_) return {};
+            return up(is_decided_here(object) ? wish_and_found : found_only);
+        case Kind::override_:
+            if (store::as<model::Override>(object).spec().site() != site_) return {};
+            return up(is_decided_here(object) ? wish_and_found : found_only);
+        case Kind::app:
         case Kind::node:
         case Kind::instance:
             return is_decided_here(object) ? up(wish_and_found) : std::vector<Root>{};

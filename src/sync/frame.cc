@@ -226,6 +226,14 @@ Result<RangeSums> read(const wire::Range& in) {
     return range;
 }
 
+Result<Settings> read(const wire::Settings& in) {
+    if (in.names_taken_size() > static_cast<int>(most_names_taken))
+        return bad(fmt::format("settings.names_taken has {} entries (at most {})", in.names_taken_size(), most_names_taken));
+    Settings settings{in.beat_ms()};
+    for (const auto& name : in.names_taken()) settings.names_taken.push_back(clean(name));
+    return settings;
+}
+
 Result<Ranges> read(const wire::Ranges& in) {
     Ranges ranges{.lane = TRY(read_lane(in.lane())),
                   .answer = in.answer(),
@@ -267,7 +275,10 @@ std::string encode(const Frame& frame) {
                        ack.set_status_differs(f.differs[1]);
                    },
                    [&](const Verify& f) { out.mutable_verify()->set_lane(static_cast<std::uint32_t>(f.lane)); },
-                   [&](const Settings& f) { out.mutable_settings()->set_beat_ms(f.beat_ms); },
+                   [&](const Settings& f) {
+                       out.mutable_settings()->set_beat_ms(f.beat_ms);
+                       for (const std::string& name : f.names_taken) out.mutable_settings()->add_names_taken(cut(name));
+                   },
                    [](const Unknown&) {},
                    [&](const Bye& f) { out.mutable_bye()->set_reason(cut(f.reason)); },
                    [&](const Fragment& f) {
@@ -312,7 +323,7 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
     case wire::Frame::kVerify:
         return Verify{TRY(read_lane(in.verify().lane()))};
     case wire::Frame::kSettings:
-        return Settings{in.settings().beat_ms()};
+        return TRY(read(in.settings()));
     case wire::Frame::kBye:
         return Bye{clean(in.bye().reason())};
     case wire::Frame::kFragment:

@@ -111,7 +111,9 @@ struct Verify {
 
 struct Settings {
     std::uint32_t beat_ms = 0;
+    std::vector<std::string> names_taken = {};
 };
+inline constexpr std::size_t most_names_taken = 16;
 
 struct Bye {
     std::string reason;

@@ -184,8 +184,18 @@ void Session::set_beat(Duration beat) {
     beat = std::clamp(beat, least_beat, longest_beat);
     if (beat == beat_) return;
     beat_ = beat;
+    tell_settings();
+}
+
+void Session::set_names_taken(std::vector<std::string> names) {
+    if (names == names_taken_) return;
+    names_taken_ = std::move(names);
+    tell_settings();
+}
+
+void Session::tell_settings() {
     if (options_.side == Side::parent && (phase_ == Phase::hello_sent || phase_ == Phase::up) && !over_)
-        control_.push_back(encode(Settings{milliseconds(beat)}));
+        control_.push_back(encode(Settings{milliseconds(beat_), names_taken_}));
 }
 
 bool Session::lane_is_quiet(std::size_t lane) const {

@@ -80,6 +80,11 @@ public:
     void verify(Lane lane) { verify_due_[static_cast<std::size_t>(lane)] = true; }
     /// Parent: from now on; told to a connected child at once.
     void set_beat(Duration);
+    /// Parent: which objects of the child it does not take in since their names are taken (rule H5); told to the child while there
+    /// are any, and once when there are none any more. At most `most_names_taken`.
+    void set_names_taken(std::vector<std::string>);
+    /// Child: what the parent said of that on this connection, or at the end of the last.
+    const std::vector<std::string>& names_taken() const { return names_taken_; }
 
     // The lease lane (rules F1 to F5).
     /// Child: beats ask for a lease from now on, the first at once, or no longer do.
@@ -139,6 +144,7 @@ private:
     };
 
     void maybe_hello();
+    void tell_settings();
     void fail_with(std::string reason);
     void settle(Receiving&);
     void take(Hello&&, Instant now);
@@ -173,6 +179,7 @@ private:
     std::optional<Instant> heard_;
     Instant connected_{}, last_sent_{}, next_verify_{};
     Duration beat_{};
+    std::vector<std::string> names_taken_;
     Ticket next_ticket_ = 1;
     bool ack_due_ = false;
     bool verify_due_[lanes] = {};

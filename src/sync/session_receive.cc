@@ -46,6 +46,7 @@ void Session::dispatch(Frame&& frame, Instant now) {
     if (auto* settings = std::get_if<Settings>(&frame)) {
         if (options_.side == Side::parent) return fail_with("bad frame: settings from a child");
         beat_ = std::chrono::milliseconds(std::clamp(settings->beat_ms, least_beat_ms, longest_beat_ms));
+        names_taken_ = std::move(settings->names_taken);
     }
 }
 
@@ -74,6 +75,10 @@ void Session::resume(Hello&& hello) {
     peer_version_ = std::move(hello.version);
     peer_boot_id_ = std::move(hello.boot_id);
     lease_asked_at_ = {};
+    if (options_.side == Side::child)
+        names_taken_.clear(); // it is said again where it is so
+    else if (!names_taken_.empty())
+        tell_settings();
     if (options_.side == Side::child && hello.beat_ms > 0)
         beat_ = std::chrono::milliseconds(std::clamp(hello.beat_ms, least_beat_ms, longest_beat_ms));
     for (std::size_t lane = 0; lane < lanes; ++lane) {

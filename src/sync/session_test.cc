@@ -374,6 +374,7 @@ TEST(Session, HostileFramesEndItWithAReason) {
     EXPECT_TRUE(ends(from_child(Ack{.frames = {0, 0}, .differs = {true, false}})));
     EXPECT_TRUE(ends(from_child(Ranges{.answer = true, .last = true})));
     EXPECT_TRUE(ends(from_child(Settings{1})));
+    EXPECT_FALSE(decode(encode(Settings{1'000, std::vector<std::string>(most_names_taken + 1, "App retail/till")})));
     EXPECT_TRUE(ends(from_child(Fragment{.content = "nonsense", .last = true})));
     EXPECT_TRUE(ends(from_child(
         Batch{.items = {{.hash = {}, .item = {.key = {}, .generation = 0, .bytes = std::make_shared<const std::string>()}}}})));

@@ -3,6 +3,7 @@
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
+#include "model/override.pb.h"
 #include "model/revision.pb.h"
 
 #include <algorithm>
@@ -92,6 +93,27 @@ void summarise_touch(const AppFacts& facts, const std::string& now, model::Condi
 }
 
 } // namespace
+
+void summarise_overrides(const store::Store& store, const store::Object& app, const std::string& now, model::AppStatus& status) {
+    constexpr std::size_t shown = 5;
+    std::size_t count = 0;
+    std::string names;
+    if (store.count(model::Kind::override_) > 0)
+        for (const auto& object : store.list(model::Kind::override_, app.key.project)) {
+            const auto& spec = store::as<model::Override>(*object).spec();
+            bool asks_only = spec.settles().by() == "promote" || spec.settles().by() == "drop";
+            if (asks_only || spec.target().uid() != app.uid.text()) continue;
+            if (++count <= shown)
+                names += (names.empty() ? "" : ", ") + spec.path() + " at " + spec.site() + " (" + object->key.name + ")";
+        }
+    if (count == 0) {
+        model::remove_condition(*status.mutable_conditions(), "Overridden");
+        return;
+    }
+    if (count > shown) names += " and " + std::to_string(count - shown) + " more";
+    model::set_condition(*status.mutable_conditions(), "Overridden", "True", "Overridden",
+                         "sites decide otherwise: " + names + "; see skerry override list -l skerry/app=" + app.key.name, now);
+}
 
 void summarise_app(const AppFacts& facts, const std::string& now, model::AppStatus& status) {
     auto& conditions = *status.mutable_conditions();

@@ -1,6 +1,7 @@
 #include "fleet/app_world.h"
 
 #include "model/image.pb.h"
+#include "model/overriding.h"
 #include "model/project.pb.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
@@ -10,17 +11,28 @@ namespace skerry::fleet {
 using model::Kind;
 using store::Key;
 
+namespace {
+
+template<class M>
+const M* own(const store::Store& store, const Key& key) {
+    auto object = store.get(key);
+    return object && object->home == store.cell() ? store.get<M>(key) : nullptr;
+}
+
+} // namespace
+
 plan::AppWorld world_of(const store::Store& store, const std::string& project) {
     plan::AppWorld world;
     world.project_exists = store.get(Key{Kind::project, "", project}) != nullptr;
     world.image = [&store](const std::string& in, const std::string& name) {
         return store.get<model::Image>(Key{Kind::image, in, name});
     };
+    // Only this cell's own count: what a neighbour sent is not a source for Apps that are decided here.
     world.secret = [&store, project](const std::string& name) {
-        return store.get<model::Secret>(Key{Kind::secret, project, name});
+        return own<model::Secret>(store, Key{Kind::secret, project, name});
     };
     world.config = [&store, project](const std::string& name) {
-        return store.get<model::Config>(Key{Kind::config, project, name});
+        return own<model::Config>(store, Key{Kind::config, project, name});
     };
     return world;
 }
@@ -29,7 +41,7 @@ RevisionList revisions_of(const store::Store& store, const std::string& project,
     RevisionList list;
     for (auto& object : store.list(Kind::revision, project)) {
         const auto& revision = store::as<model::Revision>(*object);
-        if (revision.spec().app() != app || object->home != store.cell()) continue;
+        if (revision.spec().app() != app || object->home != store.cell() || model::is_effective(revision)) continue;
         list.messages.push_back(&revision);
         list.objects.push_back(std::move(object));
     }

@@ -1,6 +1,7 @@
 #include "fleet/fleet.h"
 
 #include "cell/writing.h"
+#include "fleet/decisions_loop.h"
 #include "fleet/revisions_loop.h"
 #include "fleet/rollouts_loop.h"
 #include "fleet/sites_loop.h"
@@ -14,6 +15,8 @@ namespace skerry::fleet {
 void add_loops(cell::Cell& cell, Options options) {
     cell.add(std::make_unique<RevisionsLoop>(cell));
     cell.add(std::make_unique<RolloutsLoop>(cell, options));
+    if (options.only_own_site) return;
+    cell.add(std::make_unique<DecisionsLoop>(cell));
     cell.add(std::make_unique<SitesLoop>(cell, std::move(options)));
 }
 

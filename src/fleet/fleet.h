@@ -16,10 +16,13 @@ namespace skerry::fleet {
 struct Options {
     std::string own_site;  ///< the site whose loops run in this cell, always in touch; empty: none
     plan::Caution caution; ///< when sites vanish
+    /// A site's cell: Apps that are decided there (rule W1) are placed at its own site and nowhere else; that the site is in
+    /// touch is its parent's to say.
+    bool only_own_site = false;
 };
 
-/// Adds the loops "revisions" (with what nobody refers to any more), "rollouts" (with the status of apps) and "sites" (who is in
-/// touch). Before Cell::start.
+/// Adds the loops "revisions" (with what nobody refers to any more), "rollouts" (with the status of apps), and where there are
+/// child sites "sites" (who is in touch) and "decisions" (about Overrides of sites, rule W5). Before Cell::start.
 void add_loops(cell::Cell&, Options);
 
 struct SiteWish {

@@ -78,13 +78,18 @@ plan::PartitionPolicy policy_of(const model::Component& component) {
 class Placing {
 public:
     Placing(const model::Revision& revision, const model::ClosedComponent& closed, const std::vector<store::ObjectPtr>& found,
-            std::map<std::string, SiteRoom>& rooms, const Pace& pace, Placement& out)
-        : revision_(revision), closed_(closed), component_(closed.component()), rooms_(rooms), pace_(pace), out_(out),
-          demand_(demand_of(closed)) {
+            std::map<std::string, SiteRoom>& rooms, const Pace& pace, const std::string& plain, Placement& out)
+        : revision_(revision), closed_(closed), component_(closed.component()), rooms_(rooms), pace_(pace), plain_(plain),
+          out_(out), demand_(demand_of(closed)) {
         std::set<std::string> own_sites;
         for (const auto& object : found) {
             const auto& spec = store::as<model::Allocation>(*object).spec();
             if (spec.component() != component_.name()) continue;
+            // One that goes (rule H7) counts for nothing, but wanted again where it belongs it has never left.
+            if (spec.replicas() == 0) {
+                if (is_bound() && spec.substitutes().empty()) going_.insert(spec.site());
+                continue;
+            }
             found_.push_back(object.get());
             if (spec.substitutes().empty()) own_sites.insert(spec.site());
         }
@@ -161,6 +166,7 @@ private:
         for (const auto* object : own_) here[spec_of(*object).site()] += spec_of(*object).replicas();
         const auto& wish = component_.placement();
         std::uint32_t replicas = wish.has_replicas() ? wish.replicas() : 1;
+        for (const auto& site : going_) here.try_emplace(site, replicas);
         Proposed proposed = propose(here, replicas, is_bound());
         for (const auto& [site, count] : proposed.count) {
             std::uint32_t left = count;
@@ -177,7 +183,7 @@ private:
             if (wanted_.size() > first)
                 wanted_[first].replicas += left;
             else
-                wanted_.push_back({component_.name(), site, left, closed_.hash(), {}, {}, false});
+                wanted_.push_back({component_.name(), site, left, closed_.hash(), plain_, {}, false});
         }
         const auto& proposal = proposed.proposal;
         bool nowhere = replicas > 0 && proposal.assignments.empty();
@@ -301,9 +307,11 @@ private:
     const model::Component& component_;
     std::map<std::string, SiteRoom>& rooms_;
     const Pace& pace_;
+    const std::string& plain_;
     Placement& out_;
     Demand demand_;
     std::vector<const store::Object*> found_, own_, substitutes_;
+    std::set<std::string> going_;
     std::vector<plan::WantedAllocation> wanted_;
 };
 
@@ -321,11 +329,11 @@ std::string suffix_of(const store::Object& object) {
 }
 
 Placement place_app(const model::Revision& revision, const std::vector<store::ObjectPtr>& found,
-                    std::map<std::string, SiteRoom>& rooms, const Pace& pace) {
+                    std::map<std::string, SiteRoom>& rooms, const Pace& pace, const std::string& plain) {
     Placement placement;
     Pace left = pace;
     for (const auto& closed : revision.spec().components()) {
-        Placing(revision, closed, found, rooms, left, placement).run();
+        Placing(revision, closed, found, rooms, left, plain, placement).run();
         for (const auto& site : placement.replaced)
             if (left.granted.insert(site).second && left.budget > 0) --left.budget;
     }

@@ -4,6 +4,7 @@
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/instance.pb.h"
+#include "model/overriding.h"
 #include "model/pinned.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
@@ -99,12 +100,17 @@ std::set<Key> RevisionsLoop::erase_revisions() {
     auto& store = cell_.store();
     std::set<Key> used;
     for (const auto& allocation : store.list(Kind::allocation))
-        used.insert(Key{Kind::revision, allocation->key.project, store::as<model::Allocation>(*allocation).spec().revision()});
-    for (const auto& instance : store.list(Kind::instance))
-        used.insert(Key{Kind::revision, instance->key.project, store::as<model::Instance>(*instance).spec().revision()});
+        if (allocation->home == store.cell())
+            used.insert(
+                Key{Kind::revision, allocation->key.project, store::as<model::Allocation>(*allocation).spec().revision()});
+    for (const auto& instance : store.list(Kind::instance)) {
+        const std::string& name = store::as<model::Instance>(*instance).spec().revision();
+        used.insert(Key{Kind::revision, instance->key.project, std::string(model::original_of(name))});
+        used.insert(Key{Kind::revision, instance->key.project, name});
+    }
     std::map<std::pair<std::string, std::string>, std::vector<store::ObjectPtr>> by_app;
     for (auto& object : store.list(Kind::revision))
-        if (object->home == store.cell())
+        if (object->home == store.cell() && !model::is_effective(store::as<model::Revision>(*object)))
             by_app[{object->key.project, store::as<model::Revision>(*object).spec().app()}].push_back(object);
     std::set<Key> gone;
     for (auto& [name, revisions] : by_app) {

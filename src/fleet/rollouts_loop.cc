@@ -24,6 +24,7 @@ bool RolloutsLoop::wakes(const store::Change& change) const {
     case Kind::image:
     case Kind::secret:
     case Kind::config:
+    case Kind::override_:
         return change.changed(Part::wish);
     case Kind::allocation:
     case Kind::site:
@@ -40,6 +41,7 @@ void RolloutsLoop::turn() {
     if (!writing_.begin()) return;
     auto& store = cell_.store();
     auto rooms = read_rooms(cell_, options_.own_site);
+    if (options_.only_own_site) std::erase_if(rooms, [&](const auto& room) { return room.first != options_.own_site; });
     judge_sites(rooms);
     std::vector<store::ObjectPtr> own;
     for (auto& object : store.list(Kind::allocation))
@@ -56,7 +58,7 @@ void RolloutsLoop::turn() {
         roll(*app, mine ? mine.mapped() : std::vector<store::ObjectPtr>(), rooms);
     }
     for (const auto& [name, orphans] : by_app)
-        for (const auto& allocation : orphans) writing_.erase(*allocation);
+        for (const auto& allocation : orphans) remove(*allocation, rooms);
     writing_.end();
 }
 
@@ -160,7 +162,7 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
             bool damaged = cell_.store().missing().contains(key); // most likely ours (rule S5)
             if (damaged || (revision && revision->spec().app_uid() == object.uid.text())) own.push_back(allocation);
         }
-        placement = place_app(*newest, own, rooms, pace_);
+        placement = place_app(*newest, own, rooms, pace_, plain());
         for (const auto& site : placement.replaced)
             if (pace_.granted.insert(site).second) allowance_ -= 1;
         pace_.budget = static_cast<std::size_t>(std::max(allowance_, 0.0));
@@ -172,7 +174,7 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
         bool halfway = std::ranges::any_of(own, is_newest) && !std::ranges::all_of(own, is_newest);
         input.paused = paused(object, halfway);
         rollout = plan::plan_rollout(input);
-        apply(object, *newest, rollout);
+        apply(object, *newest, rollout, rooms);
         if (rollout.wave) last_wave_[object.uid] = cell_.env().clock.now();
         facts.frozen = input.max_unavailable == 0;
         facts.placement = &placement;
@@ -180,7 +182,7 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
         report(object, facts);
         report_rulings(object, facts);
     } else {
-        for (const auto& allocation : allocations) writing_.erase(*allocation);
+        for (const auto& allocation : allocations) remove(*allocation, rooms);
         report(object, facts);
     }
 }
@@ -236,10 +238,14 @@ plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::R
 
 namespace {
 
-bool is_fenced(const model::Revision& revision, const std::string& component) {
+std::string partition_of(const model::Revision& revision, const std::string& component) {
     for (const auto& closed : revision.spec().components())
-        if (closed.component().name() == component) return closed.component().partition().policy() != "keep";
-    return false;
+        if (closed.component().name() == component) return closed.component().partition().policy();
+    return "keep";
+}
+
+bool is_fenced(const model::Revision& revision, const std::string& component) {
+    return partition_of(revision, component) != "keep";
 }
 
 } // namespace
@@ -249,7 +255,7 @@ std::string RolloutsLoop::settled_revision(const model::App& app, const std::vec
     std::map<std::string, std::uint32_t> replicas;
     for (const auto& object : allocations) {
         const auto& spec = store::as<model::Allocation>(*object).spec();
-        replicas[spec.revision()] += spec.replicas();
+        if (spec.replicas() > 0) replicas[spec.revision()] += spec.replicas();
     }
     std::string best;
     std::pair<std::uint32_t, std::uint32_t> most{};
@@ -262,7 +268,39 @@ std::string RolloutsLoop::settled_revision(const model::App& app, const std::vec
     return best;
 }
 
-void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan) {
+void RolloutsLoop::remove(const store::Object& object, const std::map<std::string, SiteRoom>& rooms) {
+    const auto& spec = store::as<model::Allocation>(object).spec();
+    auto room = rooms.find(spec.site());
+    // Where nobody ever came nothing runs.
+    if (room == rooms.end() || room->second.in_touch || !room->second.joined) return writing_.erase(object);
+    const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, object.key.project, spec.revision()});
+    if (revision && partition_of(*revision, spec.component()) == "atMostOnce") {
+        auto left = room->second.partition.lease_left;
+        if (left && *left <= Duration(0)) return writing_.erase(object);
+        if (left) wake_in(*left);
+    }
+    mark_removing(object, true);
+    if (spec.replicas() == 0) return;
+    auto wish = cell::wish_of<model::Allocation>(object);
+    wish.mutable_spec()->set_replicas(0);
+    writing_.update(object, wish);
+}
+
+void RolloutsLoop::mark_removing(const store::Object& object, bool removing) {
+    auto seen = cell::part_of<model::Allocation>(object, Part::seen);
+    auto& conditions = *seen.mutable_status()->mutable_conditions();
+    if (removing)
+        model::set_condition(conditions, "Removing", "True", "Removing",
+                             "site " + store::as<model::Allocation>(object).spec().site() +
+                                 " is out of touch and may run it still; it ends there when the site is back",
+                             rfc3339(cell_.env().clock.wall()));
+    else if (!model::remove_condition(conditions, "Removing"))
+        return;
+    cell::report_part(cell_.store(), object, Part::seen, seen);
+}
+
+void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan,
+                         const std::map<std::string, SiteRoom>& rooms) {
     for (const auto& step : plan.steps) {
         Key key{Kind::allocation, app.key.project, allocation_name(app.key.name, step.component, step.site, step.suffix)};
         auto object = cell_.store().get(key);
@@ -291,13 +329,16 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
             }
             writing_.create(Kind::allocation, allocation);
         } else if (object && step.what == plan::RolloutStep::What::erase) {
-            writing_.erase(*object);
+            remove(*object, rooms);
         } else if (object) {
+            mark_removing(*object, false);
             auto wish = cell::wish_of<model::Allocation>(*object);
+            // One that was to go and is wanted again is as good as a new one.
+            bool anew = wish.spec().replicas() == 0 && is_fenced(revision, step.component);
             wish.mutable_spec()->set_revision(step.revision);
             wish.mutable_spec()->set_replicas(step.replicas);
             wish.mutable_spec()->set_substitutes(step.substitutes);
-            if (step.raise) *wish.mutable_spec()->mutable_epoch() = writing_.next_epoch();
+            if (step.raise || anew) *wish.mutable_spec()->mutable_epoch() = writing_.next_epoch();
             writing_.update(*object, wish);
         }
     }
@@ -324,6 +365,8 @@ void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
     };
     auto before = words();
     summarise_app(facts, rfc3339(cell_.env().clock.wall()), status);
+    summarise_overrides(cell_.store(), object, rfc3339(cell_.env().clock.wall()), status);
+    report_name(object, *status.mutable_conditions());
     for (const auto& condition : status.conditions()) {
         bool news = before[condition.type()] != std::pair(condition.reason(), condition.message());
         if (!news || condition.message().empty()) continue;
@@ -335,15 +378,31 @@ void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
     cell::report_part(cell_.store(), object, Part::found, report);
 }
 
+/// Rule H5: a site's own App that the parent does not take in says so here, at its home.
+void RolloutsLoop::report_name(const store::Object& app, model::Conditions& conditions) const {
+    auto parent = cell_.peers().parent();
+    if (!parent) return;
+    if (std::ranges::count(parent->names_taken_there, app.key.text()) > 0)
+        model::set_condition(conditions, "NameTaken", "True", "NameTaken",
+                             "the parent has another " + app.key.text() +
+                                 " and does not show this one, which runs on here; delete or rename one of the two",
+                             rfc3339(cell_.env().clock.wall()));
+    else if (parent->in_agreement)
+        model::remove_condition(conditions, "NameTaken");
+}
+
 /// Each allocation says how the partition policies see it; a change of that is an event of the app.
 void RolloutsLoop::report_rulings(const store::Object& app, const AppFacts& facts) {
     std::map<std::pair<std::string, std::string>, const Placement::Ruling*> rulings;
     for (const auto& ruling : facts.placement->rulings) rulings[{ruling.component, ruling.verdict.site}] = &ruling;
     std::string now = rfc3339(cell_.env().clock.wall());
-    for (const auto& object : *facts.allocations) {
+    for (const auto& before_turn : *facts.allocations) {
+        auto object = cell_.store().get(before_turn->key); // this turn may have marked it
+        if (!object || object->uid != before_turn->uid) continue;
         const auto& spec = store::as<model::Allocation>(*object).spec();
         auto report = cell::part_of<model::Allocation>(*object, Part::seen);
         auto& conditions = *report.mutable_status()->mutable_conditions();
+        if (model::holds(conditions, "Removing")) continue;
         auto ruling = rulings.find({spec.component(), spec.site()});
         bool ruled = ruling != rulings.end() && spec.substitutes().empty();
         const auto* before = model::find_condition(conditions, "InTouch");

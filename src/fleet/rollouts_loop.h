@@ -5,6 +5,7 @@
 #include "fleet/fleet.h"
 #include "fleet/rest.h"
 #include "fleet/room.h"
+#include "model/conditions.h"
 #include "plan/app.h"
 #include "plan/partition.h"
 #include "plan/rollout.h"
@@ -49,9 +50,10 @@ struct Pace {
     std::set<std::string> granted;
 };
 
-/// Places all components of a revision over the sites; takes what it gives from `rooms`. `found`: the app's allocations.
+/// Places all components of a revision over the sites; takes what it gives from `rooms`. `found`: the app's allocations. `plain`:
+/// the suffix of those that are made and stand in for nobody.
 Placement place_app(const model::Revision&, const std::vector<store::ObjectPtr>& found, std::map<std::string, SiteRoom>& rooms,
-                    const Pace&);
+                    const Pace&, const std::string& plain);
 
 /// `<app>.<component>.<site>`, and behind it what tells several at one site apart.
 std::string allocation_name(std::string_view app, std::string_view component, std::string_view site, std::string_view suffix);
@@ -69,6 +71,8 @@ struct AppFacts {
     bool frozen = false; ///< maxUnavailable is 0
 };
 void summarise_app(const AppFacts&, const std::string& now, model::AppStatus& status);
+/// The condition `Overridden`: which sites decide something of the app otherwise. Absent where none does.
+void summarise_overrides(const store::Store&, const store::Object& app, const std::string& now, model::AppStatus& status);
 
 /// The loop "rollouts": Revision → Allocations over sites, wave by wave; the status of each App; Allocations of Apps that are
 /// gone.
@@ -90,10 +94,18 @@ private:
                                  const std::vector<store::ObjectPtr>& allocations,
                                  const std::map<std::string, SiteRoom>& rooms) const;
     std::string settled_revision(const model::App&, const std::vector<store::ObjectPtr>& allocations) const;
-    void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&);
+    void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&,
+               const std::map<std::string, SiteRoom>& rooms);
+    /// Takes an Allocation away (rule H7). At a site out of touch it runs on as far as is known: there it stays, for no replicas
+    /// and shown as `Removing`, until the site is back or gone, or nothing of it can run there any more (atMostOnce).
+    void remove(const store::Object& allocation, const std::map<std::string, SiteRoom>& rooms);
+    void mark_removing(const store::Object& allocation, bool removing);
+    /// Of Allocations of a site's own Apps: they have names that no Allocation of the parent has (rule H5).
+    std::string plain() const { return options_.only_own_site ? "own" : ""; }
     /// Halfway: some of its Allocations have the newest revision, some not.
     bool paused(const store::Object& app, bool halfway);
     void report(const store::Object& app, const AppFacts&);
+    void report_name(const store::Object& app, model::Conditions&) const;
     void report_rulings(const store::Object& app, const AppFacts&);
     void wake_in(Duration);
 

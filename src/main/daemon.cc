@@ -303,6 +303,7 @@ Result<void> Daemon::build_cell() {
         fleet::add_loops(*cell_, {.own_site = site_of_own ? site_name() : "",
                                   .caution = {.share = options_.freeze_share, .per_minute = options_.replace_rate}});
     if (is_site()) {
+        fleet::add_loops(*cell_, {.own_site = site_name(), .caution = {}, .only_own_site = true});
         // To neighbours a site shows what it shows its parent, and knows them by the authority of the fleet.
         auto site_only = [this](const http::Chain& chain) -> Result<env::Peer> {
             return trust::peer_of(TRY(trust::verify_peer(chain, membership_->anchors(),

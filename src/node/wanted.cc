@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "model/app.pb.h"
 #include "model/instance.pb.h"
+#include "model/overriding.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
 #include "model/site.pb.h"
@@ -68,7 +69,8 @@ Wanted look_up(const store::Store& store, store::ObjectPtr object) {
     }
     wanted.plan.hash = wanted.closed->hash();
     // What is decided in this very cell needs nobody's leave.
-    wanted.once = wanted.closed->component().partition().policy() == "atMostOnce" && wanted.revision->home != store.cell();
+    wanted.once =
+        wanted.closed->component().partition().policy() == "atMostOnce" && model::decided_at(revision) != store.cell().text();
     for (const auto& port : wanted.closed->component().ports())
         if (port.has_publish())
             wanted.ports.push_back(port_key(static_cast<std::uint16_t>(port.publish()), port.protocol() == "udp"));

@@ -207,7 +207,8 @@ private:
                 candidate.cpu_free = seat.cpu_left;
                 candidate.memory_free = seat.memory_left;
                 candidate.used_ports = seat.ports;
-                candidate.open = seat.node->in_touch && !seat.node->silent && seat.instances < most_on_a_node;
+                candidate.open = seat.node->in_touch && !seat.node->silent && seat.instances < most_on_a_node &&
+                                 (allocation.only.empty() || allocation.only == name);
                 candidate.holds_image = std::count(seat.node->images.begin(), seat.node->images.end(), allocation.image) > 0;
                 candidate.replicas = here[name];
                 there += here[name];
@@ -256,6 +257,8 @@ private:
                      " instances: ask for fewer replicas, or add a node: skerry token create --node NAME";
         else
             remedy = "; free some, ask for less in resources, or add a node: skerry token create --node NAME";
+        if (const auto& only = allocations_[index].only; !only.empty())
+            remedy += "; it goes to node " + only + " alone, since the lease of another ends with the one of the parent";
         shortage.message = count + proposal.text("node") + remedy;
     }
 

@@ -55,6 +55,7 @@ struct SiteAllocation {
     /// Its Revision is here and may start; otherwise instances stay as they are and none are made.
     bool resolved = false;
     bool once = false;        ///< policy atMostOnce
+    std::string only;         ///< the node where new instances go; empty: any
     std::uint32_t others = 0; ///< with `once`: instances of an earlier allocation of that name that may still run
     std::vector<SiteInstance> instances;
 };

@@ -53,6 +53,17 @@ TEST(Site, SaysWhyThereIsNoRoom) {
     EXPECT_EQ(plan_site({pos(1)}, {}).shortages[0].reason, "NoNode");
 }
 
+TEST(Site, WhatIsForOneNodeIsMadeThereOrNowhere) {
+    auto one = pos(1);
+    one.only = "b";
+    EXPECT_EQ(plan_site({one}, {node("a"), node("b")}).changes, (std::vector<InstanceChange>{{What::create, 0, "", "b"}}));
+    auto away = node("b");
+    away.in_touch = false;
+    auto plan = plan_site({one}, {node("a"), away});
+    EXPECT_TRUE(plan.changes.empty());
+    EXPECT_NE(plan.shortages[0].message.find("node b alone"), std::string::npos) << plan.shortages[0].message;
+}
+
 TEST(Site, AMistakeInReplicasIsBoundedAndSaysSo) {
     auto many = pos(100'000);
     many.cpu = MilliCpu{0};

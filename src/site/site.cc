@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cell/writing.h"
 #include "model/node.pb.h"
+#include "site/overrides_loop.h"
 #include "site/site_loop.h"
 
 #include <utility>
@@ -35,7 +36,8 @@ private:
 
 void add_loops(cell::Cell& cell, Options options) {
     if (!options.own_node.empty()) cell.add(std::make_unique<OwnNodeLoop>(cell, options.name, options.own_node));
-    cell.add(std::make_unique<SiteLoop>(cell, std::move(options)));
+    cell.add(std::make_unique<SiteLoop>(cell, options));
+    cell.add(std::make_unique<OverridesLoop>(cell, std::move(options)));
 }
 
 void ensure_node(cell::Cell& cell, const std::string& site, const std::string& name, std::map<std::string, std::string> labels,

@@ -38,15 +38,12 @@ std::string random_label(env::Chance& chance) {
     return label;
 }
 
-const model::ClosedComponent* component_of(const store::ObjectPtr& revision, const std::string& name) {
-    if (!revision) return nullptr;
-    for (const auto& closed : store::as<model::Revision>(*revision).spec().components())
+const model::ClosedComponent* component_of(const Effective& effective, const std::string& name) {
+    if (!effective.object && !effective.to_make) return nullptr;
+    const auto& revision = effective.object ? store::as<model::Revision>(*effective.object) : *effective.to_make;
+    for (const auto& closed : revision.spec().components())
         if (closed.component().name() == name) return &closed;
     return nullptr;
-}
-
-bool is_revoked(const store::ObjectPtr& revision) {
-    return revision && store::as<model::Revision>(*revision).spec().has_revoked();
 }
 
 } // namespace
@@ -56,6 +53,8 @@ SiteLoop::SiteLoop(cell::Cell& cell, Options options) : cell_(cell), options_(st
 bool SiteLoop::wakes(const store::Change& change) const {
     switch (change.key.kind) {
     case Kind::allocation:
+    case Kind::app:
+    case Kind::override_:
     case Kind::revision:
         return change.changed(Part::wish);
     case Kind::site:
@@ -105,6 +104,7 @@ SiteLoop::World SiteLoop::read() {
         if (key.kind == Kind::node) world.seats.push_back({.name = key.name, .cpu = {}, .memory = {}, .images = {}});
     for (auto& object : store.list(Kind::allocation))
         if (store::as<model::Allocation>(*object).spec().site() == options_.name) world.allocations.push_back(std::move(object));
+    for (const auto& allocation : world.allocations) world.effective.push_back(effective_of(store, options_.name, *allocation));
     for (auto& object : store.list(Kind::instance)) {
         const auto& spec = store::as<model::Instance>(*object).spec();
         if (spec.site() != options_.name) continue;
@@ -143,21 +143,32 @@ bool SiteLoop::is_silent(const World& world, const std::string& node) const {
     return seat == world.seats.end() || seat->silent;
 }
 
-plan::SiteAllocation SiteLoop::planned(const store::Object& object, const World& world) const {
+bool SiteLoop::is_name_taken(const store::Object& allocation) const {
+    auto& store = cell_.store();
+    if (allocation.home == store.cell()) return false;
+    auto app = store.get({Kind::app, allocation.key.project, store::as<model::Allocation>(allocation).spec().app()});
+    return app && app->home == store.cell();
+}
+
+plan::SiteAllocation SiteLoop::planned(std::size_t index, const World& world) const {
+    const auto& object = *world.allocations[index];
+    const auto& effective = world.effective[index];
     const auto& spec = store::as<model::Allocation>(object).spec();
     plan::SiteAllocation planned;
     planned.name = object.key.project + "/" + object.key.name;
     planned.replicas = spec.replicas();
-    planned.revision = spec.revision();
+    planned.revision = effective.revision;
     auto epoch = accepted(object);
-    auto revision = cell_.store().get(Key{Kind::revision, object.key.project, spec.revision()});
-    if (const auto* closed = component_of(revision, spec.component())) {
+    if (const auto* closed = component_of(effective, spec.component())) {
         const auto& component = closed->component();
-        planned.resolved = !is_revoked(revision);
+        planned.resolved = effective.object && effective.obstacle.empty() && !effective.revoked && !is_name_taken(object);
         planned.hash = closed->hash();
         planned.image = closed->image_digest();
-        planned.state = store::as<model::Revision>(*revision).spec().state();
+        planned.state = (effective.object ? store::as<model::Revision>(*effective.object) : *effective.to_make).spec().state();
         planned.once = component.partition().policy() == "atMostOnce";
+        // Another node's lease ends with the one that this cell has from its parent (rule F5), whose matter this is not (W1).
+        if (planned.once && object.home == cell_.store().cell() && cell_.leases().own().until != Instant::never())
+            planned.only = options_.own_node;
         if (auto cpu = parse_cpu(component.resources().cpu())) planned.cpu = *cpu;
         if (auto memory = parse_bytes(component.resources().memory())) planned.memory = *memory;
         for (const auto& port : component.ports())
@@ -194,7 +205,7 @@ void SiteLoop::turn() {
     auto refused = accept_epochs(world);
     std::vector<plan::SiteAllocation> allocations;
     for (std::size_t i = 0; i < world.allocations.size(); ++i) {
-        allocations.push_back(planned(*world.allocations[i], world));
+        allocations.push_back(planned(i, world));
         // All stays as it is.
         if (refused[i] || !missing_instance(*world.allocations[i]).empty()) allocations.back().resolved = false;
     }
@@ -269,7 +280,9 @@ void SiteLoop::apply(const plan::SitePlan& plan, const World& world) {
     for (const auto& change : plan.changes) {
         const auto& allocation = *world.allocations[change.allocation];
         const auto& spec = store::as<model::Allocation>(allocation).spec();
-        auto revision = cell_.store().get(Key{Kind::revision, allocation.key.project, spec.revision()});
+        const auto& effective = world.effective[change.allocation];
+        const std::string& name = effective.revision;
+        const auto& revision = effective.object;
         std::string state = revision ? store::as<model::Revision>(*revision).spec().state() : "running";
         if (change.what == plan::InstanceChange::What::create) {
             model::Instance instance;
@@ -286,7 +299,7 @@ void SiteLoop::apply(const plan::SitePlan& plan, const World& world) {
             wish.set_allocation_uid(allocation.uid.text());
             wish.set_app(spec.app());
             wish.set_component(spec.component());
-            wish.set_revision(spec.revision());
+            wish.set_revision(name);
             wish.set_state(state);
             *wish.mutable_epoch() = accepted(allocation);
             for (const auto& closed : revision ? store::as<model::Revision>(*revision).spec().components()
@@ -309,7 +322,7 @@ void SiteLoop::apply(const plan::SitePlan& plan, const World& world) {
                                   "rule F7)");
         } else {
             auto wish = cell::wish_of<model::Instance>(*instance);
-            wish.mutable_spec()->set_revision(spec.revision());
+            wish.mutable_spec()->set_revision(name);
             wish.mutable_spec()->set_state(state);
             *wish.mutable_spec()->mutable_epoch() = accepted(allocation);
             writing_.update(*instance, wish);

@@ -4,6 +4,7 @@
 #include "env/env.h"
 #include "model/allocation.pb.h"
 #include "plan/site.h"
+#include "site/effective.h"
 #include "site/site.h"
 
 #include <map>
@@ -28,6 +29,7 @@ private:
     struct World {
         std::vector<store::ObjectPtr> nodes;
         std::vector<store::ObjectPtr> allocations;
+        std::vector<Effective> effective; ///< one for each of `allocations`
         /// By name of the allocation within its project, then of the instance.
         std::map<std::pair<std::string, std::string>, std::map<std::string, store::ObjectPtr>> instances;
         std::vector<plan::SiteNode> seats;  ///< one for each of `nodes`
@@ -52,7 +54,9 @@ private:
     /// Returns for each allocation whether its epoch is refused.
     std::vector<bool> accept_epochs(const World&);
     model::Epoch accepted(const store::Object& allocation) const;
-    plan::SiteAllocation planned(const store::Object& allocation, const World&) const;
+    plan::SiteAllocation planned(std::size_t allocation, const World&) const;
+    /// Whether an App of this site's own has the name of the App that it belongs to (rule H5).
+    bool is_name_taken(const store::Object& allocation) const;
     std::string missing_instance(const store::Object& allocation) const;
     void erase_orphans(const World&);
     void apply(const plan::SitePlan&, const World&);

@@ -37,14 +37,18 @@ void SiteLoop::report_allocations(const plan::SitePlan& plan, const World& world
                     counted.push_back({&message, is_silent(world, message.spec().node())});
             }
         plan::SitePlan::Shortage shortage = plan.shortages[i];
-        auto revision = cell_.store().get({Kind::revision, object.key.project, allocation.spec().revision()});
-        bool resolved = revision != nullptr;
-        if (resolved && store::as<model::Revision>(*revision).spec().has_revoked() &&
-            counted.size() < allocation.spec().replicas())
-            shortage = {"Revoked", "revision " + allocation.spec().revision() + " is revoked and is started nowhere any more (" +
-                                       store::as<model::Revision>(*revision).spec().revoked().reason() +
-                                       "); change the app, which makes another revision"};
-        if (!resolved)
+        const auto& effective = world.effective[i];
+        bool taken = is_name_taken(object);
+        bool resolved = (effective.object || effective.revoked) && effective.obstacle.empty() && !taken;
+        if (taken)
+            shortage = {"NameTaken", "App " + object.key.project + "/" + allocation.spec().app() + " is one of site " +
+                                         options_.name + " itself there; this one waits: delete or rename one of the two"};
+        else if (!effective.obstacle.empty())
+            shortage = {"OverrideInvalid", effective.obstacle + "; what runs stays as it is (skerry override list)"};
+        else if (effective.revoked && counted.size() < allocation.spec().replicas())
+            shortage = {"Revoked", "revision " + effective.revision + " is revoked and is started nowhere any more (" +
+                                       *effective.revoked + "); change the app, which makes another revision"};
+        else if (!effective.object && !effective.to_make)
             shortage = {"RevisionMissing", "revision " + allocation.spec().revision() +
                                                " has not arrived; it comes with the next batch of the parent"};
         if (auto lost = missing_instance(object); !lost.empty())
@@ -59,14 +63,22 @@ void SiteLoop::report_allocations(const plan::SitePlan& plan, const World& world
                         "its epoch " + model::text(allocation.spec().epoch()) + " is below " + model::text(epoch) +
                             ", which this site has accepted; its home recovers, and sends a higher one (rule H4)"};
         auto report = cell::part_of<model::Allocation>(object, Part::found);
-        *report.mutable_status()->mutable_epoch() = epoch;
+        auto& status = *report.mutable_status();
+        *status.mutable_epoch() = epoch;
         if (allocations[i].once)
-            model::set_condition(*report.mutable_status()->mutable_conditions(), "FencedByLeaseOnly", "True",
-                                 "NothingChecksEpochs", "that it runs once rests on leases alone (rule F6)", wall());
+            model::set_condition(*status.mutable_conditions(), "FencedByLeaseOnly", "True", "NothingChecksEpochs",
+                                 "that it runs once rests on leases alone (rule F6)", wall());
         else
-            model::remove_condition(*report.mutable_status()->mutable_conditions(), "FencedByLeaseOnly");
-        plan::summarise_allocation(allocation, counted, shortage, resolved && !refused[i] && !moving.contains(i), wall(),
-                                   *report.mutable_status());
+            model::remove_condition(*status.mutable_conditions(), "FencedByLeaseOnly");
+        // Held against what instances here should have; told as what the parent asked for.
+        model::Allocation as_here = allocation;
+        as_here.mutable_spec()->set_revision(effective.revision);
+        plan::summarise_allocation(as_here, counted, shortage, resolved && !refused[i] && !moving.contains(i), wall(), status);
+        if (status.revision() == effective.revision) status.set_revision(allocation.spec().revision());
+        if (taken)
+            model::set_condition(*status.mutable_conditions(), "NameTaken", "True", "NameTaken", shortage.message, wall());
+        else
+            model::remove_condition(*status.mutable_conditions(), "NameTaken");
         cell::report_part(cell_.store(), object, Part::found, report);
     }
 }
@@ -138,6 +150,18 @@ void SiteLoop::report_site(const World& world, const std::vector<plan::SiteAlloc
     model::set_condition(*status.mutable_conditions(), "Ready", is_ready ? "True" : "False", is_ready ? "Ready" : "NoNode",
                          message, wall());
     cell::report_clock(cell_.env().clock, *status.mutable_conditions());
+    // Rule H5: what came from the parent and waits, told where it comes from.
+    auto parent = cell_.peers().parent();
+    if (parent && !parent->names_taken.empty()) {
+        std::string names;
+        for (const auto& name : parent->names_taken) names += (names.empty() ? "" : ", ") + name;
+        model::set_condition(*status.mutable_conditions(), "NameTaken", "True", "NameTaken",
+                             "the site has another of the same name as " + names +
+                                 "; the parent's waits: delete or rename one of the two",
+                             wall());
+    } else if (parent && parent->in_agreement) {
+        model::remove_condition(*status.mutable_conditions(), "NameTaken");
+    }
     cell::report_part(cell_.store(), *object, Part::found, report);
 }
 

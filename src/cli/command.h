@@ -68,9 +68,9 @@ int run_commands(int argc, const char* const* argv, std::span<const Command> com
 inline constexpr int wrong_usage = 2;
 inline constexpr int interrupted = 130;
 
-/// apply, get, describe, delete, logs, wait, label, explain, image push, image list, revision revoke, token create, site revoke, node
-/// revoke, ca status, ca rotate, login, version: everything
-/// that talks to an API.
+/// apply, get, describe, delete, logs, wait, label, explain, image push, image list, revision revoke, override list, adopt, promote
+/// and drop, token create, site revoke, node revoke, ca status, ca rotate, access grant, list and revoke, login, version: everything that
+/// talks to an API.
 std::vector<Command> client_commands(std::string version);
 
 } // namespace skerry::cli

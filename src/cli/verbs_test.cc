@@ -14,6 +14,7 @@ using testing::StartsWith;
 namespace {
 
 constexpr const char* till_path = "/apis/skerry/v1/namespaces/default/apps/till";
+constexpr const char* override_path = "/apis/skerry/v1/namespaces/default/overrides/o";
 constexpr const char* till = "apiVersion: skerry/v1\nkind: App\nmetadata: {name: till}\nspec: {components: [{name: pos, image: "
                              "'pos:1'}], state: running}\n";
 
@@ -329,6 +330,57 @@ TEST_F(VerbTest, ExplainNeedsNoServer) {
     EXPECT_THAT(err, HasSubstr("did you mean components?"));
     EXPECT_EQ(run({"explain", "site", "--recursive"}), 0) << err;
     EXPECT_THAT(out, HasSubstr("latitude"));
+}
+
+/// An override of a site's own, and the App that it changes, as the parent shows them (rule W5).
+void show_override(FakeApi& api) {
+    api.objects[till_path] = *parse_json(
+        R"({"apiVersion":"skerry/v1","kind":"App","metadata":{"name":"till","namespace":"default","home":"c0"},"spec":{"later":"kept","components":[
+            {"name":"pos","image":"pos:1","env":[{"name":"STORE","value":"x"}]}]}})");
+    api.objects[override_path] = *parse_json(
+        R"({"apiVersion":"skerry/v1","kind":"Override","metadata":{"name":"o","namespace":"default","home":"51","uid":"u1","generation":3,
+            "labels":{"skerry/app":"till"}},"spec":{"target":{"kind":"App","name":"till"},"site":"store-17",
+            "path":"spec.components[name=pos].env[name=STORE].value","baseValue":"\"x\"","value":"\"here\""}})");
+}
+
+TEST_F(VerbTest, PromoteChangesTheAppAndSettles) {
+    show_override(api);
+    EXPECT_EQ(run({"override", "promote", "o", "--dry-run"}), 0) << err;
+    EXPECT_FALSE(api.objects.contains(std::string(override_path) + ".promoted"));
+    EXPECT_EQ(run({"override", "promote", "o"}), 0) << err;
+    EXPECT_THAT(out, HasSubstr("override/o promoted"));
+    const Json& spec = api.objects[till_path].at({"spec"});
+    EXPECT_EQ(spec.text("later"), "kept") << "what this build does not know stays";
+    EXPECT_THAT(write_json(spec), HasSubstr(R"("env":[{"name":"STORE","value":"here"}])"));
+    const Json& settles = api.objects[std::string(override_path) + ".promoted"].at({"spec", "settles"});
+    EXPECT_EQ(write_json(settles), R"({"uid":"u1","generation":3,"by":"promote"})");
+}
+
+TEST_F(VerbTest, AdoptMakesOneOfTheParents) {
+    show_override(api);
+    EXPECT_EQ(run({"override", "adopt", "override/o", "-o", "name"}), 0) << err;
+    EXPECT_EQ(out, "override/o\n");
+    const Json& made = api.objects[std::string(override_path) + ".adopted"];
+    EXPECT_EQ(made.at({"spec"}).text("value"), "\"here\"");
+    EXPECT_EQ(made.at({"metadata", "labels"}).text("skerry/app"), "till");
+    EXPECT_EQ(run({"override", "adopt", "o"}), 0) << "once more: " << err;
+    api.objects[override_path].find("metadata")->set("home", "c0");
+    EXPECT_EQ(run({"override", "adopt", "o"}), 1);
+    EXPECT_THAT(err, HasSubstr("decided at the App's home already"));
+}
+
+TEST_F(VerbTest, DropAtTheParentAsksTheSite) {
+    show_override(api);
+    api.instead([](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+        if (request.method != "DELETE") return false;
+        responder->respond(FakeApi::refusal(403, "Forbidden", "Override default/o is decided at site store-17; delete it there"));
+        return true;
+    });
+    EXPECT_EQ(run({"override", "drop", "o"}), 0) << err;
+    EXPECT_EQ(api.objects[std::string(override_path) + ".dropped"].at({"spec", "settles"}).text("by"), "drop");
+    api.instead({});
+    EXPECT_EQ(run({"override", "drop", "o"}), 0) << err;
+    EXPECT_FALSE(api.objects.contains(override_path));
 }
 
 } // namespace skerry::cli

@@ -4,6 +4,7 @@
 #include "cli/terminal.h"
 #include "cli/three_way.h"
 #include "cli/verbs/verbs.h"
+#include "model/summary.h"
 #include "model/yaml.h"
 
 #include <algorithm>
@@ -68,7 +69,9 @@ std::string describe_conditions(const Json& conditions, WallTime now) {
     for (const Json& condition : *conditions.array_items()) {
         table.row({"  " + printable(condition.text("type")), printable(condition.text("status")),
                    since(condition.text("lastTransitionTime"), now), printable(condition.text("reason"))});
-        if (condition.text("status") != "True" && !condition.text("message").empty()) {
+        bool is_news = condition.text("status") != "True" || model::is_fault(condition.text("type")) ||
+                       condition.text("type") == "Overridden";
+        if (is_news && !condition.text("message").empty()) {
             // Several conditions often fail for one reason.
             std::string line = "  " + why(condition) + "\n";
             if (reasons.find(line) == std::string::npos) reasons += line;
@@ -98,7 +101,17 @@ std::string describe_events(const Json::Array& events, WallTime now) {
     return "Events:\n" + table.take(true);
 }
 
-std::string describe_object(const Target& target, Json object, const Json::Array& events, WallTime now) {
+/// Where the object is decided, by the site's name where it is a site.
+std::string home_of(Session& session, const Json& object) {
+    std::string home(metadata_text(object, "home"));
+    if (home.empty()) return home;
+    auto sites = list_all(session, model::facts(model::Kind::site),
+                          {.project = {}, .label_selector = {}, .field_selector = "status.cell=" + home});
+    if (!sites || items_of(*sites).empty()) return home;
+    return "site " + std::string(metadata_text(items_of(*sites).front(), "name")) + " (" + home + ")";
+}
+
+std::string describe_object(const Target& target, Json object, const std::string& home, const Json::Array& events, WallTime now) {
     Facts facts;
     const Json metadata = object.at({"metadata"});
     facts.add("Name", metadata.text("name"));
@@ -106,6 +119,7 @@ std::string describe_object(const Target& target, Json object, const Json::Array
     if (!target.kind->fleet_wide) facts.add("Project", metadata.text("namespace"));
     facts.add_map("Labels", metadata.at({"labels"}));
     facts.add_map("Annotations", metadata.at({"annotations"}));
+    if (!home.empty()) facts.add("Home", home);
     facts.add("Created",
               std::string(metadata.text("creationTimestamp")) + " (" + since(metadata.text("creationTimestamp"), now) + " ago)");
     std::string out = facts.text();
@@ -167,9 +181,11 @@ Result<int> describe_all(Session& session, const Invocation& call) {
                                 .label_selector = {},
                                 .field_selector = "spec.regarding.uid=" + std::string(metadata_text(*object, "uid"))});
         if (!std::exchange(first, false)) std::puts("\n");
-        std::fputs(describe_object(target, std::move(*object), events ? items_of(*events) : Json::Array(), session.clock().wall())
-                       .c_str(),
-                   stdout);
+        std::string home = home_of(session, *object);
+        std::fputs(
+            describe_object(target, std::move(*object), home, events ? items_of(*events) : Json::Array(), session.clock().wall())
+                .c_str(),
+            stdout);
     }
     return status;
 }

@@ -80,6 +80,7 @@ void Checks::generation(Computer& computer, const store::Object& object) {
 void Checks::opened(Computer& computer) {
     confirmed_.erase(computer.cell);
     if (computer.role == env::Peer::Role::core) acknowledged_is_there();
+    if (computer.role == env::Peer::Role::site) acknowledged_at(computer.cell);
     const auto& store = computer.process->store();
     for (const auto& facts : model::all_kinds())
         for (const auto& object : store.list(facts.kind)) generation(computer, *object);
@@ -116,8 +117,10 @@ void Checks::replaced(Computer& site, const store::Object& object) {
                            std::to_string(store::as<model::Allocation>(*allocation).spec().replicas()) + " are wanted");
 }
 
-/// What people wrote with a newer build reaches every cell, also those that do not know the field.
+/// What people wrote with a newer build reaches every cell, also those that do not know the field. Those at sites write with the
+/// older one.
 void Checks::unknown_kept(Computer& computer, const store::Object& object) {
+    if (fleet_.site_people().ever_made(store::as<model::Revision>(object).spec().app())) return;
     for (const auto& closed : store::as<model::Revision>(object).spec().components()) {
         const auto& fields = closed.component().GetReflection()->GetUnknownFields(closed.component());
         bool kept = false;
@@ -141,6 +144,11 @@ void Checks::acknowledged_is_there() {
             return fleet_.violate("acked-never-lost",
                                   what + "stands in generation " + std::to_string(object->generation) + " with another spec");
     }
+}
+
+/// Rule W1, W2: what a site was told itself is as safe as what the core was told.
+void Checks::acknowledged_at(Cell site) {
+    if (std::string what = fleet_.site_people().missing(site); !what.empty()) fleet_.violate("acked-never-lost", what);
 }
 
 void Checks::cut(Cell site) {
@@ -367,8 +375,10 @@ void Checks::audit() {
     queues();
     at_most_once();
     terms();
-    for (Cell site : fleet_.sites())
+    for (Cell site : fleet_.sites()) {
+        acknowledged_at(site);
         if (fleet_.computer(site).process) capacity(fleet_.computer(site));
+    }
 }
 
 } // namespace skerry::sim

@@ -40,6 +40,7 @@ private:
     void replaced(Computer& site, const store::Object& instance);
     void unknown_kept(Computer&, const store::Object& revision);
     void acknowledged_is_there();
+    void acknowledged_at(Cell site);
     void cut_sites_run();
     void boots_alone();
     void capacity(Computer& site);

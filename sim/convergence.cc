@@ -101,14 +101,17 @@ std::string app_differs(Fleet& fleet, const AppWish& wish, std::map<std::string,
                    instance.status().message();
         ++running;
         const auto& spec = process->second.spec;
-        if (spec.args != std::vector<std::string>{"--marker=" + std::to_string(wish.marker)})
+        auto decided = fleet.site_people().marker_at(fleet.find(instance.spec().site())->cell, wish.name);
+        std::uint32_t marker = decided.value_or(wish.marker);
+        if (spec.args != std::vector<std::string>{"--marker=" + std::to_string(marker)})
             return "instance " + one->key.name + " runs with " + (spec.args.empty() ? "no arguments" : spec.args[0]) +
-                   ", wanted is " + std::to_string(wish.marker);
+                   ", wanted is " + std::to_string(marker);
         if (!instance.status().ready() || instance.status().phase() != "Running")
             return "instance " + one->key.name + " runs, and the core has it as " + instance.status().phase();
-        if (instance.status().revision() != app.status().revision())
-            return "instance " + one->key.name + " runs revision " + instance.status().revision() + ", not " +
-                   app.status().revision();
+        const std::string& runs_as = instance.status().revision();
+        bool overridden = decided && runs_as.starts_with(app.status().revision() + ".at.");
+        if (runs_as != app.status().revision() && !overridden)
+            return "instance " + one->key.name + " runs revision " + runs_as + ", not " + app.status().revision();
         if (wish.each && instance.spec().site() != node->site)
             return "instance " + one->key.name + " is on a node of another site";
     }
@@ -121,10 +124,58 @@ std::string app_differs(Fleet& fleet, const AppWish& wish, std::map<std::string,
     return {};
 }
 
+/// What sites decided themselves is known at the core, and what is not theirs any more is not.
+std::string sites_writes_differ(Fleet& fleet) {
+    const auto& store = fleet.core().process->store();
+    std::map<Kind, std::size_t> known;
+    for (Cell site : fleet.sites()) {
+        const auto& below = fleet.computer(site).process->store();
+        for (Kind kind : {Kind::app, Kind::override_, Kind::allocation})
+            for (const auto& object : below.list(kind)) {
+                if (object->home != below.cell()) continue;
+                ++known[kind];
+                auto copy = store.get(object->key);
+                if (!copy || !copy->wish.bytes || *copy->wish.bytes != *object->wish.bytes)
+                    return "the core does not hold " + object->key.text() + " as " + fleet.computer(site).name + " has it";
+                if (object->found.bytes && (!copy->found.bytes || *copy->found.bytes != *object->found.bytes))
+                    return "the core does not know the newest status of " + object->key.text();
+            }
+    }
+    for (Kind kind : {Kind::app, Kind::override_, Kind::allocation}) {
+        std::size_t copies = 0;
+        for (const auto& object : store.list(kind)) copies += object->home != store.cell();
+        if (copies != known[kind])
+            return "the core holds " + std::to_string(copies) + " objects of sites of kind " + std::string(model::name(kind)) +
+                   ", they have " + std::to_string(known[kind]);
+    }
+    for (const auto& [subject, own] : fleet.site_people().apps()) {
+        auto copy = store.get(Key{Kind::app, Operators::project, subject.second});
+        if (!copy) return "the core does not show app " + subject.second;
+        const auto& status = store::as<model::App>(*copy).status();
+        if (status.ready_replicas() != 1)
+            return "app " + subject.second + " of " + fleet.computer(subject.first).name + " has " +
+                   std::to_string(status.ready_replicas()) + " ready" +
+                   (status.conditions().empty() ? "" : ": " + status.conditions(0).message());
+        std::size_t running = 0;
+        for (const auto& object : store.list(Kind::instance)) {
+            const auto& instance = store::as<model::Instance>(*object);
+            if (instance.spec().app() != subject.second) continue;
+            if (instance.spec().site() != fleet.computer(subject.first).name)
+                return "an instance of " + subject.second + " is at " + instance.spec().site();
+            auto processes = fleet.find(instance.spec().node())->machine.processes();
+            auto process = processes.find(node::instance_name(object->uid));
+            running += process != processes.end() && process->second.phase == drivers::Phase::running &&
+                       process->second.spec.args == std::vector<std::string>{"--marker=" + std::to_string(own.wish.marker)};
+        }
+        if (running != 1) return std::to_string(running) + " instances of " + subject.second + " run as its site wants it";
+    }
+    return {};
+}
+
 } // namespace
 
 std::string why_not_converged(Fleet& fleet) {
-    if (fleet.operators().busy()) return "operators wait for answers";
+    if (fleet.operators().busy() || fleet.site_people().busy()) return "operators wait for answers";
     for (const auto& computer : fleet.computers())
         if (computer && !computer->process) return computer->name + (computer->joined ? " does not run" : " has not joined");
     for (const auto& computer : fleet.computers()) {
@@ -142,13 +193,15 @@ std::string why_not_converged(Fleet& fleet) {
     }
     for (const auto& [name, wish] : fleet.operators().wishes())
         if (auto why = app_differs(fleet, wish, instances); !why.empty()) return why;
+    if (auto why = sites_writes_differ(fleet); !why.empty()) return why;
     for (const auto& [name, list] : instances)
-        if (!list.empty() && !fleet.operators().wishes().contains(name))
+        if (!list.empty() && !fleet.operators().wishes().contains(name) && !fleet.site_people().find(name))
             return "an instance of " + name + " is left, which is deleted";
     for (const auto& facts : {Kind::allocation, Kind::revision})
         for (const auto& object : store.list(facts)) {
             std::string app = object->key.name.substr(0, object->key.name.find('.'));
-            if (!fleet.operators().wishes().contains(app)) return object->key.text() + " is left of an app that is deleted";
+            if (!fleet.operators().wishes().contains(app) && !fleet.site_people().find(app))
+                return object->key.text() + " is left of an app that is deleted";
         }
     for (const auto& computer : fleet.computers()) {
         if (!computer || !computer->has_node) continue;

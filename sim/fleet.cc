@@ -12,7 +12,8 @@ namespace skerry::sim {
 using Role = env::Peer::Role;
 
 Fleet::Fleet(std::uint64_t seed)
-    : seed_(seed), chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this), operators_(*this) {
+    : seed_(seed), chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this), operators_(*this),
+      site_people_(*this) {
     computers_.push_back(nullptr);
     shapes_.emplace_back();
     add(Role::core, "core", 0);

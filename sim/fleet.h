@@ -9,6 +9,7 @@
 #include "sim/network.h"
 #include "sim/operators.h"
 #include "sim/process.h"
+#include "sim/site_people.h"
 #include "sim/weather.h"
 
 #include <map>
@@ -47,6 +48,7 @@ public:
     Ledger& ledger() { return ledger_; }
     Operators& operators() { return operators_; }
     std::uint64_t seed() const { return seed_; }
+    SitePeople& site_people() { return site_people_; }
     env::Chance& chance() { return chance_; }
     Computer& computer(Cell cell) { return *computers_.at(cell); }
     const std::vector<std::unique_ptr<Computer>>& computers() const { return computers_; } ///< [0] is null
@@ -137,6 +139,7 @@ private:
     Ledger ledger_;
     Checks checks_;
     Operators operators_;
+    SitePeople site_people_;
     std::optional<Violation> violation_;
     std::vector<std::string> story_;
 };

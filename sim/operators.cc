@@ -12,14 +12,16 @@ namespace skerry::sim {
 
 using model::Kind;
 
-namespace {
-
 trust::Identity people() { return trust::Identity::user("operator", {std::string(trust::administrators)}); }
+
+namespace {
 
 /// Of a build to come.
 void add_unknown(google::protobuf::Message& message) {
     message.GetReflection()->MutableUnknownFields(&message)->AddLengthDelimited(Operators::unknown_field, "of a newer build");
 }
+
+} // namespace
 
 std::unique_ptr<model::App> app_of(const AppWish& wish, bool newer) {
     auto app = std::make_unique<model::App>();
@@ -31,7 +33,7 @@ std::unique_ptr<model::App> app_of(const AppWish& wish, bool newer) {
     spec.mutable_rollout()->set_max_unavailable(wish.max_unavailable);
     auto& component = *spec.add_components();
     component.set_name("main");
-    component.set_image("pos:" + std::to_string(wish.image));
+    component.set_image(wish.by_digest ? "pos@" + Operators::digest(wish.image) : "pos:" + std::to_string(wish.image));
     component.add_args("--marker=" + std::to_string(wish.marker));
     component.mutable_resources()->set_cpu(wish.cpu);
     component.mutable_resources()->set_memory("64Mi");
@@ -53,13 +55,15 @@ std::unique_ptr<model::App> app_of(const AppWish& wish, bool newer) {
     if (!wish.replace_after.empty()) component.mutable_partition()->set_replace_after(wish.replace_after);
     if (!wish.on_heal.empty()) component.mutable_partition()->set_on_heal(wish.on_heal);
     if (wish.halted) spec.mutable_rollout()->set_halted(true);
-    (*placement.mutable_sites()->mutable_match_labels())["tier"] = wish.tier;
+    if (!wish.tier.empty()) (*placement.mutable_sites()->mutable_match_labels())["tier"] = wish.tier;
     if (newer) {
         add_unknown(spec);
         add_unknown(component);
     }
     return app;
 }
+
+namespace {
 
 store::Key key_of(const std::string& name) { return {Kind::app, Operators::project, name}; }
 

@@ -33,7 +33,12 @@ struct AppWish {
     std::string replace_after;   ///< empty: not said
     std::string on_heal;
     bool halted = false;
+    bool by_digest = false; ///< names its image by digest, as where no Image is known
 };
+
+/// Who operates, and the App of a wish.
+trust::Identity people();
+std::unique_ptr<model::App> app_of(const AppWish&, bool newer = false);
 
 /// People at the core: they deploy, scale, update, stop and delete apps through admission, and write down what was acknowledged.
 class Operators {

@@ -48,6 +48,19 @@ void lying_site(Fleet& fleet) {
     fleet.pass(1min);
 }
 
+void forgetful_site(Fleet& fleet) {
+    begin(fleet);
+    fleet.cut(store_1);
+    fleet.computer(store_1).disk.lies_for = 60s;
+    fleet.site_people().apply(store_1, {.name = "own", .tier = {}, .by_digest = true});
+    fleet.site_people().mark(store_1, "till", 7);
+    fleet.pass(20s);
+    fleet.kill(store_1);
+    fleet.pass(5s);
+    fleet.start(store_1);
+    fleet.pass(1min);
+}
+
 void restarting_driver(Fleet& fleet) {
     begin(fleet);
     fleet.computer(store_1).faults.restarts_on_adopt = true;
@@ -232,6 +245,7 @@ void believing_probes(Fleet& fleet) {
 const std::vector<Plant>& plants() {
     static const std::vector<Plant> list = {
         {"acked-never-lost", "the core's disk says durable and keeps the last five seconds to itself", lying_core},
+        {"acked-never-lost", "a site's disk does, while it is cut off and told of local changes", forgetful_site},
         {"generations-never-back", "a site's disk does", lying_site},
         {"restart-only-for-cause", "a driver restarts what it adopts", restarting_driver},
         {"no-restart-on-heal", "a driver forgets what runs when the link comes back", forgetful_driver},

@@ -58,6 +58,7 @@ Process::Process(Fleet& fleet, Computer& computer)
                               .with_default_project = is_core},
                              std::move(down), std::move(up));
     if (is_core) fleet::add_loops(*cell_, {.own_site = ""});
+    if (is_site) fleet::add_loops(*cell_, {.own_site = computer.name, .only_own_site = true});
     if (is_site)
         site::add_loops(*cell_, {.name = computer.name,
                                  .own_node = computer.has_node ? computer.name : "",

@@ -10,6 +10,7 @@ Computer& any(Fleet& fleet, env::Chance& chance, Spares spares) {
 const std::vector<Hazard>& hazards() {
     static const std::vector<Hazard> list = {
         {"people", 20s, 5min, 0s, 0s, operate, 0},
+        {"site-people", 1min, 20min, 0s, 0s, operate_at_site},
         {"cuts", 1min, 20min, 10s, 15min, cut_link},
         {"one-way", 5min, 30min, 10s, 15min, cut_one_way},
         {"clogs", 1min, 20min, 1s, 2min, clog_link},

@@ -32,5 +32,6 @@ void end_instance(Fleet&, env::Chance&, Duration);
 void sicken_instance(Fleet&, env::Chance&, Duration);
 void spoil_driver(Fleet&, env::Chance&, Duration);
 void operate(Fleet&, env::Chance&, Duration);
+void operate_at_site(Fleet&, env::Chance&, Duration);
 
 } // namespace skerry::sim

@@ -58,4 +58,9 @@ void spoil_driver(Fleet& fleet, env::Chance& chance, Duration lasts) {
 
 void operate(Fleet& fleet, env::Chance& chance, Duration) { fleet.operators().do_something(chance); }
 
+void operate_at_site(Fleet& fleet, env::Chance& chance, Duration) {
+    auto sites = fleet.sites();
+    fleet.site_people().do_something(sites[chance.bits() % sites.size()], chance);
+}
+
 } // namespace skerry::sim

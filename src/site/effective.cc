@@ -22,6 +22,12 @@ Effective effective_of(const store::Store& store, const std::string& site, const
     if (!effective.object) return effective;
     const auto& original = store::as<model::Revision>(*effective.object);
     if (original.spec().has_revoked()) effective.revoked = original.spec().revoked().reason();
+    // What a lost Override said is not known: all stays as it is until the parent or a human says it again (rule S5).
+    for (const Key& key : store.missing())
+        if (key.kind == Kind::override_ && key.project == project) {
+            effective.obstacle = "the row of " + key.text() + " is damaged: apply that Override again, or drop it";
+            return effective;
+        }
     auto overrides = cell::overrides_of(store, site, project, spec.app(), original.spec().app_uid());
     if (overrides.own.empty() && overrides.adopted.empty()) return effective;
     auto made = model::effective_revision(original, cell::patches_of(overrides), cell::digests_of(overrides));

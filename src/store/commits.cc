@@ -232,6 +232,7 @@ void Store::State::refuse_all(const Error& error) {
     }
     queue.clear();
     visible = assigned;
+    if (flight->write->scrub) arm_scrub(); // what was to be mended is found again
     flight.reset();
     std::vector<Change> changes;
     apply_reports(changes);

@@ -34,7 +34,7 @@ void Store::State::draft_scrub() {
         Key key = std::move(unsound.extract(unsound.begin()).value());
         const Tables::Row* row = tables.find(key);
         if (!row || flight->staged.contains(key)) continue; // erased meanwhile, or written in this very batch
-        row->dirty = false;
+        clean(*row);
         flight->write->batch.put.push_back(row->object);
         bytes += row->object->wish.bytes->size();
         ++mended;

@@ -61,7 +61,7 @@ def body(world):
 
     restore(core)
     wait_until("the site is in touch", lambda: in_touch(core, "store-1"), 60)
-    stays("the till answers", lambda: "till 4." in site.curl("http://localhost:8080/"), 3)
+    wait_until("the site runs what the restored core wants", lambda: till_serves(site, "4.2") and app_ready(core), 60)
     roll(core, world, site, "4.5")
     said = core.skerry("get", "events", "-A", "-o", "yaml").stdout
     if "HistoryBehind" not in said:

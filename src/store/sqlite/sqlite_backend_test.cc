@@ -315,8 +315,9 @@ protected:
     void open() {
         store.reset();
         env.crash();
-        auto opened = Store::open(env.env(), std::make_unique<SqliteBackend>(files, "/s.db"),
-                                  {.failed = [](const Error& error) { ADD_FAILURE() << "the cell ends: " << error.message; }});
+        auto opened = Store::open(
+            env.env(), std::make_unique<SqliteBackend>(files, "/s.db"),
+            {.scrub_step = scrub, .failed = [](const Error& error) { ADD_FAILURE() << "the cell ends: " << error.message; }});
         ASSERT_TRUE(opened) << opened.error().message;
         store = std::move(*opened);
     }
@@ -341,8 +342,33 @@ protected:
 
     env::FakeFiles files;
     TestEnv env{1};
+    Duration scrub{};
     std::unique_ptr<Store> store;
 };
+
+TEST_F(FullDisk, DoesNotEndTheScrub) {
+    scrub = 60s;
+    open();
+    EXPECT_FALSE(put("a", std::string(1'000, 'y')));
+    env.pass(59min);
+    leave(6 << 20);
+    // The refused write shares its batch with the first step of the scrub.
+    std::optional<Code> code;
+    Transaction transaction;
+    transaction.put(app_key("b"), Uid(Id{1, 1}), CellId(Id{2, 2}), 1, "x", {});
+    store->commit(std::move(transaction), [&](Result<Number> result) { code = result ? Code::internal : result.error().code; });
+    env.pass(60s);
+    EXPECT_EQ(code, Code::exhausted);
+    leave(100 << 20);
+    auto file = *files.open("/s.db-wal", env::Files::Mode::read);
+    std::string bytes = *file->read(0, *file->size());
+    std::uint64_t at = bytes.rfind(std::string(1'000, 'y'));
+    ASSERT_NE(at, std::string::npos);
+    files.flip_bit("/s.db-wal", (at + 500) * 8 + 3);
+    for (int i = 0; i < 130; ++i) env.pass(60s);
+    EXPECT_EQ(store->mended(), 1u) << "it goes on";
+    EXPECT_FALSE(put("c"));
+}
 
 TEST_F(FullDisk, RefusesWhatIsNewKeepsTheRestAndGoesOnWhenThereIsRoom) {
     EXPECT_FALSE(put("old"));

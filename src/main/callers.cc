@@ -31,9 +31,10 @@ Result<http::Verdict> Callers::judge(const http::Chain& chain) const {
 }
 
 /// Clocks that nobody vouches for refuse nobody; what ended before the mark has ended whatever a clock says (rule T3).
+WallTime Callers::judging_time() const { return knows_time() ? clock_.wall() : clock_.trust().mark; }
+
 Result<void> Callers::check_end(const trust::Shown& shown) const {
-    WallTime now = knows_time() ? clock_.wall() : clock_.trust().mark;
-    if (shown.ends >= now) return {};
+    if (shown.ends >= judging_time()) return {};
     return fail(Code::unauthenticated,
                 "the certificate of " + shown.identity.title() + " ended at " + rfc3339(shown.ends) +
                     (shown.identity.role == trust::Role::user ? "; the server's machine has a newer one in its admin.kubeconfig"
@@ -52,7 +53,7 @@ Result<trust::Identity> Callers::identify(const http::Request& request) const {
         auto token = TRY(trust::AccessToken::parse(header.substr(7)));
         auto note = store_.note("access", token.id.text());
         if (!note) return fail(Code::unauthenticated, "this access token is not known here");
-        return trust::check(TRY(trust::AccessRecord::from_json(TRY(parse_json(*note)))), token, clock_.wall());
+        return trust::check(TRY(trust::AccessRecord::from_json(TRY(parse_json(*note)))), token, judging_time());
     }
     return fail(Code::unauthenticated, "no client certificate and no bearer token came with the request; use the kubeconfig that "
                                        "`skerry up` or `skerry core` wrote");

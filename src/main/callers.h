@@ -31,6 +31,7 @@ public:
     Result<void> check_end(const trust::Shown&) const;
 
 private:
+    WallTime judging_time() const;
     bool knows_time() const;
 
     const env::CorrectedClock& clock_;

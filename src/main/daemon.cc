@@ -61,8 +61,8 @@ std::string default_listen(Role role) {
 std::string port_of(const std::string& address) { return address.substr(address.rfind(':') + 1); }
 
 bool has_port(const std::string& address) {
-    std::size_t colon = address.rfind(':');
-    return colon != std::string::npos && address.find(']', colon) == std::string::npos && address.find(':') == colon;
+    if (address.starts_with('[')) return address.find("]:") != std::string::npos; // IPv6
+    return std::ranges::count(address, ':') == 1;
 }
 
 /// One running cell, put together. Members are in the order in which they need each other.
@@ -94,7 +94,8 @@ private:
     Result<void> write_way_in();
     void start_standing();
     std::vector<std::string> reached_at() const;
-    void commit_and_wait(store::Transaction);
+    /// `cancelled` where the process is asked to end meanwhile: whether it was stored is open then.
+    Result<void> commit_and_wait(store::Transaction);
     void announce();
     void keep_ballast();
     Result<env::Peer> child_of(const http::PeerIdentity&) const;
@@ -169,13 +170,20 @@ Result<void> Daemon::open_store() {
     return {};
 }
 
-void Daemon::commit_and_wait(store::Transaction transaction) {
-    bool done = false;
-    store_->commit(std::move(transaction), [&](Result<store::Number>) {
-        done = true;
+Result<void> Daemon::commit_and_wait(store::Transaction transaction) {
+    struct Outcome {
+        bool done = false;
+        Result<void> result;
+    };
+    auto outcome = std::make_shared<Outcome>();
+    store_->commit(std::move(transaction), [this, outcome](Result<store::Number> stored) {
+        outcome->done = true;
+        if (!stored) outcome->result = std::unexpected(stored.error());
         world_.wake();
     });
-    world_.run_until(done);
+    world_.run_until(outcome->done);
+    if (!outcome->done) return fail(Code::cancelled, "asked to end before it was stored; start it again");
+    return outcome->result;
 }
 
 std::vector<std::string> Daemon::reached_at() const {
@@ -225,8 +233,7 @@ Result<void> Daemon::become() {
         known_ = TRY(membership_->ensure_core(name, {}));
         store::Transaction notes;
         Membership::write_notes(notes, known_);
-        commit_and_wait(std::move(notes));
-        return {};
+        return commit_and_wait(std::move(notes));
     }
     if (!options_.join)
         return fail(Code::invalid,
@@ -244,9 +251,11 @@ Result<void> Daemon::become() {
 Result<void> Daemon::join(const trust::JoinToken& token, std::optional<std::size_t> most_attempts) {
     store::Transaction notes;
     TRY_VOID(Joining(world_, env_, *membership_).join(token, most_attempts, notes));
-    commit_and_wait(std::move(notes));
+    TRY_VOID(commit_and_wait(std::move(notes)));
     membership_->forget_join(token);
-    known_ = *TRY(membership_->load());
+    auto known = TRY(membership_->load());
+    if (!known) return fail(Code::corrupt, "what the parent answered was stored, but cannot be read again");
+    known_ = std::move(*known);
     std::printf("joined as %s\n", known_.identity.title().c_str());
     return {};
 }

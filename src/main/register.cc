@@ -56,11 +56,12 @@ std::vector<Register::Revocation> Register::revocations() const {
 }
 
 void Register::revoke(store::Transaction& transaction, Revocation revocation) {
-    if (revocation.key.empty() || revoked_.contains(revocation.key)) return;
+    // One that is in force but not on disk, since its commit was refused, is written again.
+    if (revocation.key.empty() || store_.note(revoked_space, revocation.key)) return;
     transaction.note(
         revoked_space, revocation.key,
         write_json(Json::object({{"holder", revocation.holder}, {"reason", revocation.reason}, {"when", revocation.when}})));
-    revoked_.emplace(revocation.key, revocation);
+    revoked_.try_emplace(revocation.key, revocation);
 }
 
 } // namespace skerry::main

@@ -94,6 +94,7 @@ Result<void> TrustDesk::administrator(const http::Request& request) const {
 }
 
 void TrustDesk::renew(const http::Request& request, Responding responder) {
+    store::Transaction transaction;
     auto answer = [&]() -> Result<trust::Renewed> {
         const auto* shown = request.peer ? std::any_cast<trust::Shown>(&request.peer->identity) : nullptr;
         if (!shown || shown->identity.role == trust::Role::user)
@@ -108,16 +109,19 @@ void TrustDesk::renew(const http::Request& request, Responding responder) {
         auto renewed =
             TRY(trust::renew(who, *member, wanted, *options_.membership.authority(), options_.membership.succession(),
                              {.now = options_.clock.wall(), .time = options_.clock.told(has_parent), .life = options_.life}));
-        store::Transaction transaction;
         if (who.role == trust::Role::site) renewed.answer.revocations = tell_revocations(transaction, who.name);
         if (renewed.member == *member && transaction.empty()) return renewed;
         if (!wanted.request.empty()) log(Level::info, "main", "renewed the certificate of {}", who.title());
         Register::put(transaction, who, renewed.member);
-        options_.store.commit(std::move(transaction), nullptr);
         return renewed;
     }();
     if (!answer) return refuse(responder, answer.error());
-    responder->respond(api::json_response(200, answer->answer.json()));
+    Json text = answer->answer.json();
+    if (transaction.empty()) return responder->respond(api::json_response(200, text));
+    // A child never holds what is not on record here.
+    options_.store.commit(std::move(transaction), [responder, text = std::move(text)](Result<store::Number> done) {
+        responder->respond(done ? api::json_response(200, text) : api::refusal(done.error()));
+    });
 }
 
 void TrustDesk::succession(const http::Request& request, Responding responder) {

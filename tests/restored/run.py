@@ -82,7 +82,7 @@ def copied(world, wan, core, site):
         (shutil.copytree if os.path.isdir(path) else shutil.copy2)(path, f"{copy.state}/{each}")
     again(site)
     wait_until("the original is in touch", lambda: in_touch(core, "store-1"), 60)
-    copy.start("site", *without_join(site.daemon.arguments))
+    copy.start("site", "--listen", "0.0.0.0:7444")
     wait_until("the core says that there are two", lambda: condition(core.get("site", "store-1"), "Duplicated").get("status") == "True", 90)
     wait_until("the copy is told what to do", lambda: "skerry reset" in read(copy.daemon.log), 40)
     stays("the original is in touch", lambda: in_touch(core, "store-1"), 5)

@@ -130,7 +130,8 @@ void Operators::write(const std::string& name, std::uint64_t ticket) {
         if (at == busy_.end() || at->second != ticket) return;
         if (!answer) {
             auto code = answer.error().error.code;
-            if (code != Code::exists && code != Code::not_found && code != Code::unavailable && code != Code::conflict)
+            if (code != Code::exists && code != Code::not_found && code != Code::unavailable && code != Code::conflict &&
+                code != Code::exhausted) // its disk is full: asked again
                 fleet_.violate("admits", "app " + name + " is refused: " + answer.error().error.message);
             return;
         }

@@ -56,7 +56,8 @@ void SitePeople::apply(Cell site, const AppWish& wish) {
             if (!answer) {
                 auto code = answer.error().error.code;
                 // Before the site has its first slice there is no project to make it in.
-                if (code != Code::exists && code != Code::not_found && code != Code::unavailable && code != Code::conflict)
+                if (code != Code::exists && code != Code::not_found && code != Code::unavailable && code != Code::conflict &&
+                    code != Code::exhausted) // its disk is full: asked again
                     fleet_.violate("admits", "app " + subject.second + " is refused: " + answer.error().error.message);
                 return;
             }
@@ -108,7 +109,8 @@ void SitePeople::edit(Cell site, const std::string& name, std::optional<std::uin
             if (!answer) {
                 auto code = answer.error().error.code;
                 if (code == Code::not_found) return done();
-                if (code != Code::unavailable && code != Code::conflict)
+                if (code != Code::unavailable && code != Code::conflict &&
+                    code != Code::exhausted) // its disk is full: asked again
                     fleet_.violate("admits", "an edit of " + subject.second + " at " + fleet_.computer(subject.first).name +
                                                  " is refused: " + answer.error().error.message);
                 return;

@@ -93,6 +93,14 @@ http::Response refusal(const cell::Refusal& refused, const Resource& about) {
     return response_to_write(refused.error, std::move(status));
 }
 
+http::Response refusal_of_type(const Error& error, const Resource& about) {
+    constexpr int unsupported_media_type = 415; // RFC 9110
+    Json status = status_json(error, &about);
+    status.set("reason", "UnsupportedMediaType");
+    status.set("code", unsupported_media_type);
+    return json_response(unsupported_media_type, status);
+}
+
 Json deleted_json(const Resource& resource, std::string_view uid) {
     Json about = details(resource);
     about.set("uid", uid);

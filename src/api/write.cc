@@ -181,12 +181,11 @@ void patch(WriteRequest write) {
     bool plain = type == "application/merge-patch+json" ||
                  (type == "application/strategic-merge-patch+json" && write.resource.view == View::as_namespace);
     if (!plain) {
-        Error error{Code::invalid, "Content-Type: \"" + std::string(type.substr(0, 80)) +
-                                       "\" is not offered; send application/merge-patch+json" +
-                                       (type == "application/apply-patch+yaml" ? " (kubectl apply without --server-side)" : "")};
-        http::Response response = refusal(error, &write.resource);
-        response.status = 415;
-        return write.responder->respond(std::move(response));
+        Error error{Code::unsupported,
+                    "Content-Type: \"" + std::string(type.substr(0, 80)) +
+                        "\" is not offered; send application/merge-patch+json" +
+                        (type == "application/apply-patch+yaml" ? " (kubectl apply without --server-side)" : "")};
+        return write.responder->respond(refusal_of_type(error, write.resource));
     }
     auto change = parse_json(write.request.body);
     if (!change) return refuse(write, change.error());

@@ -73,10 +73,11 @@ protected:
         message.mutable_spec()->set_replicas(1);
         write(core, Kind::allocation, message);
     }
-    void write_revision(const std::string& name, const std::string& secret = {}) {
+    void write_revision(const std::string& name, const std::string& secret = {}, const std::string& app_uid = {}) {
         model::Revision message;
         message.mutable_metadata()->set_name(name);
         message.mutable_metadata()->set_namespace_("default");
+        message.mutable_spec()->set_app_uid(app_uid);
         if (!secret.empty()) {
             auto& pin = *message.mutable_spec()->add_pins();
             pin.set_kind("Secret");
@@ -101,6 +102,7 @@ protected:
         message.mutable_metadata()->set_namespace_("default");
         message.mutable_spec()->set_site("store-17");
         message.mutable_spec()->set_node(node);
+        message.mutable_spec()->set_allocation(name.substr(0, name.rfind('.')));
         message.mutable_spec()->set_revision(revision);
         write(site, Kind::instance, message);
     }
@@ -166,6 +168,22 @@ TEST_F(CellTest, What_a_site_has_not_updated_yet_stays_in_its_slice_A2) {
     EXPECT_FALSE(has(site, Kind::revision, "till.1"));
     EXPECT_FALSE(has(site, Kind::secret, "till.1.key"));
     EXPECT_TRUE(has(site, Kind::revision, "till.2"));
+}
+
+TEST_F(CellTest, An_instance_pulls_along_no_revision_of_another_app_A2) {
+    boot();
+    write_site();
+    write_revision("till.1", "till.1.key", "till's uid");
+    write_revision("bank.1", "bank.1.key", "bank's uid");
+    write_allocation("till.main.store-17", "till.1");
+    write_allocation("bank.main.store-18", "bank.1", "store-18");
+    world.pass(10s);
+    write_instance("till.main.store-17.a", "n1", "bank.1");
+    write_instance("bank.main.store-18.a", "n1", "bank.1");
+    world.pass(10s);
+    EXPECT_TRUE(has(core, Kind::instance, "till.main.store-17.a"));
+    EXPECT_FALSE(has(site, Kind::revision, "bank.1"));
+    EXPECT_FALSE(has(site, Kind::secret, "bank.1.key"));
 }
 
 TEST_F(CellTest, ASliceIsAClosureAndFollowsEveryChange) {
@@ -529,7 +547,7 @@ public:
     SliceLane lane(const Member& member) const override {
         return kind_ == Kind::secret || member.part != Part::wish ? SliceLane::desired : SliceLane::status;
     }
-    std::vector<Root> roots(const store::Object& object) const override {
+    std::vector<Root> roots(const store::Object& object, const Lookup&) const override {
         return object.key.kind == kind_ ? std::vector<Root>{{"parent", {Part::wish, Part::found}}} : std::vector<Root>{};
     }
     std::vector<Key> references(const store::Object&) const override { return {}; }

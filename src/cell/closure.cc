@@ -15,7 +15,7 @@ std::string peer_tag(env::Peer::Role role, std::string_view name) {
 std::vector<std::pair<std::string, Closure::Parts>> Closure::roots(const store::Object* object) const {
     std::vector<std::pair<std::string, Parts>> roots;
     if (!object) return roots;
-    for (const Slicer::Root& root : slicer_.roots(*object)) {
+    for (const Slicer::Root& root : slicer_.roots(*object, get_)) {
         Parts parts{.refers = root.parts.empty()};
         for (store::Part part : root.parts)
             (part == store::Part::wish ? parts.wish : part == store::Part::found ? parts.found : parts.seen) = true;

@@ -76,6 +76,21 @@ std::vector<Key> references_of(const Object& object) {
 /// kind.)
 bool is_event(const Member& member) { return member.key.kind == Kind::event && member.part == Part::wish; }
 
+/// Whether the Revision that a site's Instance names is of the App that was given to the site, so that a captured one cannot fetch
+/// another's Secrets by naming them (rule A2).
+bool is_of_its_app(const Object& instance, const Slicer::Lookup& get) {
+    const auto& spec = store::as<model::Instance>(instance).spec();
+    const std::string& project = instance.key.project;
+    auto given = get({Kind::allocation, project, spec.allocation()});
+    if (!given || !is_decided_here(*given) || store::as<model::Allocation>(*given).spec().site() != spec.site()) return false;
+    auto revision_of = [&](const std::string& name) {
+        return get({Kind::revision, project, std::string(model::original_of(name))});
+    };
+    auto now = revision_of(store::as<model::Allocation>(*given).spec().revision()), named = revision_of(spec.revision());
+    return now && named &&
+           store::as<model::Revision>(*now).spec().app_uid() == store::as<model::Revision>(*named).spec().app_uid();
+}
+
 class SitesSlicer final : public Slicer {
 public:
     SliceLane lane(const Member& member) const override {
@@ -83,11 +98,13 @@ public:
         bool from_site = kind == Kind::node || kind == Kind::instance || kind == Kind::event;
         return member.part == Part::wish && !from_site ? SliceLane::desired : SliceLane::status;
     }
-    std::vector<Root> roots(const Object& object) const override {
+    std::vector<Root> roots(const Object& object, const Lookup& get) const override {
         if (object.key.kind == Kind::site) return {{object.key.name, wish_only, Peer::Role::site}};
         // In the middle of an update a site must be able to start what it has not updated yet, also after it was cut off.
-        if (object.key.kind == Kind::instance && !is_decided_here(object))
+        if (object.key.kind == Kind::instance && !is_decided_here(object)) {
+            if (!is_of_its_app(object, get)) return {};
             return {{store::as<model::Instance>(object).spec().site(), nothing, Peer::Role::site}};
+        }
         // What else a site sent of its own is no wish of ours: it would pull along what it names, another's Secrets too.
         if (!is_decided_here(object)) return {};
         std::string site;
@@ -132,7 +149,7 @@ public:
     SliceLane lane(const Member& member) const override {
         return member.part == Part::wish && member.key.kind != Kind::event ? SliceLane::desired : SliceLane::status;
     }
-    std::vector<Root> roots(const Object& object) const override {
+    std::vector<Root> roots(const Object& object, const Lookup&) const override {
         // Copies of what other sites decided for their own nodes are not for ours, whatever their names.
         if (!is_decided_here(object)) return {};
         if (object.key.kind == Kind::node) return {{object.key.name, wish_only, Peer::Role::node}};
@@ -171,9 +188,9 @@ public:
     SliceLane lane_for(Peer::Role role, const Member& member) const override {
         return role == Peer::Role::node ? nodes_->lane(member) : sites_->lane(member);
     }
-    std::vector<Root> roots(const Object& object) const override {
-        auto roots = sites_->roots(object);
-        for (auto& root : nodes_->roots(object)) roots.push_back(std::move(root));
+    std::vector<Root> roots(const Object& object, const Lookup& get) const override {
+        auto roots = sites_->roots(object, get);
+        for (auto& root : nodes_->roots(object, get)) roots.push_back(std::move(root));
         return roots;
     }
     std::vector<Key> references(const Object& object) const override { return references_of(object); }
@@ -204,7 +221,7 @@ class SiteUpSlicer final : public UpSlicer {
 public:
     explicit SiteUpSlicer(std::string site) : site_(std::move(site)) {}
 
-    std::vector<Root> roots(const Object& object) const override {
+    std::vector<Root> roots(const Object& object, const Lookup&) const override {
         switch (object.key.kind) {
         case Kind::site:
             return object.key.name == site_ ? up(found_only) : std::vector<Root>{};
@@ -238,7 +255,7 @@ class NodeUpSlicer final : public UpSlicer {
 public:
     explicit NodeUpSlicer(std::string node) : node_(std::move(node)) {}
 
-    std::vector<Root> roots(const Object& object) const override {
+    std::vector<Root> roots(const Object& object, const Lookup&) const override {
         switch (object.key.kind) {
         case Kind::node:
             return object.key.name == node_ ? up(found_only) : std::vector<Root>{};

@@ -20,7 +20,7 @@ struct Member {
 enum class SliceLane : std::uint8_t { desired, status };
 
 /// Says which objects one neighbour should hold (rule A2: a closure over references), and what it may send us. Given by a role;
-/// asked by the cell. Pure: answers depend on the arguments alone.
+/// asked by the cell. Pure: answers depend on the arguments alone (and what a lookup finds).
 class Slicer {
 public:
     virtual ~Slicer() = default;
@@ -36,7 +36,8 @@ public:
         std::vector<store::Part> parts;
         env::Peer::Role role = env::Peer::Role::site; ///< of that child; a site and a node may have the same name
     };
-    virtual std::vector<Root> roots(const store::Object&) const = 0;
+    using Lookup = std::function<store::ObjectPtr(const store::Key&)>;
+    virtual std::vector<Root> roots(const store::Object&, const Lookup&) const = 0;
     /// What must travel along with an object that is in a slice; their wish parts only.
     virtual std::vector<store::Key> references(const store::Object&) const = 0;
 

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace skerry::model {
 
@@ -54,9 +55,7 @@ std::string why_not(const Path& path) {
 std::vector<std::size_t> by_depth(const std::vector<Patch>& patches) {
     std::vector<std::size_t> order(patches.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return patches[a].path.steps().size() < patches[b].path.steps().size();
-    });
+    std::ranges::sort(order, {}, [&](std::size_t n) { return std::pair(patches[n].path.steps().size(), n); });
     return order;
 }
 

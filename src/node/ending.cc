@@ -1,6 +1,7 @@
 #include "node/node_loop.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 /// How an instance ends: it is asked to, has its grace, is killed, cleaned away and forgotten; or it ended by itself.
@@ -229,7 +230,8 @@ void NodeLoop::ended(Run& run, const drivers::Look& look) {
                                              : "exited with code " + std::to_string(look.exit_code.value_or(-1)) +
                                                    "; see skerry logs " + run.key.name;
         run.reason = look.out_of_memory ? "OOMKilled" : "Exited";
-        run.message = how + " (starts again after " + text(run.back_off.until() - now()) + ")";
+        run.message =
+            how + " (starts again after " + text(std::chrono::ceil<std::chrono::seconds>(run.back_off.until() - now())) + ")";
         event(run, cell::Tone::warning, look.out_of_memory ? "OOMKilled" : "BackOff", run.message);
     }
     run.started.reset();

@@ -182,6 +182,8 @@ void summarise_app(const AppFacts& facts, const std::string& now, model::AppStat
         set("Progressing", "True", "RollingOut",
             "revision " + revision + " is at " + std::to_string(counts.updated.size()) + " of " + sites(counts.wanted.size()) +
                 away);
+    else if (!placed && counts.wanted.empty())
+        set("Progressing", "False", shortage_reason, "revision " + revision + " is at no site: " + shortage);
     else
         set("Progressing", "True", "Complete", "revision " + revision + " is at " + sites(counts.updated.size()) + away);
 

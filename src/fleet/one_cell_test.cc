@@ -551,6 +551,7 @@ TEST_F(OneCell, NothingWantedIsSilentlyNotRun) {
         one.mutable_spec()->mutable_components(0)->mutable_resources()->set_memory("2Gi");
     });
     EXPECT_EQ(reason("Placed"), "NoRoom") << message("Placed");
+    EXPECT_EQ(reason("Progressing"), "NoRoom") << "what is nowhere is not complete";
 }
 
 TEST_F(OneCell, ATakenPortIsTold) {

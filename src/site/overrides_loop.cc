@@ -1,5 +1,6 @@
 #include "site/overrides_loop.h"
 
+#include "cell/missing.h"
 #include "model/allocation.pb.h"
 #include "model/conditions.h"
 #include "model/instance.pb.h"
@@ -84,7 +85,7 @@ void OverridesLoop::keep_revisions() {
         used.insert({Kind::revision, instance->key.project, store::as<model::Instance>(*instance).spec().revision()});
     for (const auto& revision : made) {
         if (!used.contains(revision->key)) {
-            writing_.erase(*revision);
+            if (!cell::lacks_wishes(store)) writing_.erase(*revision); // it may be of one that is missing (rule H3)
             continue;
         }
         // What it was made of may be revoked since (rule A1): nodes ask this one.

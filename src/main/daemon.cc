@@ -1,5 +1,4 @@
 #include "main/daemon.h"
-#include "main/access_desk.h"
 
 #include "api/api.h"
 #include "api/blobs.h"
@@ -12,12 +11,13 @@
 #include "http/server.h"
 #include "link/acceptor.h"
 #include "link/dialer.h"
+#include "main/access_desk.h"
 #include "main/ballast.h"
+#include "main/becoming.h"
 #include "main/callers.h"
 #include "main/claim.h"
 #include "main/image_bytes.h"
 #include "main/join_desk.h"
-#include "main/joining.h"
 #include "main/kubeconfig.h"
 #include "main/log_route.h"
 #include "main/machine.h"
@@ -85,8 +85,6 @@ private:
     static constexpr Duration patience = 2s;
 
     Result<void> open_store();
-    Result<void> become();
-    Result<void> join(const trust::JoinToken&, std::optional<std::size_t> most_attempts = {});
     Result<void> show_credentials();
     Result<void> open_doors();
     Result<void> build_cell();
@@ -94,8 +92,6 @@ private:
     Result<void> write_way_in();
     void start_standing();
     std::vector<std::string> reached_at() const;
-    /// `cancelled` where the process is asked to end meanwhile: whether it was stored is open then.
-    Result<void> commit_and_wait(store::Transaction);
     void announce();
     void keep_ballast();
     Result<env::Peer> child_of(const http::PeerIdentity&) const;
@@ -170,22 +166,6 @@ Result<void> Daemon::open_store() {
     return {};
 }
 
-Result<void> Daemon::commit_and_wait(store::Transaction transaction) {
-    struct Outcome {
-        bool done = false;
-        Result<void> result;
-    };
-    auto outcome = std::make_shared<Outcome>();
-    store_->commit(std::move(transaction), [this, outcome](Result<store::Number> stored) {
-        outcome->done = true;
-        if (!stored) outcome->result = std::unexpected(stored.error());
-        world_.wake();
-    });
-    world_.run_until(outcome->done);
-    if (!outcome->done) return fail(Code::cancelled, "asked to end before it was stored; start it again");
-    return outcome->result;
-}
-
 std::vector<std::string> Daemon::reached_at() const {
     std::vector<std::string> addresses;
     std::vector<std::string> hosts = options_.advertise;
@@ -197,67 +177,6 @@ std::vector<std::string> Daemon::reached_at() const {
     }
     if (addresses.empty()) addresses.push_back(with_port("127.0.0.1"));
     return addresses;
-}
-
-Result<void> Daemon::become() {
-    auto known = TRY(membership_->load());
-    bool wants_core = options_.role == Role::up || options_.role == Role::core;
-    if (known) {
-        trust::Role role = known->identity.role;
-        bool fits = wants_core                    ? role == trust::Role::core
-                    : options_.role == Role::site ? role == trust::Role::site
-                                                  : role == trust::Role::node;
-        if (!fits)
-            return fail(Code::conflict, claim_->folders().state + " belongs to " + known->identity.title() +
-                                            "; start it as that, or give this one another --state");
-        known_ = *known;
-        if (wants_core && options_.name && known_.identity.name != *options_.name)
-            return fail(Code::conflict, claim_->folders().state + " belongs to " + known_.identity.title() +
-                                            ", not to one named " + *options_.name + "; leave " +
-                                            (options_.role == Role::up ? "--site" : "--name") +
-                                            " out, or give this one another --state");
-        if (!options_.join) return {};
-        auto token = TRY(trust::parse_join_token(*options_.join));
-        if (token.name != known_.identity.name)
-            return fail(Code::conflict, claim_->folders().state + " has already joined as " + known_.identity.title() +
-                                            "; this token is for " + token.name);
-        if (token.id.text() == known_.token) return {};
-        // A new token: it joins again, and keeps its cell, its store and what it runs. Not to be reached is no reason not to run.
-        auto joined = join(token, 2 * token.addresses.size());
-        if (joined || joined.error().code != Code::unavailable) return joined;
-        std::fprintf(stderr, "skerry: %s; going on as before, the next start tries again\n", joined.error().message.c_str());
-        return {};
-    }
-    if (wants_core) {
-        std::string name = options_.name.value_or(options_.role == Role::up ? machine_label() : "core");
-        known_ = TRY(membership_->ensure_core(name, {}));
-        store::Transaction notes;
-        Membership::write_notes(notes, known_);
-        return commit_and_wait(std::move(notes));
-    }
-    if (!options_.join)
-        return fail(Code::invalid,
-                    "--join: this machine has joined nothing yet; get a token from its parent (skerry token create " +
-                        std::string(options_.role == Role::site ? "--site NAME" : "--node NAME") +
-                        ") and give it with --join TOKEN");
-    auto token = TRY(trust::parse_join_token(*options_.join) | during("--join"));
-    bool for_site = token.kind == trust::JoinKind::site;
-    if (for_site != (options_.role == Role::site))
-        return fail(Code::invalid, std::string("--join: this token is for a ") +
-                                       (for_site ? "site; run skerry site --join TOKEN" : "node; run skerry node --join TOKEN"));
-    return join(token);
-}
-
-Result<void> Daemon::join(const trust::JoinToken& token, std::optional<std::size_t> most_attempts) {
-    store::Transaction notes;
-    TRY_VOID(Joining(world_, env_, *membership_).join(token, most_attempts, notes));
-    TRY_VOID(commit_and_wait(std::move(notes)));
-    membership_->forget_join(token);
-    auto known = TRY(membership_->load());
-    if (!known) return fail(Code::corrupt, "what the parent answered was stored, but cannot be read again");
-    known_ = std::move(*known);
-    std::printf("joined as %s\n", known_.identity.title().c_str());
-    return {};
 }
 
 Result<void> Daemon::open_doors() {
@@ -538,7 +457,7 @@ Result<void> Daemon::begin() {
         world_.loop.stop();
     });
     TRY_VOID(open_store());
-    TRY_VOID(become());
+    known_ = TRY(Becoming(options_, claim_->folders().state, world_, env_, *store_, *membership_).become());
     TRY_VOID(open_doors());
     TRY_VOID(build_cell());
     TRY_VOID(serve());

@@ -62,13 +62,4 @@ void add_loops(cell::Cell&, Options);
 /// What drivers call the instance: its uid in hexadecimal. For logs and exec.
 drivers::InstanceName instance_name(Uid uid);
 
-/// The drivers' name and handle of an instance that was started on this node, for exec. `not_found` if it was not, or no longer
-/// is.
-struct Started {
-    drivers::InstanceName name;
-    std::string runtime;
-    drivers::Handle handle;
-};
-Result<Started> find_started(const store::Store&, Uid instance);
-
 } // namespace skerry::node

@@ -14,14 +14,6 @@ drivers::InstanceName instance_name(Uid uid) { return uid.text(); }
 
 void add_loops(cell::Cell& cell, Options options) { cell.add(std::make_unique<NodeLoop>(cell, std::move(options))); }
 
-Result<Started> find_started(const store::Store& store, Uid instance) {
-    auto bytes = store.note(note_space, instance_name(instance));
-    if (!bytes) return fail(Code::not_found, "the instance does not run on this node");
-    Note note = TRY(Note::parse(*bytes));
-    if (note.handle.empty()) return fail(Code::not_found, "the instance has not started yet");
-    return Started{instance_name(instance), note.runtime, note.handle};
-}
-
 NodeLoop::NodeLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)) {
     CHECK(options_.images && options_.prober, "a node needs images and a prober");
     if (!options_.post_from_any_thread)

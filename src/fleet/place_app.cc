@@ -248,8 +248,9 @@ private:
             auto kept = plan.substitutes.find({spec.site(), suffix_of(*object)});
             // Of a site that is gone: nobody needs to be told.
             if (!rooms_.contains(spec.site()) || kept == plan.substitutes.end() || kept->second == 0) continue;
-            wanted_.push_back(
-                {component_.name(), spec.site(), kept->second, closed_.hash(), suffix_of(*object), spec.substitutes(), false});
+            bool settled = plan.settled.contains(kept->first);
+            wanted_.push_back({component_.name(), spec.site(), kept->second, closed_.hash(), suffix_of(*object),
+                               settled ? std::string() : spec.substitutes(), false});
         }
         for (auto& verdict : plan.verdicts) {
             carry_out(verdict);
@@ -260,7 +261,7 @@ private:
 
     void carry_out(plan::Verdict& verdict) {
         auto is_own = [&](const plan::WantedAllocation& one) { return one.site == verdict.site && one.substitutes.empty(); };
-        if (verdict.drop_original) std::erase_if(wanted_, is_own);
+        if (verdict.gives > 0) reduce(is_own, verdict.gives);
         if (verdict.recall)
             for (auto& one : wanted_) one.raise = one.raise || is_own(one);
         if (verdict.missing == 0) return;
@@ -277,18 +278,22 @@ private:
             stand_in(site, verdict.site, more);
         }
         if (placed > 0) out_.replaced.insert(verdict.site);
-        if (verdict.moves)
-            for (auto& one : wanted_) {
-                if (!is_own(one)) continue;
-                std::uint32_t gone = std::min(one.replicas, placed);
-                one.replicas -= gone;
-                placed -= gone;
-            }
-        std::erase_if(wanted_, [](const auto& one) { return one.replicas == 0; });
+        if (verdict.moves) reduce(is_own, placed);
         if (proposed.proposal.unplaced == 0) return;
         auto shortage = explain(component_, proposed.proposal);
         verdict.reason = "NoSubstitute";
         verdict.message += "; but " + shortage.message;
+    }
+
+    template<class Which>
+    void reduce(Which which, std::uint32_t by) {
+        for (auto& one : wanted_) {
+            if (!which(one)) continue;
+            std::uint32_t gone = std::min(one.replicas, by);
+            one.replicas -= gone;
+            by -= gone;
+        }
+        std::erase_if(wanted_, [](const auto& one) { return one.replicas == 0; });
     }
 
     void stand_in(const std::string& site, const std::string& absent, std::uint32_t replicas) {

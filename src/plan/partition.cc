@@ -181,21 +181,14 @@ private:
         bool substitutes_ready = ready >= wanted_;
         OnHeal rule = input_.policy == PartitionPolicy::at_least_once ? input_.on_heal : OnHeal::keep_original;
         std::string back = "back in touch; ";
+        if (rule == OnHeal::keep_substitute) return settle(back);
         if (rule == OnHeal::longest_running) {
             // Who runs is known once the site has answered after its return.
             if (!answered && substitutes_ready) {
                 verdict_.recall = !recalled;
                 return say("Returning", back + "its answer decides who runs longest and stays (onHeal longestRunning)");
             }
-            rule = substitutes_ready && substitutes_run_longer() ? OnHeal::keep_substitute : OnHeal::keep_original;
-        }
-        if (rule == OnHeal::keep_substitute) {
-            if (!substitutes_ready)
-                return say("Returning", back + "what stands in for it at " + places() + " stays (" + name_of_rule() +
-                                            "), and its own drains as soon as that is ready");
-            verdict_.drop_original = true;
-            return say("Returned",
-                       back + "what stood in for it at " + places() + " stays (" + name_of_rule() + "), its own drains");
+            if (substitutes_ready && substitutes_run_longer()) return settle(back);
         }
         verdict_.recall = !recalled;
         if (!own_ready)
@@ -203,6 +196,18 @@ private:
                                         " drains as soon as that is known to be ready");
         drain_all();
         say("Returned", back + "its own is ready and stays (" + name_of_rule() + "), what stood in for it drains");
+    }
+
+    /// Its own give way to as many as are ready elsewhere, be it all or some of them.
+    void settle(const std::string& back) {
+        for (const Held* held : substitutes_) {
+            if (!ready_now(*held)) continue;
+            plan_.settled.insert({held->site, held->suffix});
+            verdict_.gives = std::min(wanted_, verdict_.gives + held->replicas);
+        }
+        std::string stays = back + "what stands in for it at " + places() + " stays (" + name_of_rule() + "), ";
+        if (verdict_.gives == 0) return say("Returning", stays + "and its own drains as soon as that is ready");
+        say("Returned", stays + (verdict_.gives == wanted_ ? "its own drains" : "and as much of its own drains"));
     }
 
     std::string name_of_rule() const {

@@ -22,6 +22,8 @@
 /// - store-2 falls silent too while it stands in: after replaceAfter the substitute does not count, and store-3 gets one. When
 ///   store-2 returns before store-1, one of the two substitutes is too much, and goes once the other is ready.
 /// - store-1 returns and does not become ready: both stay until it does, or until somebody changes the app.
+/// - store-1 has two replicas and only one found a place elsewhere (or its share grew while it was away). With keepSubstitute that
+///   one takes the place of one of the two, which drains; the other is nobody's to replace, and stays.
 /// - Forty of a hundred sites fall silent within two minutes: rather than forty sites it is this cell that has lost its way, so
 ///   none of them is replaced (`vanished_together`).
 /// - store-2 still hears store-1 over their own link: it is alive, its work is known to run, only its uplink is cut. A substitute
@@ -71,17 +73,19 @@ struct Verdict {
     /// The word for conditions: Keep, Waiting, HeardByNeighbour, Frozen, Paced, Substituted, LeaseRuns, Moving, Returning,
     /// Returned.
     std::string reason;
-    std::string message;        ///< what was decided, why, and what a person may do
-    std::uint32_t missing = 0;  ///< replicas to be placed elsewhere, beyond those that stand in for it already
-    bool moves = false;         ///< as many as find a place leave this site (atMostOnce)
-    bool recall = false;        ///< its own allocation gets an epoch above those of its substitutes
-    bool drop_original = false; ///< its own allocation goes
+    std::string message;       ///< what was decided, why, and what a person may do
+    std::uint32_t missing = 0; ///< replicas to be placed elsewhere, beyond those that stand in for it already
+    bool moves = false;        ///< as many as find a place leave this site (atMostOnce)
+    bool recall = false;       ///< its own allocation gets an epoch above those of its substitutes
+    std::uint32_t gives = 0;   ///< of its own replicas, so many go: those in `settled` stay in their place
 };
 
 struct PartitionPlan {
     std::vector<Verdict> verdicts; ///< in order of names of sites
     /// Replicas that each substitute keeps, by (site, suffix); 0: it goes.
     std::map<std::pair<std::string, std::string>, std::uint32_t> substitutes;
+    /// Those of them that stand in for nobody from now on: they are there in their own right.
+    std::set<std::pair<std::string, std::string>> settled;
     std::optional<Duration> next; ///< when it may come out differently with nothing but time passing
 };
 

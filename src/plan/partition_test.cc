@@ -141,41 +141,64 @@ TEST(Partition, KeepOriginalCallsItBackAndDrainsWhenItIsReady) {
     plan = plan_partition(input);
     EXPECT_EQ(only(plan).reason, "Returned");
     EXPECT_EQ(plan.substitutes.at(Slot("store-2", "store-1")), 0u);
-    EXPECT_FALSE(only(plan).drop_original);
+    EXPECT_EQ(only(plan).gives, 0u);
 }
 
 TEST(Partition, KeepSubstituteDropsTheOriginalOnceTheSubstituteIsReady) {
     auto input = substituted(OnHeal::keep_substitute);
     input.sites["store-1"].in_touch = true;
     input.held[1].ready = 0;
-    EXPECT_FALSE(only(plan_partition(input)).drop_original);
+    EXPECT_EQ(only(plan_partition(input)).gives, 0u);
     input.held[1].ready = 1;
     auto plan = plan_partition(input);
-    EXPECT_TRUE(only(plan).drop_original);
+    EXPECT_EQ(only(plan).gives, 1u);
     EXPECT_EQ(plan.substitutes.at(Slot("store-2", "store-1")), 1u);
     // Its site away at that moment: nobody knows whether it runs.
     input.sites["store-2"].in_touch = false;
-    EXPECT_FALSE(plan_partition(input).verdicts[0].drop_original);
+    EXPECT_EQ(plan_partition(input).verdicts[0].gives, 0u);
+}
+
+TEST(Partition, KeepSubstituteTradesOneForOneWhereFewerStandInThanThereAre) {
+    auto input = substituted(OnHeal::keep_substitute);
+    input.sites["store-1"].in_touch = true;
+    // Its share grew while it was away, and of two only one ever found a place elsewhere.
+    input.held[0].replicas = 2;
+    auto plan = plan_partition(input);
+    EXPECT_EQ(only(plan).gives, 1u);
+    EXPECT_EQ(only(plan).reason, "Returned");
+    EXPECT_EQ(plan.settled, (std::set{Slot("store-2", "store-1")}));
+    // Two allocations of one each, and two substitutes, one of them not ready yet.
+    input.held[0].replicas = 1;
+    input.held.push_back(input.held[0]);
+    input.held.back().suffix = "store-3";
+    input.held.push_back(input.held[1]);
+    input.held.back().site = "store-3";
+    input.held.back().ready = 0;
+    input.sites["store-3"] = input.sites["store-2"];
+    plan = plan_partition(input);
+    EXPECT_EQ(only(plan).gives, 1u);
+    EXPECT_EQ(plan.settled, (std::set{Slot("store-2", "store-1")}));
+    EXPECT_EQ(plan.substitutes.at(Slot("store-3", "store-1")), 1u);
 }
 
 TEST(Partition, LongestRunningAsksFirstAndComparesThen) {
     auto input = substituted(OnHeal::longest_running);
     input.sites["store-1"].in_touch = true;
     EXPECT_TRUE(only(plan_partition(input)).recall);
-    EXPECT_FALSE(only(plan_partition(input)).drop_original);
+    EXPECT_EQ(only(plan_partition(input)).gives, 0u);
     input.held[0].recalled = true;
     EXPECT_EQ(plan_partition(input).substitutes.at(Slot("store-2", "store-1")), 0u) << "it has run since eight";
     // The site lost power meanwhile: its instance is younger than the substitute.
     input.held[0].running_since = "2026-03-01T13:55:00Z";
-    EXPECT_TRUE(only(plan_partition(input)).drop_original);
+    EXPECT_EQ(only(plan_partition(input)).gives, 1u);
     // It does not run at all.
     input.held[0].running_since.clear();
     input.held[0].ready = 0;
-    EXPECT_TRUE(only(plan_partition(input)).drop_original);
+    EXPECT_EQ(only(plan_partition(input)).gives, 1u);
     // A clock of 1970 proves nothing.
     input.held[0].ready = 1;
     input.held[0].running_since = "1970-01-01T00:03:00Z";
-    EXPECT_FALSE(only(plan_partition(input)).drop_original);
+    EXPECT_EQ(only(plan_partition(input)).gives, 0u);
     EXPECT_EQ(plan_partition(input).substitutes.at(Slot("store-2", "store-1")), 0u);
 }
 
@@ -275,7 +298,7 @@ TEST(Partition, PropertySomethingReadyAlwaysStays) {
         bool own_ready = input.sites["a"].in_touch && input.held[0].observed && input.held[0].recalled &&
                          input.held[0].ready >= input.held[0].replicas;
         std::uint32_t kept_ready = 0, was_ready = 0;
-        bool drops = !plan.verdicts.empty() && plan.verdicts[0].drop_original;
+        std::uint32_t gives = plan.verdicts.empty() ? 0 : plan.verdicts[0].gives;
         for (std::size_t i = 1; i < input.held.size(); ++i) {
             const auto& one = input.held[i];
             bool ready = input.sites[one.site].in_touch && one.observed && one.ready >= one.replicas;
@@ -283,9 +306,7 @@ TEST(Partition, PropertySomethingReadyAlwaysStays) {
             was_ready += one.replicas;
             kept_ready += plan.substitutes.at({one.site, one.suffix});
         }
-        if (drops) {
-            ASSERT_GE(kept_ready, wanted) << seed;
-        }
+        ASSERT_GE(kept_ready, gives) << seed;
         // What was ready among the substitutes, up to what is wanted, goes only for an original that is ready.
         if (!own_ready) {
             ASSERT_GE(kept_ready, std::min(was_ready, wanted)) << seed;

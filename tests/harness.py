@@ -374,8 +374,9 @@ class Machine:
                     continue
                 nested = re.search(r"^NSpid:\s*(.*)$", read(f"/proc/{pid}/status"), re.M)
                 is_made = read(f"/proc/{pid}/comm").startswith(("runc", "crun"))  # a container that waits for its start
-                if nested and nested.group(1).split()[-1] == "1" and not is_made and started(pid):
-                    found[path.rsplit("/", 1)[-1]] = (pid, started(pid))
+                born = started(pid)  # asked once: it may end at any moment
+                if nested and nested.group(1).split()[-1] == "1" and not is_made and born:
+                    found[path.rsplit("/", 1)[-1]] = (pid, born)
                 break
         return found
 

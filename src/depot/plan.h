@@ -75,7 +75,6 @@ public:
 
     void link_lost();
     void link_back();
-    bool is_linked() const { return linked_; }
 
     /// Blobs of which every byte arrived since the last call.
     std::vector<Digest> take_complete();

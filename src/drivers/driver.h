@@ -69,7 +69,6 @@ struct Look {
     bool out_of_memory = false;
     WallTime started;
     WallTime ended;
-    Bytes memory_used;
     /// Set when something needs a human's eye though the instance may run on ("its monitor died; output is no longer recorded").
     std::string remark;
 };

@@ -28,26 +28,6 @@ std::string text(const Platform& platform) {
     return platform.os + "/" + platform.architecture + (platform.variant.empty() ? "" : "/" + platform.variant);
 }
 
-Result<Platform> parse_platform(std::string_view text) {
-    std::array<std::string, 3> parts;
-    std::size_t count = 0;
-    std::string_view rest = text;
-    bool good = true;
-    while (good) {
-        auto slash = rest.find('/');
-        auto part = rest.substr(0, slash);
-        good = count < 3 && !part.empty() && part.size() <= 32;
-        if (!good) break;
-        parts[count++] = part;
-        if (slash == rest.npos) break;
-        rest.remove_prefix(slash + 1);
-    }
-    if (!good || count < 2)
-        return fail(Code::invalid,
-                    "\"" + std::string(text.substr(0, 100)) + "\" is not a platform (try linux/amd64 or linux/arm/v7)");
-    return Platform{parts[0], parts[1], parts[2]};
-}
-
 namespace {
 
 /// "v7" → 7; absent → the architecture's base; anything else → 0.

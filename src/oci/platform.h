@@ -20,7 +20,6 @@ Platform host_platform(std::string_view machine);
 
 /// "linux/arm/v7".
 std::string text(const Platform&);
-Result<Platform> parse_platform(std::string_view text);
 
 /// How well an image for `offer` runs on `host`: 0 not at all, higher is better. An arm host runs every older variant, a variant
 /// that is absent counts as the architecture's base (arm64 v8, arm v7, amd64 v1).

@@ -261,13 +261,6 @@ Result<void> Rtnl::set_master(const std::string& name, const std::string& master
     });
 }
 
-Result<void> Rtnl::set_mtu(const std::string& name, unsigned mtu) {
-    return change(socket_.get(), name, "set mtu of link", [&](rtnl_link* wanted) -> Result<void> {
-        rtnl_link_set_mtu(wanted, mtu);
-        return {};
-    });
-}
-
 Result<void> Rtnl::move(const std::string& name, const std::string& netns) {
     Fd fd = TRY(os::open(netns, O_RDONLY));
     return change(socket_.get(), name, "move link", [&](rtnl_link* wanted) -> Result<void> {

@@ -68,7 +68,6 @@ public:
     Result<void> add_veth(const std::string& name, const std::string& peer);
     Result<void> set_up(const std::string& name);
     Result<void> set_master(const std::string& name, const std::string& master);
-    Result<void> set_mtu(const std::string& name, unsigned mtu);
     Result<void> move(const std::string& name, const std::string& netns);
     /// Lets frames leave by the bridge port they came from.
     Result<void> set_hairpin(const std::string& name);

@@ -97,7 +97,14 @@ Result<Record> ContainerDriver::stored(const std::string& name) const {
     return parse_record(TRY(os::read_file(paths_.record(name), 64 << 10)));
 }
 
-Result<bool> ContainerDriver::was_started(const std::string& name) const { return os::exists(paths_.bundle(name) + "/started"); }
+/// The mark says so; or, where power or somebody took only that, the process itself does: until its start it is still the runtime.
+Result<bool> ContainerDriver::was_started(const Record& record) const {
+    if (TRY(os::exists(paths_.started(record.name)))) return true;
+    if (!TRY(os::is_running(record.process))) return false;
+    auto process = os::relatives(record.process.pid);
+    if (!process) return false;
+    return !process->name.starts_with("runc") && !process->name.starts_with("crun");
+}
 
 Result<std::vector<Found>> ContainerDriver::adopt(std::span<const Handle> remembered) {
     TRY_VOID(images_.clean());
@@ -111,8 +118,9 @@ Result<std::vector<Found>> ContainerDriver::adopt(std::span<const Handle> rememb
         auto record = check_name(name) ? stored(name) : fail(Code::invalid, "no name of ours");
         // What cannot be read for now may run: it is asked again later, not cleared.
         if (!record && !is_absent(record.error())) return std::unexpected(record.error());
-        bool here = record && is_this_boot(*record) && TRY(was_started(name));
+        bool here = record && is_this_boot(*record) && TRY(was_started(*record));
         if (here) {
+            if (!TRY(os::exists(paths_.started(name)))) TRY_VOID(mark_started(name));
             add(*record, TRY(look_at(*record)));
             continue;
         }
@@ -136,7 +144,7 @@ Result<Handle> ContainerDriver::start(const InstanceSpec& spec) {
     TRY_VOID(check_name(spec.name));
     auto record = stored(spec.name);
     if (!record && !is_absent(record.error())) return std::unexpected(record.error());
-    if (record && is_this_boot(*record) && TRY(was_started(spec.name))) {
+    if (record && is_this_boot(*record) && TRY(was_started(*record))) {
         Look now = TRY(look_at(*record));
         if (now.phase == Phase::running || now.phase == Phase::suspended) return write_record(*record);
     }
@@ -150,6 +158,7 @@ Result<Handle> ContainerDriver::start(const InstanceSpec& spec) {
 
 Result<Handle> ContainerDriver::start_afresh(const InstanceSpec& spec) {
     const Runtime* runtime = TRY(this->runtime());
+    TRY_VOID(paths_.ensure()); // whoever cleans up /run may do so under us
     PreparedImage image = TRY(images_.prepare(spec.image, spec.name) | during("image " + spec.image));
     TRY_VOID(mount_root(spec.name, image));
     Record record;
@@ -168,8 +177,13 @@ Result<Handle> ContainerDriver::start_afresh(const InstanceSpec& spec) {
     Handle handle = write_record(record);
     TRY_VOID(os::write_file_atomically(paths_.record(spec.name), handle, 0600));
     TRY_VOID(runtime->start(spec.name));
-    (void)TRY(os::open(paths_.bundle(spec.name) + "/started", O_CREAT | O_WRONLY, 0600));
+    TRY_VOID(mark_started(spec.name));
     return handle;
+}
+
+Result<void> ContainerDriver::mark_started(const std::string& name) const {
+    (void)TRY(os::open(paths_.started(name), O_CREAT | O_WRONLY, 0600));
+    return {};
 }
 
 Result<void> ContainerDriver::mount_root(const std::string& name, const PreparedImage& image) {
@@ -203,9 +217,9 @@ Result<Look> ContainerDriver::look(const Handle& handle) { return look_at(TRY(pa
 Result<Look> ContainerDriver::look_at(const Record& record) {
     Look look;
     if (!is_this_boot(record)) return look;
-    auto started = changed_at(paths_.bundle(record.name) + "/started");
-    if (!started) return look;
-    look.started = *started;
+    if (!TRY(was_started(record))) return look;
+    auto started = changed_at(paths_.started(record.name));
+    look.started = started ? *started : changed_at(paths_.record(record.name)).value_or(WallTime{});
     bool runs = TRY(os::is_running(record.process));
     bool monitored = TRY(os::is_running(record.monitor));
     if (!runs) {
@@ -216,7 +230,6 @@ Result<Look> ContainerDriver::look_at(const Record& record) {
     }
     look.phase = cgroups_.is_frozen(group(record.name)).value_or(false) ? Phase::suspended : Phase::running;
     look.pid = record.process.pid;
-    look.memory_used = cgroups_.memory_used(group(record.name)).value_or(Bytes{});
     if (!monitored) look.remark = "its monitor died; output is no longer recorded, and its exit code will not be known";
     return look;
 }

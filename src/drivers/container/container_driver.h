@@ -39,9 +39,11 @@ struct Options {
 ///
 ///     layer unpacked half      layers/.new-…                     removed by adopt
 ///     overlay mounted          instances/x/root, no run/i/x      unmounted and removed by adopt
-///     conmon and runtime up    run/i/x without `started`         killed and removed by adopt: its program never ran, or
-///                                                                nobody was told
-///     program started          run/i/x/started and the record    running; adopted
+///     conmon and runtime up    the record, no `started`, and     killed and removed by adopt: its program never ran
+///                              the process is the runtime's
+///     program started          the record, and `started` or a    running; adopted
+///                              process that is the program
+///     /run emptied by others   the same, no run/i/x              running; adopted. Execs fail until it is started anew
 ///     machine restarted        record of another boot            lost; `start` begins afresh, `remove` clears
 class ContainerDriver : public Driver {
 public:
@@ -89,7 +91,8 @@ private:
     Result<const Runtime*> runtime() const;
     Result<Record> stored(const std::string& name) const;
     bool is_this_boot(const Record& record) const { return record.boot == boot_; }
-    Result<bool> was_started(const std::string& name) const;
+    Result<bool> was_started(const Record& record) const;
+    Result<void> mark_started(const std::string& name) const;
     Result<Handle> start_afresh(const InstanceSpec& spec);
     Result<void> mount_root(const std::string& name, const PreparedImage& image);
     Result<oci::ImageConfig> write_bundle(const InstanceSpec& spec, const PreparedImage& image);

@@ -17,6 +17,7 @@ namespace skerry::drivers::container {
 ///     ├── layers/.gone-…/             of no use to anybody any more, and being deleted
 ///     ├── instances/<name>/
 ///     │   ├── record                  the handle: pids with start times, boot id. Written before the container's program runs
+///     │   ├── started                 its time is when the program was started
 ///     │   ├── root/                   where the overlay is mounted
 ///     │   └── upper/ work/            what the instance wrote; fresh at each start
 ///     └── logs/<name>/                stays after the instance is removed, until rotation takes it
@@ -28,8 +29,7 @@ namespace skerry::drivers::container {
 ///     ├── exits/<name>                exit code, written by conmon; watched
 ///     └── i/<name>/                   the OCI bundle, and conmon's folder
 ///         ├── config.json hosts resolv.conf hostname
-///         ├── pid monitor.pid ctl persist/oom …
-///         └── started                 its time is when the program was started; without it, the start was not finished
+///         └── pid monitor.pid ctl persist/oom …
 struct Paths {
     std::string state;
     std::string run;
@@ -44,6 +44,7 @@ struct Paths {
 
     std::string instance(std::string_view name) const { return instances() + "/" + std::string(name); }
     std::string record(std::string_view name) const { return instance(name) + "/record"; }
+    std::string started(std::string_view name) const { return instance(name) + "/started"; }
     std::string root(std::string_view name) const { return instance(name) + "/root"; }
     std::string log_folder(std::string_view name) const { return logs() + "/" + std::string(name); }
     std::string exit_file(std::string_view name) const { return exits() + "/" + std::string(name); }

@@ -422,8 +422,15 @@ TEST_F(ContainerSystem, ForgetsNothingOverAReboot) {
 }
 
 TEST_F(ContainerSystem, ClearsHalfDoneStarts) {
+    // What power leaves of a daemon that made a container and did not come to start its program.
+    std::string idle = base_ + "/idle-runtime";
+    ASSERT_TRUE(os::write_file_atomically(
+        idle, "#!/bin/sh\nfor word; do [ \"$word\" = start ] && exit 0; done\nexec " + driver_->runtime_program() + " \"$@\"\n",
+        0755));
+    options_.runtimes = {idle};
+    restart();
     auto handle = start(spec("half"));
-    ASSERT_TRUE(os::unlink(driver_->paths().bundle("half") + "/started"));
+    ASSERT_TRUE(os::unlink(driver_->paths().started("half")));
     ASSERT_TRUE(os::mkdirs(driver_->paths().layers() + "/.new-0123-x/deep"));
     auto record = parse_record(handle);
     restart();
@@ -433,6 +440,42 @@ TEST_F(ContainerSystem, ClearsHalfDoneStarts) {
     EXPECT_FALSE(*os::is_running(record->process));
     EXPECT_TRUE(os::mounts_beneath(base_)->empty());
     EXPECT_FALSE(*os::exists(driver_->paths().layers() + "/.new-0123-x"));
+}
+
+TEST_F(ContainerSystem, AdoptsWhatWasStartedThoughNobodyWasTold) {
+    auto handle = start(spec("told"));
+    auto pid = look(handle).pid;
+    ASSERT_TRUE(os::unlink(driver_->paths().started("told")));
+    restart();
+    auto found = driver_->adopt({});
+    ASSERT_TRUE(found) << found.error().message;
+    ASSERT_EQ(found->size(), 1u);
+    EXPECT_EQ(found->front().look.phase, Phase::running);
+    EXPECT_EQ(found->front().look.pid, pid);
+    EXPECT_TRUE(*os::exists(driver_->paths().started("told")));
+}
+
+TEST_F(ContainerSystem, RunsOnWhenRunIsEmptied) {
+    auto handle = start(spec("steady"));
+    auto pid = look(handle).pid;
+    ASSERT_TRUE(os::remove_tree(options_.run)); // a service manager that tidies up, or a person
+    EXPECT_EQ(look(handle).phase, Phase::running);
+    driver_->drain(); // which finds its folder of exits gone
+    EXPECT_EQ(start(spec("steady")), handle);
+    restart();
+    auto found = driver_->adopt(std::vector<Handle>{handle});
+    ASSERT_TRUE(found) << found.error().message;
+    ASSERT_EQ(found->size(), 1u);
+    EXPECT_EQ(found->front().look.phase, Phase::running);
+    EXPECT_EQ(found->front().look.pid, pid);
+    auto second = start(spec("second"));
+    EXPECT_EQ(look(second).phase, Phase::running);
+    ASSERT_TRUE(os::kill(parse_record(second)->process, SIGKILL));
+    EXPECT_EQ(wait_for_end(second).exit_code, 137);
+    EXPECT_TRUE(driver_->stop(handle, 1s));
+    EXPECT_EQ(look(handle).phase, Phase::exited);
+    EXPECT_TRUE(driver_->remove(handle));
+    EXPECT_TRUE(driver_->remove(second));
 }
 
 TEST_F(ContainerSystem, SharesLayersAndFreesThem) {

@@ -100,6 +100,7 @@ Connection::Connection(std::shared_ptr<ServerCore> core, Socket socket)
 
 void Connection::begin() {
     stream_.prepare();
+    stranger_.emplace(core_->strangers, *this);
     deadline(core_->options.head_timeout);
     if (core_->options.tls) {
         if (auto begun = stream_.begin_server_tls(*core_->options.tls); !begun) return gone(begun.error());
@@ -116,6 +117,7 @@ void Connection::shake() {
         });
         return;
     }
+    if (stream_.peer()) stranger_.reset();
     finish_exchange();
     read_more();
 }
@@ -580,6 +582,7 @@ void Connection::cut(Tell tell) {
     auto self = shared_from_this();
     timer_.cancel();
     stream_.close();
+    stranger_.reset();
     core_->connections.erase(this);
     auto drained = std::exchange(drained_, nullptr);
     auto closed = std::exchange(closed_call_, nullptr);
@@ -594,8 +597,11 @@ void Connection::cut(Tell tell) {
 void Connection::wind_down() {
     if (closed_) return;
     close_after_ = true;
-    bool idle = state_ == State::shaking || (state_ == State::head && !parser_->got_some() && in_.empty());
-    if (idle) gone({});
+    if (is_idle()) gone({});
+}
+
+bool Connection::is_idle() const {
+    return state_ == State::shaking || (state_ == State::head && !parser_->got_some() && in_.empty());
 }
 
 } // namespace skerry::http

@@ -2,6 +2,7 @@
 
 #include "http/parser.h"
 #include "http/server.h"
+#include "http/strangers.h"
 #include "http/stream.h"
 
 #include <boost/asio/steady_timer.hpp>
@@ -11,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace skerry::http {
@@ -26,6 +28,7 @@ struct ServerCore {
     std::function<void(Request, std::shared_ptr<Responder>)> on_request;
     std::function<Reception(const Request&)> on_head;
     std::map<std::string, std::function<void(Request, std::shared_ptr<Upgrade>)>> upgrades;
+    Strangers strangers;
     std::map<Connection*, std::shared_ptr<Connection>> connections;
     std::shared_ptr<std::size_t> places = std::make_shared<std::size_t>(0); ///< taken, WebSockets included
     bool stopping = false;
@@ -59,6 +62,8 @@ public:
 
     /// Finish what runs, then close; at once where nothing runs.
     void wind_down();
+    /// It waits for its client: for the handshake, or for a request.
+    bool is_idle() const;
     /// Close now. `tell`: the exchange's on_closed is called.
     enum class Tell : std::uint8_t { yes, no };
     void cut(Tell tell);
@@ -101,6 +106,7 @@ private:
     static constexpr Clock::time_point never = Clock::time_point::max();
 
     std::shared_ptr<ServerCore> core_;
+    std::optional<Strangers::Place> stranger_;
     Stream stream_;
     asio::steady_timer timer_;
     Clock::time_point deadline_ = never;

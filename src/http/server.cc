@@ -67,9 +67,17 @@ struct Door : std::enable_shared_from_this<Door> {
                 auto connection = std::make_shared<Connection>(self->core, std::move(socket));
                 self->core->connections.emplace(connection.get(), connection);
                 connection->begin();
+                self->make_room();
             }
             self->accept();
         });
+    }
+
+    /// The oldest stranger that waits gives way; it may be the one that just came.
+    void make_room() {
+        if (core->strangers.count() <= core->options.max_strangers) return;
+        for (Connection* each : core->strangers)
+            if (each->is_idle()) return each->cut(Connection::Tell::no);
     }
 
     void close() {

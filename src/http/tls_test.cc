@@ -44,6 +44,25 @@ TEST_F(Tls, AStrangersCertificateIsRefusedByEitherSide) {
     EXPECT_TRUE(trusting);
 }
 
+TEST_F(Tls, AFloodOfStrangersClosesItsOwn) {
+    serve({.max_connections = 100, .max_strangers = 3}, true);
+    echo();
+    auto known = client({.tls = {.credentials = make_credentials(authority, some_site())}});
+    ASSERT_TRUE(get(*known, {}));
+    // What is known waits now, and is older than every stranger.
+    std::vector<asio::ip::tcp::socket> flood;
+    for (int i = 0; i < 20; ++i) {
+        flood.emplace_back(context).connect({asio::ip::make_address("127.0.0.1"), server->port()});
+        context.restart();
+        context.poll();
+    }
+    ASSERT_TRUE(run_until([&] { return server->connections() == 4; }));
+    auto late = client();
+    EXPECT_TRUE(get(*late, {})) << "who comes now finds a place";
+    EXPECT_TRUE(get(*known, {}));
+    EXPECT_EQ(server->connections(), 4u) << "the known one kept its connection";
+}
+
 TEST_F(Tls, TheNameIsCheckedAndMayBeReplaced) {
     serve_tls();
     auto wrong = get(*client({.tls = {.server_name = "bank.example"}}), {});

@@ -1,6 +1,7 @@
 #include "cell/gate.h"
 
 #include "base/check.h"
+#include "base/number.h"
 #include "cell/missing.h"
 #include "cell/owner.h"
 #include "model/app.pb.h"
@@ -19,7 +20,6 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <utility>
 
@@ -60,15 +60,14 @@ std::expected<void, Refusal> still(const Object& object, std::string_view uid, s
         return refuse(Code::conflict, fmt::format("{} has uid {}, not {}: it is another object of the same name; read it again",
                                                   object.key.text(), object.uid.text(), model::quoted(uid)));
     if (version.empty()) return {};
-    std::uint64_t number = 0;
-    auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
-    if (error != std::errc{} || end != version.data() + version.size())
+    auto number = parse_number<std::uint64_t>(version);
+    if (!number)
         return refuse(Code::invalid, fmt::format("metadata.resourceVersion: {} is not a version (use the one that was read)",
                                                  model::quoted(version)));
-    if (number < object.wish.number || number > object.number())
+    if (*number < object.wish.number || *number > object.number())
         return refuse(Code::conflict,
                       fmt::format("{} has changed since version {}: read it again, apply the change to that, and retry",
-                                  object.key.text(), number));
+                                  object.key.text(), *number));
     return {};
 }
 

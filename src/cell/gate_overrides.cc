@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/number.h"
 #include "cell/gate.h"
 #include "cell/overrides.h"
 #include "model/allocation.pb.h"
@@ -13,7 +14,6 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 /// How Overrides come to be: by an edit of an App that is decided elsewhere, or as objects of their own (rules W2 to W5).
@@ -91,12 +91,9 @@ Gate::Checked Gate::still_shown(const Object& app, std::string_view uid, std::st
     };
     if (!uid.empty() && uid != app.uid.text()) return changed();
     if (version.empty()) return {};
-    std::uint64_t number = 0;
-    auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
-    if (error != std::errc{} || end != version.data() + version.size() || number > store_.cursor().number ||
-        number < app.wish.number)
-        return changed();
-    auto changes = store_.since(number);
+    auto number = parse_number<std::uint64_t>(version);
+    if (!number || *number > store_.cursor().number || *number < app.wish.number) return changed();
+    auto changes = store_.since(*number);
     if (!changes) return changed();
     bool other = std::ranges::any_of(*changes, [&](const store::Change& change) {
         return change.key.kind == Kind::override_ && change.key.project == app.key.project &&

@@ -189,6 +189,11 @@ private:
             shortage.message =
                 "what stood here before may still run: its node has not said that it stopped, and has a lease (policy "
                 "atMostOnce, rule F7)";
+        } else if (!allocation.once && allocation.others > 0) {
+            missing -= std::min<std::size_t>(missing, allocation.others);
+            plan_.shortages[index] = {"OldOneStops",
+                                      "what an App of the same name left behind has been told to stop, and is waited "
+                                      "for (rule H1)"};
         }
         // One node at a time: a port is published once on each, and the next choice sees the room that is left.
         for (; missing > 0; --missing) {

@@ -56,7 +56,7 @@ struct SiteAllocation {
     bool resolved = false;
     bool once = false;        ///< policy atMostOnce
     std::string only;         ///< the node where new instances go; empty: any
-    std::uint32_t others = 0; ///< with `once`: instances of an earlier allocation of that name that may still run
+    std::uint32_t others = 0; ///< instances of an earlier allocation of that name that may still run: they stop first (rule H1)
     std::vector<SiteInstance> instances;
 };
 
@@ -82,7 +82,7 @@ struct SitePlan {
     std::vector<InstanceChange> changes; ///< those to erase first
     /// For each allocation: why not all of its replicas have a node. Empty: they have.
     struct Shortage {
-        std::string reason; ///< NoRoom, PortTaken, NoNode, LeaseNotOver
+        std::string reason; ///< NoRoom, PortTaken, NoNode, LeaseNotOver, OldOneStops
         std::string message;
     };
     std::vector<Shortage> shortages;

@@ -177,6 +177,16 @@ TEST(Site, AtMostOnceIsNotMadeBesideWhatAnEarlierAllocationLeft) {
     EXPECT_TRUE(plan_site({allocation}, {node("a")}).changes.empty());
 }
 
+TEST(Site, WhatAnEarlierAllocationLeftStopsFirst) {
+    auto allocation = pos(2);
+    allocation.others = 1;
+    auto plan = plan_site({allocation}, {node("a")});
+    EXPECT_EQ(plan.changes.size(), 1u) << "the other replica need not wait";
+    EXPECT_EQ(plan.shortages[0].reason, "OldOneStops");
+    allocation.others = 3;
+    EXPECT_TRUE(plan_site({allocation}, {node("a")}).changes.empty());
+}
+
 TEST(Site, AtMostOnceThatIsTooMuchStopsBeforeItIsErased) {
     auto allocation = once(1);
     allocation.instances = {instance("x", "a"), instance("y", "b")};

@@ -138,6 +138,12 @@ bool SiteLoop::is_gone(const store::Object& object, const World& world) {
     return is_once(object) && leased != world.leased.end() && !leased->second;
 }
 
+/// Of one whose allocation is no more. What a silent node holds counts as replaced already, but for atMostOnce (rule F7).
+bool SiteLoop::may_still_run(const store::Object& object, const World& world) const {
+    if (is_gone(object, world)) return false;
+    return is_once(object) || !is_silent(world, store::as<model::Instance>(object).spec().node());
+}
+
 bool SiteLoop::is_silent(const World& world, const std::string& node) const {
     auto seat = std::find_if(world.seats.begin(), world.seats.end(), [&](const auto& one) { return one.name == node; });
     return seat == world.seats.end() || seat->silent;
@@ -180,7 +186,7 @@ plan::SiteAllocation SiteLoop::planned(std::size_t index, const World& world) co
         const auto& message = store::as<model::Instance>(*instance);
         // Those of an earlier allocation of the same name are orphans, not replicas.
         if (message.spec().allocation_uid() != object.uid.text()) {
-            planned.others += is_once(*instance) && !is_gone(*instance, world);
+            planned.others += may_still_run(*instance, world);
             continue;
         }
         planned.instances.push_back({.name = name,
@@ -212,7 +218,11 @@ void SiteLoop::turn() {
     plan::SitePlan plan = plan::plan_site(allocations, world.seats);
     erase_orphans(world);
     apply(plan, world);
-    writing_.end();
+    writing_.end([this](const Result<void>& done) {
+        bool full = !done && done.error().code == Code::exhausted;
+        if (full && !std::exchange(disk_is_full_, full)) cell_.wake(name());
+        disk_is_full_ = full;
+    });
     report_allocations(plan, world, allocations, refused);
     report_nodes(world);
     report_site(world, allocations);
@@ -238,7 +248,9 @@ void SiteLoop::erase_orphans(const World& world) {
         for (const auto& [name, instance] : instances) {
             const auto& spec = store::as<model::Instance>(*instance).spec();
             if (owner != uids.end() && spec.allocation_uid() == owner->second) continue;
-            if (!is_once(*instance) || is_gone(*instance, world)) {
+            // It stays as an object until it is known not to run: who takes its name next waits for that (rule H1). Where the disk
+            // has no room even for that, deleting comes first.
+            if (!may_still_run(*instance, world) || (disk_is_full_ && !is_once(*instance))) {
                 writing_.erase(*instance);
             } else if (spec.state() != "stopped") {
                 auto wish = cell::wish_of<model::Instance>(*instance);

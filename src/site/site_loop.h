@@ -46,6 +46,7 @@ private:
     /// Something may run on that node under its lease (rules F4, F7).
     bool is_leased(const std::string& node);
     static bool is_once(const store::Object& instance);
+    bool may_still_run(const store::Object& instance, const World&) const;
     static bool is_gone(const store::Object& instance, const World&);
     /// The highest epoch accepted of each allocation is in the notes before anything is done for it (rule H4):
     ///
@@ -72,6 +73,7 @@ private:
     cell::Cell& cell_;
     Options options_;
     cell::Writing writing_;
+    bool disk_is_full_ = false; ///< the last word was refused for that
     Instant next_wake_ = Instant::never();
     std::unique_ptr<env::Timer> timer_;
 };

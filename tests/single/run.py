@@ -115,6 +115,7 @@ def body(world):
 
     survives_damaged_rows(box)
     ends_while_one_stops(box)
+    a_name_is_used_again(box)
     was = box.containers()
 
     token = word(box.skerry("token", "create", "--node", "back-room", "--advertise", box.address).stdout, "skerry1.")
@@ -250,6 +251,29 @@ def ends_while_one_stops(box):
         raise Failure(f"an end that was asked for counted as a restart, or others were touched: {deaf()['status']} {box.containers()} {before}")
     box.skerry("delete", "app", "deaf", "-n", "retail")
     say("the next up goes on with the stop")
+
+
+def a_name_is_used_again(box):
+    """Deleted and applied in one go (rule H1): the old one, which takes its time, stops before the new one starts."""
+    text = DEAF.replace("STATE", "running").replace("stopGrace: 60s", "stopGrace: 3s")
+    before = box.containers()
+    box.apply(text)
+    def deaf():
+        return {name: found for name, found in box.containers().items() if name not in before}
+    old = wait_until("the deaf one runs", deaf, 30)
+    box.skerry("delete", "app", "deaf", "-n", "retail", "--wait=false")
+    box.apply(text)
+    most, until = 1, time.monotonic() + 20
+    while not (new := deaf()) or set(new) & set(old):
+        most = max(most, len(new))
+        if time.monotonic() > until:
+            raise Failure(f"the new one does not start: {new} {old}\n" + box.skerry("get", "allocations,instances", "-A").stdout)
+        time.sleep(0.05)
+    if most > 1 or len(new) > 1:
+        raise Failure(f"the old one and the new one ran at a time: {most} {new}")
+    box.skerry("delete", "app", "deaf", "-n", "retail")
+    wait_until("it is gone", lambda: box.containers() == before, 20)
+    say("deleted and applied in one go: the old one stopped first")
 
 
 scenario(body)

@@ -14,6 +14,14 @@ namespace {
 
 std::string site_of(cell::Cell& cell) { return cell.self().role == env::Peer::Role::site ? cell.self().name : std::string(); }
 
+/// As much of a request as says who asks.
+std::shared_ptr<const http::Request> credentials(const http::Request& request) {
+    auto kept = std::make_shared<http::Request>();
+    kept->peer = request.peer;
+    kept->headers.add("Authorization", std::string(request.headers.get("Authorization")));
+    return kept;
+}
+
 } // namespace
 
 struct Api::State {
@@ -25,6 +33,8 @@ struct Api::State {
         : options(std::move(given)), site(site_of(options.cell)), watches(options.cell.env(), options.cell.store(), site) {}
 
     void read(const trust::Identity&, const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&);
+    /// Whether the same caller might read it now.
+    Permit::Check asked_again(const Resource&, const http::Request&) const;
     void write(const trust::Identity&, const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&);
 };
 
@@ -70,16 +80,24 @@ void Api::State::read(const trust::Identity& who, const Resource& resource, cons
         return responder->respond(refusal(allowed.error(), &resource));
     if (resource.name.empty()) {
         bool watch = request.query.get("watch") == "true" || request.query.get("watch") == "1";
-        if (watch) return watches.open(resource, request, responder);
+        if (watch) return watches.open(resource, request, responder, asked_again(resource, request));
         return responder->respond(list(options.cell.store(), site, resource, request, options.cell.env().clock.wall()));
     }
     if (resource.subresource == "log" && resource.kind == model::Kind::instance && options.logs)
-        return serve_log(options.cell.store(), *options.logs, resource, request, responder);
+        return serve_log(options.cell.env().timers, options.cell.store(), *options.logs, resource, request, responder,
+                         asked_again(resource, request));
     if (!resource.subresource.empty() && resource.subresource != "status")
         return responder->respond(refusal({Code::not_found, "there is no subresource \"" + resource.subresource + "\" of " +
                                                                 std::string(facts(resource.view, resource.kind).plural)},
                                           &resource));
     responder->respond(get(options.cell.store(), site, resource, request, options.cell.env().clock.wall()));
+}
+
+Permit::Check Api::State::asked_again(const Resource& resource, const http::Request& request) const {
+    return [this, who = credentials(request), kind = resource.kind, project = resource.project,
+            name = resource.name]() -> Result<void> {
+        return options.cell.admission().may_read(TRY(options.identify(*who)), kind, project, name);
+    };
 }
 
 void Api::State::write(const trust::Identity& who, const Resource& resource, const http::Request& request,

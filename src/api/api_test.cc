@@ -61,9 +61,11 @@ class ApiTest : public testing::Test {
 protected:
     ApiTest() : core(world, {env::Peer::Role::core, "core", {}}, {.version = "1", .with_default_project = true}, 1) {
         core.boot(nullptr, nullptr);
-        api = std::make_unique<Api>(Options{.cell = *core.cell, .version = "1", .identify = [this](const http::Request&) {
-                                                return Result<trust::Identity>(who);
-                                            }});
+        auto identify = [this](const http::Request& request) -> Result<trust::Identity> {
+            if (request.headers.get("Authorization") == revoked) return fail(Code::unauthenticated, "this token was revoked");
+            return who;
+        };
+        api = std::make_unique<Api>(Options{.cell = *core.cell, .version = "1", .identify = identify});
     }
 
     std::shared_ptr<FakeResponder> send(http::Request request) {
@@ -110,6 +112,7 @@ protected:
     static constexpr const char* configs = "/apis/skerry/v1/namespaces/default/configs";
     cell::World world;
     cell::Machine core;
+    std::string revoked = "Bearer of nobody";
     trust::Identity who = trust::Identity::user("admin", {std::string(trust::administrators)});
     std::unique_ptr<Api> api;
 };
@@ -175,6 +178,25 @@ TEST_F(ApiTest, WatchesResumeFromAVersionAndCarryBookmarks) {
     EXPECT_EQ(version(*stream->events()[2].find("object")), version(ask("GET", configs).body));
     EXPECT_EQ(ask("GET", configs, {{"watch", "true"}, {"resourceVersion", "999999999999999999"}}).status, 410) << "another life";
     EXPECT_EQ(ask("GET", configs, {{"watch", "true"}, {"resourceVersion", "yesterday"}}).status, 422);
+}
+
+TEST_F(ApiTest, AWatchEndsWithTheTokenThatOpenedIt) {
+    auto open = [&](const std::string& token) {
+        http::Request request{.path = configs, .query = {{"watch", "true"}}, .headers = {{"Authorization", token}}, .body = {}};
+        return send(std::move(request))->streamed;
+    };
+    auto mine = open("Bearer of mine"), other = open("Bearer of another");
+    world.pass(61s);
+    EXPECT_TRUE(mine->open);
+    revoked = "Bearer of mine";
+    world.pass(31s);
+    EXPECT_FALSE(mine->open);
+    ASSERT_EQ(mine->events().size(), 1u);
+    EXPECT_EQ(mine->events()[0].at({"object", "code"}), Json(401));
+    make("later");
+    EXPECT_EQ(mine->events().size(), 1u) << "nothing is told after the end";
+    EXPECT_TRUE(other->open);
+    EXPECT_EQ(other->events().size(), 1u);
 }
 
 TEST_F(ApiTest, DryRunsChangeNothing) {

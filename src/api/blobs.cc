@@ -1,9 +1,8 @@
 #include "api/blobs.h"
 
 #include "api/status.h"
+#include "base/number.h"
 #include "trust/rights.h"
-
-#include <charconv>
 
 namespace skerry::api {
 
@@ -15,12 +14,11 @@ constexpr auto lane = "depot";
 
 Result<std::uint64_t> parse_bytes_of(const http::Query& query, std::string_view name) {
     std::string_view text = query.get(name);
-    std::uint64_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size() || value > largest)
+    auto value = parse_number<std::uint64_t>(text);
+    if (!value || *value > largest)
         return fail(Code::invalid,
                     std::string(name) + ": \"" + std::string(text.substr(0, 40)) + "\" is not a number of bytes up to 64 GiB");
-    return value;
+    return *value;
 }
 
 http::Response with_have(int status, std::uint64_t have) {
@@ -81,12 +79,20 @@ bool Blobs::answer(const http::Request& request, const std::shared_ptr<http::Res
                 taking->responder->respond(refusal_of_bytes(error));
             };
             if (!*have) return stop(have->error());
-            if (taking->at > **have)
+            if (taking->at > **have) {
+                suspend(taking->digest);
                 return stop({Code::conflict, "at: " + std::to_string(taking->at) + " leaves a gap; " + std::to_string(**have) +
                                                  " bytes are here"});
+            }
             take(taking);
         });
     return true;
+}
+
+/// An open transfer holds room and is never swept; what came of a closed one waits for the next try, or for the sweep.
+void Blobs::suspend(const depot::Digest& digest) {
+    options_.env.workers.run(
+        lane, [this, digest] { options_.depot.suspend(digest); }, [] {});
 }
 
 void Blobs::look(const depot::Digest& digest, std::shared_ptr<http::Responder> responder) {
@@ -113,8 +119,7 @@ void Blobs::take(std::shared_ptr<Taking> taking) {
         if (!piece) {
             // The client has gone: what came stays for its next try.
             busy_.erase(taking->digest);
-            options_.env.workers.run(
-                lane, [this, taking] { options_.depot.suspend(taking->digest); }, [] {});
+            suspend(taking->digest);
             return taking->responder->respond(refusal(piece.error()));
         }
         bool last = piece->empty();
@@ -146,7 +151,10 @@ void Blobs::take(std::shared_ptr<Taking> taking) {
                     busy_.erase(taking->digest);
                     taking->responder->respond(std::move(response));
                 };
-                if (!step->have) return stop(refusal_of_bytes(step->have.error()));
+                if (!step->have) {
+                    suspend(taking->digest);
+                    return stop(refusal_of_bytes(step->have.error()));
+                }
                 if (!last) return take(taking);
                 if (!step->finished) return stop(refusal_of_bytes(step->finished.error()));
                 if (*step->have != taking->size) return stop(with_have(200, *step->have));

@@ -40,6 +40,7 @@ private:
     struct Taking;
     void look(const depot::Digest&, std::shared_ptr<http::Responder>);
     void take(std::shared_ptr<Taking>);
+    void suspend(const depot::Digest&);
 
     Options options_;
     std::set<depot::Digest> busy_; ///< being uploaded now: one client at a time

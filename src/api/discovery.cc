@@ -3,7 +3,10 @@
 #include "api/openapi.h"
 #include "api/resource.h"
 #include "api/status.h"
+#include "model/category.h"
 #include "model/mapping.h"
+
+#include <algorithm>
 
 namespace skerry::api {
 
@@ -32,7 +35,11 @@ Json resource(const ViewFacts& view, const model::KindFacts* own) {
     else
         short_names.push("ev");
     if (!short_names.array_items()->empty()) json.set("shortNames", std::move(short_names));
-    if (own) json.set("categories", Json::array({"skerry"}));
+    if (own) {
+        Json categories = Json::array({"skerry"});
+        if (std::ranges::find(model::category_all, own->kind) != model::category_all.end()) categories.push("all");
+        json.set("categories", std::move(categories));
+    }
     return json;
 }
 

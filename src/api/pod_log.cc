@@ -1,9 +1,8 @@
 #include "api/pod_log.h"
 
 #include "api/status.h"
+#include "base/number.h"
 #include "model/instance.pb.h"
-
-#include <charconv>
 
 namespace skerry::api {
 
@@ -12,11 +11,10 @@ namespace {
 Result<std::int64_t> parse_count(const http::Query& query, std::string_view name) {
     auto text = query.find(name);
     if (!text) return -1;
-    std::int64_t count = 0;
-    auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), count);
-    if (error != std::errc() || end != text->data() + text->size() || count < 0)
+    auto count = parse_number<std::int64_t>(*text);
+    if (!count || *count < 0)
         return fail(Code::invalid, std::string(name) + ": \"" + std::string(text->substr(0, 40)) + "\" is not a count (try 100)");
-    return count;
+    return *count;
 }
 
 bool parse_flag(const http::Query& query, std::string_view name) { return query.get(name) == "true" || query.get(name) == "1"; }
@@ -46,6 +44,7 @@ struct Transfer : std::enable_shared_from_this<Transfer> {
     std::shared_ptr<http::Responder> responder;
     std::shared_ptr<http::BodyStream> stream;
     std::unique_ptr<LogFlow> flow;
+    std::unique_ptr<Permit> permit;
     bool paused = false, over = false;
 
     /// The client may leave before the first byte, which a quiet instance's log may never have.
@@ -59,6 +58,7 @@ struct Transfer : std::enable_shared_from_this<Transfer> {
     void leave() {
         over = true;
         auto gone = std::move(flow);
+        auto asked = std::move(permit);
     }
 
     void begin_stream() {
@@ -101,8 +101,8 @@ struct Transfer : std::enable_shared_from_this<Transfer> {
 
 } // namespace
 
-void serve_log(const store::Store& store, LogSource& logs, const Resource& resource, const http::Request& request,
-               const std::shared_ptr<http::Responder>& responder) {
+void serve_log(env::Timers& timers, const store::Store& store, LogSource& logs, const Resource& resource,
+               const http::Request& request, const std::shared_ptr<http::Responder>& responder, Permit::Check allowed) {
     store::ObjectPtr object = store.get(resource.key());
     if (!object)
         return responder->respond(refusal(
@@ -116,7 +116,11 @@ void serve_log(const store::Store& store, LogSource& logs, const Resource& resou
     transfer->watch_client();
     auto flow = logs.open(std::move(*wanted), {.bytes = [transfer](std::string piece) { transfer->bytes(std::move(piece)); },
                                                .end = [transfer](Result<void> outcome) { transfer->end(std::move(outcome)); }});
-    if (!transfer->over) transfer->flow = std::move(flow);
+    if (transfer->over) return;
+    transfer->flow = std::move(flow);
+    transfer->permit = std::make_unique<Permit>(timers, std::move(allowed), [weak = std::weak_ptr(transfer)](const Error& error) {
+        if (auto self = weak.lock()) self->end(std::unexpected(error));
+    });
 }
 
 } // namespace skerry::api

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "api/logs.h"
+#include "api/permit.h"
 #include "api/resource.h"
+#include "env/env.h"
 #include "http/server.h"
 #include "store/store.h"
 
@@ -10,6 +12,8 @@
 namespace skerry::api {
 
 /// GET …/pods/NAME/log and …/instances/NAME/log: follow, tailLines, timestamps, previous, limitBytes, container.
-void serve_log(const store::Store&, LogSource&, const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&);
+/// A log that is followed ends when `allowed` no longer holds.
+void serve_log(env::Timers&, const store::Store&, LogSource&, const Resource&, const http::Request&,
+               const std::shared_ptr<http::Responder>&, Permit::Check allowed);
 
 } // namespace skerry::api

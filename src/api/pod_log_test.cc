@@ -62,9 +62,9 @@ struct PodLog : testing::Test {
         env.settle();
         ASSERT_TRUE(store->get(key));
         http::Request request;
-        serve_log(*store, logs,
+        serve_log(env.env().timers, *store, logs,
                   {.view = View::as_pod, .kind = key.kind, .project = "retail", .name = key.name, .subresource = "log"}, request,
-                  responder);
+                  responder, [this] { return allowed; });
         ASSERT_EQ(logs.flows, 1);
     }
 
@@ -73,6 +73,7 @@ struct PodLog : testing::Test {
     std::unique_ptr<store::Store> store;
     FakeLogs logs;
     std::shared_ptr<LogResponder> responder = std::make_shared<LogResponder>();
+    Result<void> allowed;
 };
 
 TEST_F(PodLog, a_client_that_leaves_before_the_first_byte_ends_the_reading) {
@@ -100,6 +101,17 @@ TEST_F(PodLog, a_log_that_ends_lets_go_of_everything) {
     responder.reset();
     logs.sink.reset();
     EXPECT_TRUE(watched.expired());
+}
+
+TEST_F(PodLog, a_log_ends_with_the_leave_to_read_it) {
+    logs.sink->bytes("one\n");
+    env.pass(2min);
+    EXPECT_FALSE(responder->body->ended);
+    allowed = fail(Code::unauthenticated, "this token was revoked");
+    env.pass(31s);
+    EXPECT_TRUE(responder->body->ended);
+    EXPECT_EQ(responder->body->text, "one\n\nthis token was revoked\n");
+    EXPECT_EQ(logs.flows, 0);
 }
 
 TEST_F(PodLog, a_refusal_is_an_answer) {

@@ -4,9 +4,8 @@
 #include "api/status.h"
 #include "api/table.h"
 #include "base/bytes.h"
+#include "base/number.h"
 #include "cell/overrides.h"
-
-#include <charconv>
 
 namespace skerry::api {
 
@@ -28,22 +27,17 @@ Result<Place> parse_place(std::string_view token) {
     auto json = unbase64(token);
     Result<Json> place = json ? parse_json(*json, {.bytes = 2048, .depth = 2, .values = 8}) : std::unexpected(json.error());
     store::Number number = 0;
-    if (place) {
-        auto text = place->text("number");
-        if (std::from_chars(text.data(), text.data() + text.size(), number).ptr != text.data() + text.size()) number = 0;
-    }
+    if (place) number = parse_number<store::Number>(place->text("number")).value_or(0);
     if (!place || !place->find("name") || number == 0)
         return fail(Code::gone, "continue: this token is not one of ours; start the list anew without it");
     return Place{std::string(place->text("project")), std::string(place->text("name")), number};
 }
 
 Result<std::size_t> parse_limit(std::string_view text) {
-    std::size_t limit = 0;
-    if (text.empty()) return limit;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-    if (error != std::errc() || end != text.data() + text.size())
-        return fail(Code::invalid, "limit: \"" + std::string(text.substr(0, 40)) + "\" is not a count (try 500)");
-    return limit;
+    if (text.empty()) return 0;
+    auto limit = parse_number<std::size_t>(text);
+    if (!limit) return fail(Code::invalid, "limit: \"" + std::string(text.substr(0, 40)) + "\" is not a count (try 500)");
+    return *limit;
 }
 
 struct Page {

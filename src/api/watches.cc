@@ -3,10 +3,12 @@
 #include "api/filter.h"
 #include "api/status.h"
 #include "api/table.h"
+#include "base/number.h"
 #include "cell/overrides.h"
 #include "model/mapping.h"
 
-#include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <deque>
 
 namespace skerry::api {
@@ -24,12 +26,22 @@ std::string_view name(Happened happened) {
 }
 
 Result<store::Number> parse_version(std::string_view text) {
-    store::Number number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size())
+    auto number = parse_number<store::Number>(text);
+    if (!number)
         return fail(Code::invalid,
                     "resourceVersion: \"" + std::string(text.substr(0, 40)) + "\" is not one of ours (take it from a list)");
-    return number;
+    return *number;
+}
+
+/// After which time a watch ends by itself; zero: never.
+Result<Duration> parse_end(const http::Query& query) {
+    auto text = query.find("timeoutSeconds");
+    if (!text) return Duration(0);
+    auto seconds = parse_number<std::uint32_t>(*text);
+    if (!seconds)
+        return fail(Code::invalid,
+                    "timeoutSeconds: \"" + std::string(text->substr(0, 40)) + "\" is not a number of seconds (try 300)");
+    return std::chrono::seconds(*seconds);
 }
 
 } // namespace
@@ -56,6 +68,7 @@ struct Watches::Watcher {
     std::shared_ptr<http::BodyStream> stream;
     std::unique_ptr<env::Timer> bookmark;
     std::unique_ptr<env::Timer> end;
+    std::unique_ptr<Permit> permit;
 };
 
 Watches::Watches(env::Env env, store::Store& store, std::string site) : env_(env), store_(store), site_(std::move(site)) {
@@ -73,9 +86,12 @@ void Watches::close(Watcher& watcher) {
     std::erase_if(watchers_, [&](auto& each) { return each.get() == &watcher; });
 }
 
-void Watches::open(const Resource& resource, const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+void Watches::open(const Resource& resource, const http::Request& request, const std::shared_ptr<http::Responder>& responder,
+                   Permit::Check allowed) {
     auto filter = Filter::parse(resource, request.query);
     if (!filter) return responder->respond(refusal(filter.error(), &resource));
+    auto end = parse_end(request.query);
+    if (!end) return responder->respond(refusal(end.error(), &resource));
     auto watcher = std::make_shared<Watcher>(Watcher{.resource = resource, .filter = std::move(*filter)});
     watcher->table = wants_table(request.headers.get("Accept"));
     watcher->bookmarks = request.query.get("allowWatchBookmarks") == "true";
@@ -98,8 +114,10 @@ void Watches::open(const Resource& resource, const http::Request& request, const
     watcher->stream = responder->stream(200, {{"Content-Type", "application/json"}});
     watcher->stream->on_closed([this, raw = watcher.get()] { close(*raw); });
     watchers_.push_back(watcher);
-    if (long seconds = std::atol(std::string(request.query.get("timeoutSeconds")).c_str()); seconds > 0 && seconds < 1'000'000)
-        watcher->end = env_.timers.after(std::chrono::seconds(seconds), [this, raw = watcher.get()] {
+    watcher->permit = std::make_unique<Permit>(env_.timers, std::move(allowed),
+                                               [this, raw = watcher.get()](const Error& error) { end_with(*raw, error); });
+    if (*end > Duration(0))
+        watcher->end = env_.timers.after(*end, [this, raw = watcher.get()] {
             raw->stream->end();
             close(*raw);
         });
@@ -159,15 +177,13 @@ void Watches::catch_up(Watcher& watcher) {
     }
 }
 
-void Watches::give_up(Watcher& watcher) {
-    watcher.stream->write(
-        write_json(
-            Json::object({{"type", "ERROR"},
-                          {"object", status_json({Code::gone, "this watch reads too slowly; list and watch again"}, nullptr)}})) +
-        "\n");
+void Watches::end_with(Watcher& watcher, const Error& error) {
+    watcher.stream->write(write_json(Json::object({{"type", "ERROR"}, {"object", status_json(error, nullptr)}})) + "\n");
     watcher.stream->end();
     close(watcher);
 }
+
+void Watches::give_up(Watcher& watcher) { end_with(watcher, {Code::gone, "this watch reads too slowly; list and watch again"}); }
 
 void Watches::tell(Watcher& watcher, const store::Change& change, std::map<Form, std::string>& written) {
     if (!watcher.filter.covers(change.key)) return;

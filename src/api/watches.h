@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/permit.h"
 #include "api/resource.h"
 #include "env/env.h"
 #include "http/message.h"
@@ -25,7 +26,8 @@ public:
     Watches(env::Env, store::Store&, std::string site);
     ~Watches();
 
-    void open(const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&);
+    /// It ends when `allowed` no longer holds.
+    void open(const Resource&, const http::Request&, const std::shared_ptr<http::Responder>&, Permit::Check allowed);
     std::size_t count() const;
 
 private:
@@ -34,6 +36,7 @@ private:
     void changed(const store::Change&);
     void close(Watcher&);
     void catch_up(Watcher&);
+    void end_with(Watcher&, const Error&);
     void give_up(Watcher&);
     void tell(Watcher&, const store::Change&, std::map<Form, std::string>& written);
 

@@ -2,6 +2,7 @@
 
 #include "cli/client.h"
 #include "http/message.h"
+#include "model/category.h"
 #include "model/mapping.h"
 #include "model/problems.h"
 
@@ -12,8 +13,6 @@ namespace skerry::cli {
 namespace {
 
 using model::Kind;
-
-constexpr Kind all_of_interest[] = {Kind::site, Kind::node, Kind::app, Kind::allocation, Kind::instance};
 
 Result<void> check_name(const model::KindFacts& kind, const std::string& name) {
     if (name.empty()) return fail(Code::invalid, std::string(kind.singular) + "/: the name is missing");
@@ -87,7 +86,7 @@ Result<Targets> parse_targets(std::span<const std::string> words, std::string_vi
     while (!rest.empty()) {
         std::size_t comma = std::min(rest.find(','), rest.size());
         if (auto word = rest.substr(0, comma); word == "all")
-            for (Kind kind : all_of_interest) targets.kinds.push_back(&model::facts(kind));
+            for (Kind kind : model::category_all) targets.kinds.push_back(&model::facts(kind));
         else if (!word.empty())
             targets.kinds.push_back(TRY(find_kind(word)));
         rest.remove_prefix(std::min(comma + 1, rest.size()));

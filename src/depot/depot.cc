@@ -204,9 +204,10 @@ Result<void> Depot::finish(const Digest& digest) {
 Result<void> Depot::suspend(const Digest& digest) {
     auto open = transfers_.find(digest);
     if (open == transfers_.end()) return {};
-    TRY_VOID(make_durable(digest, *open->second));
+    // Closed even where the disk is full: it resumes behind what was durable before.
+    auto durable = make_durable(digest, *open->second);
     transfers_.erase(digest);
-    return {};
+    return durable;
 }
 
 Result<void> Depot::abandon(const Digest& digest) { return remove_partial(digest); }

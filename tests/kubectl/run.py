@@ -68,6 +68,7 @@ def try_one(kubectl, box):
             kubectl("get", kind, "-A", *form)
     kubectl.wants("till", "get", "apps.v1.skerry", "-n", "retail")
     kubectl.wants("till", "get", "apps", "-A", "-l", "app=till")
+    kubectl.wants("instance.skerry/till.", "get", "all", "-n", "retail")
     if "till" in kubectl("get", "apps", "-A", "-l", "app=other").stdout:
         raise Failure("-l does not select")
     kubectl.wants("No resources found", "get", "alloc", "-n", "default")

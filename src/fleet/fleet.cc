@@ -1,5 +1,6 @@
 #include "fleet/fleet.h"
 
+#include "base/log.h"
 #include "cell/writing.h"
 #include "fleet/decisions_loop.h"
 #include "fleet/revisions_loop.h"
@@ -8,11 +9,46 @@
 #include "model/defaults.h"
 #include "model/site.pb.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace skerry::fleet {
 
+namespace {
+
+class OwnSiteLoop final : public cell::Loop {
+public:
+    OwnSiteLoop(cell::Cell& cell, SiteWish wish) : cell_(cell), wish_(std::move(wish)) {}
+    std::string_view name() const override { return "own-site"; }
+    bool wakes(const store::Change& change) const override { return change.key.kind == model::Kind::site && !change.after; }
+    void turn() override {
+        if (cell_.store().get({model::Kind::site, "", wish_.name})) return;
+        ensure_site(cell_, wish_, [](Result<store::Key> made) {
+            if (!made) log(Level::warning, "fleet", "own site: {}", made.error().message);
+        });
+    }
+
+private:
+    cell::Cell& cell_;
+    SiteWish wish_;
+};
+
+/// "its FIELD is OLD, not NEW" of the first that differs.
+template<class Map>
+std::string difference_of(std::string_view field, const Map& here, const std::map<std::string, std::string>& wished) {
+    for (auto& [name, value] : wished) {
+        auto found = here.find(name);
+        if (found == here.end()) return "it has no " + std::string(field) + " " + name;
+        if (found->second != value) return "its " + std::string(field) + " " + name + " is " + found->second + ", not " + value;
+    }
+    return {};
+}
+
+} // namespace
+
 void add_loops(cell::Cell& cell, Options options) {
+    if (options.makes_site) cell.add(std::make_unique<OwnSiteLoop>(cell, *options.makes_site));
     cell.add(std::make_unique<RevisionsLoop>(cell));
     cell.add(std::make_unique<RolloutsLoop>(cell, options));
     if (options.only_own_site) return;
@@ -48,6 +84,20 @@ void ensure_site(cell::Cell& cell, SiteWish wish, std::function<void(Result<stor
         else
             then(std::unexpected(made.error()));
     });
+}
+
+std::string difference(const store::Store& store, const SiteWish& wish) {
+    auto object = store.get({model::Kind::site, "", wish.name});
+    if (!object) return {};
+    auto& site = store::as<model::Site>(*object);
+    if (auto other = difference_of("label", site.metadata().labels(), wish.labels); !other.empty()) return other;
+    if (auto other = difference_of("value", site.spec().values(), wish.values); !other.empty()) return other;
+    if (wish.jurisdiction && site.spec().location().jurisdiction() != *wish.jurisdiction)
+        return "its jurisdiction is \"" + site.spec().location().jurisdiction() + "\", not " + *wish.jurisdiction;
+    if (wish.profile &&
+        std::ranges::none_of(site.spec().uplinks(), [&](auto& uplink) { return uplink.profile() == *wish.profile; }))
+        return "none of its uplinks has the profile " + *wish.profile;
+    return {};
 }
 
 } // namespace skerry::fleet

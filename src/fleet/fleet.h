@@ -13,18 +13,6 @@
 /// status.
 namespace skerry::fleet {
 
-struct Options {
-    std::string own_site;  ///< the site whose loops run in this cell, always in touch; empty: none
-    plan::Caution caution; ///< when sites vanish
-    /// A site's cell: Apps that are decided there (rule W1) are placed at its own site and nowhere else; that the site is in
-    /// touch is its parent's to say.
-    bool only_own_site = false;
-};
-
-/// Adds the loops "revisions" (with what nobody refers to any more), "rollouts" (with the status of apps), and where there are
-/// child sites "sites" (who is in touch) and "decisions" (about Overrides of sites, rule W5). Before Cell::start.
-void add_loops(cell::Cell&, Options);
-
 struct SiteWish {
     std::string name;
     std::map<std::string, std::string> labels;
@@ -34,8 +22,26 @@ struct SiteWish {
     std::optional<std::string> profile; ///< of its only uplink, "wan": lan, dsl, cellular, satellite
 };
 
+struct Options {
+    std::string own_site;  ///< the site whose loops run in this cell, always in touch; empty: none
+    plan::Caution caution; ///< when sites vanish
+    /// A site's cell: Apps that are decided there (rule W1) are placed at its own site and nowhere else; that the site is in
+    /// touch is its parent's to say.
+    bool only_own_site = false;
+    /// A core that is a site as well makes this one where it is missing, also after somebody deleted it.
+    std::optional<SiteWish> makes_site = {};
+};
+
+/// Adds the loops "revisions" (with what nobody refers to any more), "rollouts" (with the status of apps), and where there are
+/// child sites "sites" (who is in touch) and "decisions" (about Overrides of sites, rule W5). Before Cell::start.
+void add_loops(cell::Cell&, Options);
+
 /// Makes the Site object where there is none (home: this cell) and calls `then` with its key once it is durable. A Site that
 /// exists keeps everything it has, also where the wish differs. For tokens and for `skerry up`; may be repeated.
 void ensure_site(cell::Cell&, SiteWish, std::function<void(Result<store::Key>)> then);
+
+/// In which point a Site that exists is not as wished, for people: "its label tier is bakery, not store". Empty: in none that the
+/// wish names, or there is no such Site.
+std::string difference(const store::Store&, const SiteWish&);
 
 } // namespace skerry::fleet

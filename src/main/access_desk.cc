@@ -37,7 +37,7 @@ Result<AccessWish> parse_access_wish(const http::Request& request) {
         wish.group = trust::viewers;
     else
         return fail(Code::invalid, "role: " + model::quoted(role) + " is neither admin nor viewer");
-    TRY_VOID(trust::check(trust::Identity::user(wish.user, {wish.group})) | during("user"));
+    TRY_VOID(trust::check(trust::Identity::user(wish.user, {wish.group})));
     if (auto ttl = body.text("ttl"); !ttl.empty()) wish.ttl = TRY(parse_duration(ttl) | during("ttl"));
     if (wish.ttl < 1s || wish.ttl > longest_life)
         return fail(Code::invalid, "ttl: " + text(wish.ttl) + " is not between 1s and " + text(longest_life));

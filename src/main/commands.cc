@@ -1,12 +1,13 @@
 #include "main/commands.h"
 
 #include "base/log.h"
+#include "base/number.h"
 #include "drivers/container/unpack_main.h"
+#include "main/address.h"
 #include "main/daemon.h"
 #include "main/reset.h"
 #include "model/validate.h"
 
-#include <charconv>
 #include <cstdio>
 #include <optional>
 
@@ -29,12 +30,17 @@ const std::vector<cli::Option> shared_options{
      .choices = {}},
 };
 
-const std::vector<cli::Option> serving_options{
+const std::vector<cli::Option> listening_options{
     {.names = "--listen",
      .value = "HOST:PORT",
      .help = "address of the API and of children's links; may be repeated",
      .choices = {},
      .repeatable = true},
+    {.names = "-v,--verbose", .value = "", .help = "log more", .choices = {}},
+};
+
+/// Of cells that others join.
+const std::vector<cli::Option> joinable_options{
     {.names = "--advertise",
      .value = "HOST[:PORT]",
      .help = "where children reach this cell, also in its certificate; may be repeated (default: the machine's addresses)",
@@ -44,7 +50,6 @@ const std::vector<cli::Option> serving_options{
      .value = "DURATION",
      .help = "how long certificates of sites and nodes that join here are good; they renew them by themselves (default 2160h)",
      .choices = {}},
-    {.names = "-v,--verbose", .value = "", .help = "log more", .choices = {}},
 };
 
 std::vector<cli::Option> with(std::vector<cli::Option> first, const std::vector<cli::Option>& more) {
@@ -52,8 +57,12 @@ std::vector<cli::Option> with(std::vector<cli::Option> first, const std::vector<
     return first;
 }
 
+std::vector<cli::Option> options_of_parent(std::vector<cli::Option> own) {
+    return with(with(with(std::move(own), listening_options), joinable_options), shared_options);
+}
+
 std::vector<cli::Option> options_of_daemon(std::vector<cli::Option> own) {
-    return with(with(std::move(own), serving_options), shared_options);
+    return with(with(std::move(own), listening_options), shared_options);
 }
 
 Claim::Options claim_of(const cli::Invocation& call) {
@@ -79,9 +88,10 @@ bool read_labels(const cli::Invocation& call, std::map<std::string, std::string>
 /// As given, or as it was.
 bool read_count(const cli::Invocation& call, std::string_view option, std::uint32_t most, std::uint32_t& count) {
     if (!call.has(option)) return true;
-    std::string text = call.get(option);
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    return error == std::errc() && end == text.data() + text.size() && count <= most;
+    auto given = parse_number<std::uint32_t>(call.get(option));
+    if (!given || *given > most) return false;
+    count = *given;
+    return true;
 }
 
 int run(DaemonOptions::Role role, const cli::Invocation& call) {
@@ -90,6 +100,8 @@ int run(DaemonOptions::Role role, const cli::Invocation& call) {
     options.claim = claim_of(call);
     options.listen = call.all("listen");
     options.advertise = call.all("advertise");
+    for (auto& address : options.advertise)
+        if (auto good = check_address("--advertise", address); !good) return wrong(good.error().message);
     if (call.has("join")) options.join = call.get("join");
     options.with_node = !call.has("without-node");
     for (const char* option : {"name", "site"}) {
@@ -130,7 +142,7 @@ std::vector<cli::Command> daemon_commands() {
                     "`skerry reset` removes everything.",
          .examples = {"skerry up", "skerry up --site harbour --label tier=store"},
          .arguments = {},
-         .options = options_of_daemon(
+         .options = options_of_parent(
              {{.names = "--site", .value = "NAME", .help = "of the site made here (default: the host's name)", .choices = {}},
               {.names = "--label",
                .value = "NAME=VALUE",
@@ -145,7 +157,7 @@ std::vector<cli::Command> daemon_commands() {
              "The first start makes the fleet's certificate authority. Give sites in with `skerry token create --site NAME`.",
          .examples = {"skerry core --advertise core.example.com"},
          .arguments = {},
-         .options = options_of_daemon(
+         .options = options_of_parent(
              {{.names = "--name", .value = "NAME", .help = "of this core (default core)", .choices = {}},
               {.names = "--freeze-share",
                .value = "PERCENT",
@@ -162,7 +174,7 @@ std::vector<cli::Command> daemon_commands() {
          .details = "The machine it runs on is the site's first node; more machines join with `skerry node`.",
          .examples = {"skerry site --join skerry1.…", "skerry site"},
          .arguments = {},
-         .options = options_of_daemon(
+         .options = options_of_parent(
              {join_option,
               {.names = "--without-node", .value = "", .help = "run nothing on this machine itself", .choices = {}}}),
          .run = [](const cli::Invocation& call) { return run(Role::site, call); }});

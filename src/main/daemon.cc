@@ -12,6 +12,7 @@
 #include "link/acceptor.h"
 #include "link/dialer.h"
 #include "main/access_desk.h"
+#include "main/address.h"
 #include "main/ballast.h"
 #include "main/becoming.h"
 #include "main/callers.h"
@@ -59,11 +60,6 @@ std::string default_listen(Role role) {
 }
 
 std::string port_of(const std::string& address) { return address.substr(address.rfind(':') + 1); }
-
-bool has_port(const std::string& address) {
-    if (address.starts_with('[')) return address.find("]:") != std::string::npos; // IPv6
-    return std::ranges::count(address, ':') == 1;
-}
 
 /// One running cell, put together. Members are in the order in which they need each other.
 class Daemon {
@@ -188,9 +184,10 @@ Result<void> Daemon::open_doors() {
     tls.verify = [this](const http::Chain& chain) -> Result<http::Verdict> { return callers_->judge(chain); };
     tls_ = TRY(http::ServerTls::create(std::move(tls)));
     // Half of the descriptors stay for what runs here: who only connects must not make this cell blind to its own instances.
+    std::size_t most = std::min<std::size_t>(12'000, raise_open_files() / 2);
     server_ = TRY(http::Server::open(
         world_.loop.context(),
-        {.listen = options_.listen, .tls = tls_, .max_connections = std::min<std::size_t>(12'000, raise_open_files() / 2)}));
+        {.listen = options_.listen, .tls = tls_, .max_connections = most, .max_strangers = std::max<std::size_t>(most / 6, 16)}));
     // Port 0 is known only now.
     TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
     return {};
@@ -227,9 +224,20 @@ Result<void> Daemon::build_cell() {
                              {.self = self, .version = version, .parents = known_.parents, .with_default_project = is_core()},
                              std::move(down), std::move(up));
 
+    std::optional<fleet::SiteWish> own_site;
+    if (options_.role == Role::up)
+        own_site = {
+            .name = site_name(), .labels = options_.labels, .values = {}, .parents = {}, .jurisdiction = {}, .profile = {}};
+    if (own_site)
+        if (auto other = fleet::difference(*store_, *own_site); !other.empty())
+            log(Level::warning, "main",
+                "--label: site {} exists, and {}; edit the Site itself (skerry get site {} -o yaml, then "
+                "skerry apply)",
+                site_name(), other, site_name());
     if (is_core())
         fleet::add_loops(*cell_, {.own_site = site_of_own ? site_name() : "",
-                                  .caution = {.share = options_.freeze_share, .per_minute = options_.replace_rate}});
+                                  .caution = {.share = options_.freeze_share, .per_minute = options_.replace_rate},
+                                  .makes_site = own_site});
     if (is_site()) {
         fleet::add_loops(*cell_, {.own_site = site_name(), .caution = {}, .only_own_site = true});
         // To neighbours a site shows what it shows its parent, and knows them by the authority of the fleet.
@@ -466,11 +474,6 @@ Result<void> Daemon::begin() {
         if (written.error().code != Code::exhausted) return written;
         log(Level::warning, "main", "no new kubeconfig: {}", written.error().message);
     }
-    if (options_.role == Role::up)
-        fleet::ensure_site(
-            *cell_,
-            {.name = site_name(), .labels = options_.labels, .values = {}, .parents = {}, .jurisdiction = {}, .profile = {}},
-            [](Result<store::Key>) {});
     cell_->start();
     if (neighbours_) neighbours_->start();
     if (!known_.parents.empty()) tunnel_->reach(*dialer_, known_.parents);

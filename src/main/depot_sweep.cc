@@ -12,7 +12,8 @@ namespace skerry::main {
 
 namespace {
 constexpr Duration period = 10min;
-constexpr Duration spare_time = 1h;
+/// An image is tagged after the last of its layers, and one layer may take hours on a thin line.
+constexpr Duration spare_time = 24h;
 } // namespace
 
 DepotSweep::DepotSweep(env::Env env, store::Store& store, depot::Depot& depot, std::function<std::set<std::string>()> more)

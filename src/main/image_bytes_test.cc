@@ -151,9 +151,9 @@ TEST_F(ImageBytesTest, uploads_outlive_sweeps_for_a_while) {
     above.images.spare(digest);
     above.depot->pin(digest);
     above.images.spare(digest); // looked at once more
-    world.pass(50min);
+    world.pass(23h);
     EXPECT_TRUE(*above.depot->has(digest));
-    world.pass(30min);
+    world.pass(90min);
     EXPECT_FALSE(*above.depot->has(digest)) << "no Image named it";
 }
 

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "fleet/fleet.h"
+#include "main/address.h"
 #include "model/validate.h"
 #include "site/site.h"
 #include "trust/certificate.h"
@@ -74,10 +75,7 @@ Result<Wish> parse_wish(const http::Request& request) {
         if (list->array_items()->size() > 16) return fail(Code::invalid, "advertise: at most 16 addresses");
         for (auto& item : *list->array_items()) {
             if (!item.string()) return fail(Code::invalid, "advertise: wanted texts host:port");
-            if (!model::format_problem("host", *item.string()).empty() &&
-                !model::format_problem("host", *item.string() + ":1").empty())
-                return fail(Code::invalid, "advertise: " + model::quoted(*item.string()) +
-                                               " is neither a host nor a host with a port (try core.example.com:7443)");
+            TRY_VOID(check_address("advertise", *item.string()));
             wish.advertise.push_back(*item.string());
         }
     }
@@ -127,6 +125,18 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
     if (!for_site && !options_.takes_nodes)
         return refuse({Code::unsupported, "kind: a core takes sites, not nodes; ask the API of the node's site"});
     if (!for_site && !wish->name.starts_with(options_.site + ".")) wish->name = options_.site + "." + wish->name;
+    fleet::SiteWish site{.name = wish->name,
+                         .labels = wish->labels,
+                         .values = wish->values,
+                         .parents = {options_.cell.self().name},
+                         .jurisdiction = {},
+                         .profile = {}};
+    if (!wish->jurisdiction.empty()) site.jurisdiction = wish->jurisdiction;
+    if (!wish->profile.empty()) site.profile = wish->profile;
+    if (auto other = for_site ? fleet::difference(options_.store, site) : ""; !other.empty())
+        return refuse({Code::conflict, "site " + wish->name + " exists, and " + other +
+                                           "; leave that out, or edit the Site first (skerry get site " + wish->name +
+                                           " -o yaml, then skerry apply)"});
     std::vector<std::string> addresses;
     if (!wish->advertise.empty()) {
         auto complete = options_.advertise(wish->advertise);
@@ -155,14 +165,6 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
         });
     };
     if (!for_site) return site::ensure_node(options_.cell, options_.site, wish->name, wish->labels, stored);
-    fleet::SiteWish site{.name = wish->name,
-                         .labels = wish->labels,
-                         .values = wish->values,
-                         .parents = {options_.cell.self().name},
-                         .jurisdiction = {},
-                         .profile = {}};
-    if (!wish->jurisdiction.empty()) site.jurisdiction = wish->jurisdiction;
-    if (!wish->profile.empty()) site.profile = wish->profile;
     fleet::ensure_site(options_.cell, std::move(site), stored);
 }
 

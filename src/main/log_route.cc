@@ -1,7 +1,8 @@
 #include "main/log_route.h"
 
+#include "base/number.h"
+
 #include <algorithm>
-#include <cstdlib>
 
 namespace skerry::main {
 
@@ -175,7 +176,8 @@ link::Target target_of(const api::LogSource::Wanted& wanted) {
              {"follow", flag(wanted.follow)}}};
 }
 
-std::int64_t count_of(std::string_view text) { return std::atoll(std::string(text).c_str()); }
+/// -1 is all, also where an older or newer cell says it otherwise.
+std::int64_t count_of(std::string_view text) { return parse_number<std::int64_t>(text).value_or(-1); }
 
 api::LogSource::Wanted wanted_of(const link::Target& target) {
     api::LogSource::Wanted wanted;

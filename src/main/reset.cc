@@ -89,12 +89,12 @@ int reset(const Claim::Options& options, bool yes) {
     // Without its state, a cell may have had a node.
     auto node = *there && !options.prefix ? has_node(folders) : Result<bool>(true);
     if (!node) return refuse(node.error());
-    auto claim = Claim::take(options, *node ? Claim::Parts::folders_and_prefix : Claim::Parts::folders);
-    if (!claim) return refuse(claim.error());
-    if (!yes && !ask(claim->folders())) {
+    if (!yes && !ask(folders)) {
         std::printf("Nothing was removed.\n");
         return 1;
     }
+    auto claim = Claim::take(options, *node ? Claim::Parts::folders_and_prefix : Claim::Parts::folders);
+    if (!claim) return refuse(claim.error());
     auto done = *node ? remove_instances(claim->folders(), claim->prefix()) : Result<void>{};
     auto left = done ? claim->remove() : std::unexpected(done.error());
     if (!left) {

@@ -1,5 +1,6 @@
 #include "model/columns.h"
 
+#include "base/units.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
@@ -36,6 +37,17 @@ std::string since(const std::string& time, WallTime now, std::string_view otherw
 }
 
 std::string or_none(std::string text) { return text.empty() ? "<none>" : text; }
+
+/// "22681750323" → "21.1Gi"; what is even stays exact.
+std::string amount(const std::string& memory) {
+    auto bytes = parse_bytes(memory);
+    if (!bytes) return or_none(memory);
+    std::string exact = text(*bytes), about = rounded(*bytes);
+    if (exact.size() <= 6) return exact;
+    std::erase(about, ' ');
+    about.pop_back(); // as kubectl writes it: without the B
+    return about;
+}
 
 template<class Items, class Text>
 std::string listed(const Items& items, Text text) {
@@ -117,7 +129,7 @@ std::vector<Column> site_columns() {
         column<Site>("Free-CPU", "Processors not yet given to instances.",
                      [](const Site& s, WallTime) { return or_none(s.status().free().cpu()); }),
         column<Site>("Free-Memory", "Memory not yet given to instances.",
-                     [](const Site& s, WallTime) { return or_none(s.status().free().memory()); }),
+                     [](const Site& s, WallTime) { return amount(s.status().free().memory()); }),
         column<Site>("Last-Heard", "Time since the site was last heard from.",
                      [](const Site& s, WallTime now) { return since(s.status().last_heard(), now, "<never>"); }),
         age_column(),
@@ -138,7 +150,7 @@ std::vector<Column> node_columns() {
         column<Node>("CPU", "Processors that apps may use.",
                      [](const Node& n, WallTime) { return or_none(n.status().capacity().cpu()); }),
         column<Node>("Memory", "Memory that apps may use.",
-                     [](const Node& n, WallTime) { return or_none(n.status().capacity().memory()); }),
+                     [](const Node& n, WallTime) { return amount(n.status().capacity().memory()); }),
         column<Node>("Last-Heard", "Time since the node was last heard from.",
                      [](const Node& n, WallTime now) { return since(n.status().last_heard(), now, "<never>"); }),
         age_column(),

@@ -75,6 +75,8 @@ TEST(Columns, OfASite) {
         site, *std::make_unique<Problems>());
     set_condition(*site.mutable_status()->mutable_conditions(), "InTouch", "True", "", "", "t");
     EXPECT_EQ(row(Kind::site, site, true), "store | In touch | 1/2 | 1500m | 2Gi | 2s | 0s | 48.85,2.35, FR | c | 0.1");
+    site.mutable_status()->mutable_free()->set_memory("22681750323");
+    EXPECT_THAT(row(Kind::site, site), testing::HasSubstr("| 21.1Gi |"));
     set_condition(*site.mutable_status()->mutable_conditions(), "InTouch", "False", "", "", "t");
     EXPECT_THAT(row(Kind::site, site), testing::HasSubstr("| Away |"));
 }

@@ -104,6 +104,17 @@ Result<std::string> pinned_value(const store::Store& store, const Wanted& wanted
                 "revision " + revision.metadata().name() + " pins no " + (secret ? "secret " : "config ") + name);
 }
 
+/// execve(2) takes strings without a zero byte, of at most MAX_ARG_STRLEN with their end.
+Result<std::string> fit_for_exec(const std::string& name, std::string value) {
+    constexpr std::size_t most = 128 << 10;
+    if (value.find('\0') != value.npos)
+        return fail(Code::invalid, "its value has a zero byte, which no environment variable can hold (keep it as base64 text)");
+    if (name.size() + value.size() + 2 > most)
+        return fail(Code::invalid, "its value has " + std::to_string(value.size()) + " bytes; with the name, " +
+                                       std::to_string(most - 2) + " is the most that Linux hands to a program");
+    return value;
+}
+
 std::string last_label(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
 } // namespace
@@ -139,9 +150,10 @@ Result<drivers::InstanceSpec> spec_for(const store::Store& store, const Wanted& 
     spec.stop_grace = wanted.stop_grace();
     for (const auto& variable : component.env()) {
         std::string doing = "env " + variable.name();
-        spec.environment[variable.name()] = variable.has_from()
-                                                ? TRY(pinned_value(store, wanted, variable.from()) | during(doing))
-                                                : TRY(model::substitute(variable.value(), lookup) | during(doing));
+        auto value =
+            variable.has_from() ? pinned_value(store, wanted, variable.from()) : model::substitute(variable.value(), lookup);
+        spec.environment[variable.name()] =
+            TRY(fit_for_exec(variable.name(), TRY(std::move(value) | during(doing))) | during(doing));
     }
     return spec;
 }

@@ -48,13 +48,15 @@ Result<void> await_instances(Session& session, const Target& app, Instant until)
             for (const Json& each : left) sites.emplace(each.at({"spec"}).text("site"));
             std::string names;
             for (auto& site : sites) names += (names.empty() ? "" : ", ") + site;
-            std::fprintf(stderr,
-                         "%s: %zu instances are not gone yet, at %s; a site out of touch stops them when it is back (skerry get "
-                         "instances)\n",
-                         app.title().c_str(), left.size(), printable(names).c_str());
+            std::fprintf(
+                stderr,
+                "%s: not gone yet: %zu of its instances, at %s; a site out of touch stops them when it is back (skerry get "
+                "instances)\n",
+                app.title().c_str(), left.size(), printable(names).c_str());
             return {};
         }
-        if (left.size() != told) std::fprintf(stderr, "%s: %zu instances stop\n", app.title().c_str(), left.size());
+        if (left.size() != told)
+            std::fprintf(stderr, "%s: waiting for %zu of its instances to stop\n", app.title().c_str(), left.size());
         told = left.size();
         TRY_VOID(session.pause(look_again));
     }

@@ -81,7 +81,7 @@ void Api::State::read(const trust::Identity& who, const Resource& resource, cons
     if (resource.name.empty()) {
         bool watch = request.query.get("watch") == "true" || request.query.get("watch") == "1";
         if (watch) return watches.open(resource, request, responder, asked_again(resource, request));
-        return responder->respond(list(options.cell.store(), site, resource, request, options.cell.env().clock.wall()));
+        return responder->respond(list(options.cell, site, resource, request, options.cell.env().clock.wall()));
     }
     if (resource.subresource == "log" && resource.kind == model::Kind::instance && options.logs)
         return serve_log(options.cell.env().timers, options.cell.store(), *options.logs, resource, request, responder,
@@ -90,7 +90,7 @@ void Api::State::read(const trust::Identity& who, const Resource& resource, cons
         return responder->respond(refusal({Code::not_found, "there is no subresource \"" + resource.subresource + "\" of " +
                                                                 std::string(facts(resource.view, resource.kind).plural)},
                                           &resource));
-    responder->respond(get(options.cell.store(), site, resource, request, options.cell.env().clock.wall()));
+    responder->respond(get(options.cell, site, resource, request, options.cell.env().clock.wall()));
 }
 
 Permit::Check Api::State::asked_again(const Resource& resource, const http::Request& request) const {

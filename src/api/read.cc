@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/number.h"
 #include "cell/overrides.h"
+#include "cell/site_link.h"
 
 namespace skerry::api {
 
@@ -47,7 +48,13 @@ struct Page {
     store::Number number = 0; ///< of the list's first page
 };
 
-Result<Page> read_page(const store::Store& store, const std::string& site, const Resource& resource, const http::Query& query) {
+/// As its API shows it.
+store::ObjectPtr shown(cell::Cell& cell, const std::string& site, store::ObjectPtr object) {
+    return cell::with_link(cell, cell::as_shown(cell.store(), site, std::move(object)));
+}
+
+Result<Page> read_page(cell::Cell& cell, const std::string& site, const Resource& resource, const http::Query& query) {
+    const store::Store& store = cell.store();
     Filter filter = TRY(Filter::parse(resource, query));
     std::size_t limit = TRY(parse_limit(query.get("limit")));
     std::optional<Place> behind;
@@ -59,7 +66,7 @@ Result<Page> read_page(const store::Store& store, const std::string& site, const
     if (!resource.project.empty()) project = resource.project;
     for (store::ObjectPtr& object : store.list(resource.kind, project)) {
         if (behind && std::tie(object->key.project, object->key.name) <= std::tie(behind->project, behind->name)) continue;
-        object = cell::as_shown(store, site, std::move(object));
+        object = shown(cell, site, std::move(object));
         if (!filter.matches(*object)) continue;
         if (limit && page.objects.size() == limit)
             ++page.remaining;
@@ -73,9 +80,9 @@ Result<Page> read_page(const store::Store& store, const std::string& site, const
 
 } // namespace
 
-http::Response get(const store::Store& store, const std::string& site, const Resource& resource, const http::Request& request,
+http::Response get(cell::Cell& cell, const std::string& site, const Resource& resource, const http::Request& request,
                    WallTime now) {
-    store::ObjectPtr object = cell::as_shown(store, site, store.get(resource.key()));
+    store::ObjectPtr object = shown(cell, site, cell.store().get(resource.key()));
     if (!object) {
         ViewFacts view = facts(resource.view, resource.kind);
         return refusal({Code::not_found, std::string(view.plural) + (view.view == View::own ? ".skerry" : "") + " \"" +
@@ -88,9 +95,9 @@ http::Response get(const store::Store& store, const std::string& site, const Res
     return json_response(200, table);
 }
 
-http::Response list(const store::Store& store, const std::string& site, const Resource& resource, const http::Request& request,
+http::Response list(cell::Cell& cell, const std::string& site, const Resource& resource, const http::Request& request,
                     WallTime now) {
-    auto page = read_page(store, site, resource, request.query);
+    auto page = read_page(cell, site, resource, request.query);
     if (!page) return refusal(page.error(), &resource);
     std::string version = std::to_string(page->number);
     Json metadata = Json::object({{"resourceVersion", version}});

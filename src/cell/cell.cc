@@ -36,9 +36,11 @@ public:
                   if (parent_) parent_->want_lease(own_lease_.wanted());
               },
               [this](const std::string& loop) { turns_.wake(loop); }),
-          epochs_(store_), gate_(
-                               env_, store_, options_.self, [this](CellId cell) { return name_of(cell); },
-                               [this](CellId cell) { return exists(cell); }) {
+          epochs_(store_),
+          meters_(env_, store_, options_.self.role == env::Peer::Role::site ? options_.self.name : "", !options_.parents.empty()),
+          gate_(
+              env_, store_, options_.self, [this](CellId cell) { return name_of(cell); },
+              [this](CellId cell) { return exists(cell); }) {
         options_.self.cell = store_.cell();
         auto get = [this](const store::Key& key) { return store_.get(key); };
         if (down_) {
@@ -51,6 +53,11 @@ public:
                                                Parent::Dialing{options_.parents, options_.redial_first, options_.redial_most},
                                                own_lease_, [this] { turns_.wake_all(); });
         }
+        meters_.on_turn([this](const std::string& tag) {
+            if (tag != parent_tag && children_) children_->look(tag);
+            if (tag == parent_tag && parent_) parent_->look();
+            turns_.wake("sites");
+        });
         index();
         watch_ = store_.watch([this](const store::Change& change) { changed(change); });
     }
@@ -63,6 +70,7 @@ public:
     Peers& peers() override { return *this; }
     Leases& leases() override { return *this; }
     Epochs& epochs() override { return epochs_; }
+    Meters& meters() override { return meters_; }
 
     void add(std::unique_ptr<Loop> loop) override { turns_.add(std::move(loop)); }
     void start() override {
@@ -105,6 +113,7 @@ private:
                 .slicer = slicer,
                 .closure = closure,
                 .replicas = replicas_,
+                .meters = meters_,
                 .self = options_.self,
                 .version = options_.version};
     }
@@ -123,6 +132,7 @@ private:
 
     void changed(const store::Change& change) {
         replicas_.change(change);
+        if (change.key.kind == model::Kind::site && change.changed(store::Part::wish)) meters_.site_changed(change.key.name);
         auto before_of = [&](const store::Key& key) { return key == change.key ? change.before.get() : nullptr; };
         if (children_) {
             down_closure_->change(
@@ -198,6 +208,7 @@ private:
     EventLog events_;
     OwnLease own_lease_;
     Epochs epochs_;
+    Meters meters_;
     Gate gate_;
     std::unique_ptr<Children> children_;
     std::unique_ptr<Parent> parent_;

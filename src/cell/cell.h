@@ -7,6 +7,7 @@
 #include "cell/events.h"
 #include "cell/leases.h"
 #include "cell/loop.h"
+#include "cell/meters.h"
 #include "cell/peers.h"
 #include "cell/slicer.h"
 #include "env/env.h"
@@ -45,6 +46,7 @@ public:
     virtual Peers& peers() = 0;
     virtual Leases& leases() = 0;
     virtual Epochs& epochs() = 0;
+    virtual Meters& meters() = 0;
 
     /// Before `start`.
     virtual void add(std::unique_ptr<Loop>) = 0;

@@ -94,6 +94,11 @@ void Children::refresh(const std::string& tag, const store::Key& key, const stor
     if (at != children_.end() && at->second.link) at->second.link->refresh(key, before);
 }
 
+void Children::look(const std::string& tag) {
+    auto at = children_.find(tag);
+    if (at != children_.end() && at->second.link) at->second.link->look();
+}
+
 void Children::changed(const store::Change& change) {
     if (!change.before || !change.after)
         std::erase_if(keeping_out_, [&](const std::string& tag) {

@@ -31,6 +31,8 @@ public:
     /// A change of any object, after `refresh`.
     void changed(const store::Change&);
 
+    /// There may be room for what waited on the link of this tag.
+    void look(const std::string& tag);
     void grant_nothing(std::string why) { lessor_.grant_nothing(std::move(why)); }
 
     std::vector<PeerView> views() const;

@@ -77,6 +77,11 @@ void Link::attach(std::unique_ptr<env::Wire> wire, std::string message) {
     peer_.name = wire->peer().name;
     wire_ = std::move(wire);
     trouble_.clear();
+    measured_ = {};
+    // TCP's and TLS' handshakes, in some six segments each way.
+    constexpr std::uint64_t headers = 6 * 52;
+    auto greeting = wire_->traffic();
+    context_.meters.count(tag_, sync::Flow::security, {greeting.sent + headers, greeting.received + headers});
     session_.connected(context_.env.clock.now());
     if (side_ == sync::Side::child && lacks_objects(context_.store)) session_.verify(sync::Lane::desired);
     if (!message.empty()) session_.received(message, context_.env.clock.now());
@@ -193,10 +198,14 @@ void Link::pump() {
     while (auto apply = session_.take_apply()) queue_.push_back(std::move(*apply));
     if (lease_lane_) lease_lane_(session_);
     if (side_ == sync::Side::parent) session_.set_names_taken(names_taken());
+    count();
+    if (wire_ && side_ == sync::Side::child) measure();
     while (wire_ && wire_->unsent() < env::Wire::high_mark) {
+        session_.set_status_room(context_.meters.status_room(tag_));
         auto message = session_.take_output(now);
         if (!message) break;
         wire_->send(std::move(*message));
+        count();
     }
     pumping_ = false;
     auto view = session_.view();
@@ -215,6 +224,17 @@ void Link::pump() {
     if (wire_ && session_.over()) drop_wire(*session_.over());
     if (!applying_) apply_next();
     arm();
+}
+
+void Link::count() { context_.meters.count(tag_, session_.take_uses()); }
+
+void Link::measure() {
+    auto path = wire_->path();
+    if (path.round_trip == Duration{}) return;
+    loss_.add(path.sent - std::min(path.sent, measured_.sent), path.sent_again - std::min(path.sent_again, measured_.sent_again));
+    measured_ = path;
+    session_.set_path(
+        {.round_trip_us = static_cast<std::uint32_t>(std::min<Duration>(path.round_trip, 1000s) / 1us), .loss = loss_.percent()});
 }
 
 void Link::arm() {
@@ -288,6 +308,8 @@ PeerView Link::peer_view() const {
                  .trouble = trouble_};
     out.acknowledged = side_ == sync::Side::parent ? view.acknowledged : view.held ? view.held->number : 0;
     out.version = view.peer_version;
+    out.status_waits = view.status_waits;
+    out.path = session_.path();
     out.refused = kept_out_.size();
     out.names_taken = names_taken();
     if (side_ == sync::Side::child) out.names_taken_there = session_.names_taken();

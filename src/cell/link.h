@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cell/closure.h"
+#include "cell/meters.h"
 #include "cell/peers.h"
 #include "env/env.h"
 #include "store/store.h"
@@ -34,6 +35,7 @@ struct LinkContext {
     const Slicer& slicer;
     const Closure& closure;
     const Replicas& replicas;
+    Meters& meters;
     env::Peer self;
     std::string version;
 };
@@ -62,6 +64,8 @@ public:
     using LeaseLane = std::function<void(sync::Session&)>;
     void set_lease_lane(LeaseLane lane) { lease_lane_ = std::move(lane); }
     void want_lease(bool);
+    /// There may be room for what waited.
+    void look() { pump_soon(); }
     /// Pumps again soon, if this link is still there.
     std::function<void()> again();
 
@@ -94,6 +98,8 @@ private:
     void load(sync::Lane, sync::Inbound&) override;
     bool keeps_unknown() const override;
 
+    void count();
+    void measure();
     void pump_soon();
     void pump();
     void drop_wire(const std::string& why);
@@ -118,7 +124,9 @@ private:
     Turned turned_;
     sync::Session session_;
     std::unique_ptr<env::Wire> wire_;
-    env::Wire::Traffic past_; ///< of earlier wires
+    env::Wire::Traffic past_;  ///< of earlier wires
+    env::Wire::Path measured_; ///< of this wire, as last looked at
+    sync::Loss loss_;
     std::string trouble_;
     std::string refused_; ///< the last item that closed the wire
     bool was_up_ = false;

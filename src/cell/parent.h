@@ -27,6 +27,9 @@ public:
     void start();
     void refresh(const store::Key&, const store::Object* before);
     void changed(const store::Change&);
+    void look() {
+        if (link_) link_->look();
+    }
     /// Asks for a lease from now on, or no longer.
     void want_lease(bool);
     std::optional<PeerView> view() const;

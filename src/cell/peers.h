@@ -3,6 +3,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "env/env.h"
+#include "sync/flow.h"
 
 #include <cstdint>
 #include <optional>
@@ -33,6 +34,9 @@ struct PeerView {
     std::vector<std::string> names_taken;
     /// Of the parent: which objects of this cell it does not take in since it has others of their names, as it last said.
     std::vector<std::string> names_taken_there;
+    sync::Path path; ///< how well the way carries, as the child measures it
+    /// Status that this cell would send has to wait for the budget (cell/meters.h).
+    bool status_waits = false;
     std::string trouble; ///< why there is no agreement or no touch, as a sentence
 };
 

@@ -115,6 +115,12 @@ public:
         std::uint64_t received = 0;
     };
     virtual Traffic traffic() const = 0;
+    /// What is known of the way, from what was sent and acknowledged on this wire.
+    struct Path {
+        Duration round_trip{};                  ///< smoothed; zero: not known
+        std::uint64_t sent = 0, sent_again = 0; ///< segments with bytes
+    };
+    virtual Path path() const { return {}; }
 };
 
 /// Opens wires to parents.

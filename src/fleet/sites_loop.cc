@@ -1,5 +1,6 @@
 #include "fleet/sites_loop.h"
 
+#include "cell/closure.h"
 #include "cell/writing.h"
 #include "fleet/room.h"
 #include "model/conditions.h"
@@ -35,6 +36,8 @@ void SitesLoop::turn() {
                   .trouble = peer ? peer->trouble : "",
                   .doubled = peer ? peer->doubled : "",
                   .witness = witness == witnesses.end() ? "" : witness->second,
+                  .waiting = peer && peer->peer.cell ? cell_.meters().waiting(cell::peer_tag(env::Peer::Role::site, name))
+                                                     : cell::Waiting{},
                   .found = object->found.number,
                   .seen = object->seen.number};
         auto was = before.extract(name);
@@ -88,8 +91,17 @@ void SitesLoop::report(const store::Object& object, const Known& known, std::uin
     } else {
         model::remove_condition(conditions, "Duplicated");
     }
+    if (known.called) report_budget(object, known.waiting, conditions);
     if (known.called && (was != known.in_touch || !counted)) status.set_link_bytes(std::to_string(link_bytes));
     cell::report_part(cell_.store(), object, Part::seen, report);
+}
+
+/// Told once when it begins; the condition says how long.
+void SitesLoop::report_budget(const store::Object& object, const cell::Waiting& waiting, model::Conditions& conditions) {
+    bool was = !model::find_condition(conditions, "WithinBudget") || model::holds(conditions, "WithinBudget");
+    cell_.meters().report(cell::peer_tag(env::Peer::Role::site, object.key.name), conditions);
+    bool is = !model::find_condition(conditions, "WithinBudget") || model::holds(conditions, "WithinBudget");
+    if (was && !is) cell_.events().record(object, cell::Tone::warning, waiting.reason, waiting.message);
 }
 
 } // namespace skerry::fleet

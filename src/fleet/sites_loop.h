@@ -30,11 +30,13 @@ private:
     struct Known {
         bool own = false, called = false, in_touch = false;
         std::string trouble, doubled, witness;
+        cell::Waiting waiting;             ///< at its link
         store::Number found = 0, seen = 0; ///< of the last changes of these parts
         bool operator==(const Known&) const = default;
     };
     /// `counted`: the bytes of its link were counted since it last reported.
     void report(const store::Object& site, const Known&, std::uint64_t link_bytes, bool counted);
+    void report_budget(const store::Object& site, const cell::Waiting&, model::Conditions&);
     std::map<std::string, Known> known_;
 };
 

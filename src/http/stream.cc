@@ -7,6 +7,18 @@
 
 namespace skerry::http {
 
+namespace {
+
+/// As linux/tcp.h has it, which cannot be included beside netinet/tcp.h; an older kernel fills in less.
+struct TcpNumbers {
+    tcp_info first;
+    std::uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+    std::uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+};
+static_assert(sizeof(tcp_info) == 104);
+
+} // namespace
+
 std::string text(const asio::ip::tcp::endpoint& endpoint) {
     auto address = endpoint.address();
     auto shown = address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
@@ -122,6 +134,16 @@ void Stream::forget_chain() {
 
 void Stream::set_user_timeout(unsigned milliseconds) {
     ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+}
+
+Stream::Path Stream::path() {
+    TcpNumbers numbers{};
+    socklen_t size = sizeof numbers;
+    if (::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &numbers, &size) != 0 || size < sizeof numbers.first)
+        return {};
+    return {.round_trip = std::chrono::microseconds(numbers.first.tcpi_rtt),
+            .sent = numbers.data_segs_out,
+            .sent_again = numbers.first.tcpi_total_retrans};
 }
 
 void Stream::set_not_sent_low(unsigned bytes) {

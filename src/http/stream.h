@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/time.h"
 #include "http/tls_session.h"
 
 #include <boost/asio/async_result.hpp>
@@ -68,6 +69,12 @@ public:
     const std::string& remote() const { return remote_; }
     void set_user_timeout(unsigned milliseconds);
     void set_not_sent_low(unsigned bytes);
+    /// As the kernel measures it (TCP_INFO): from segments and their acknowledgements, without a byte of its own.
+    struct Path {
+        Duration round_trip{};                  ///< smoothed; zero: not known
+        std::uint64_t sent = 0, sent_again = 0; ///< segments with bytes
+    };
+    Path path();
 
     /// Whatever is to live as long as the connection (a place among the server's connections).
     std::shared_ptr<void> place;

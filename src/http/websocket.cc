@@ -101,6 +101,10 @@ public:
 
     std::size_t unsent() const { return unsent_; }
     WebSocket::Traffic payload() const { return payload_; }
+    WebSocket::Path path() {
+        auto path = next().path();
+        return {.round_trip = path.round_trip, .sent = path.sent, .sent_again = path.sent_again};
+    }
     WebSocket::Traffic traffic() { return {next().sent(), next().received()}; }
     std::shared_ptr<const PeerIdentity> peer() { return next().peer(); }
     const std::string& remote() { return next().remote(); }
@@ -215,6 +219,7 @@ public:
     std::size_t unsent() const override { return open_->unsent(); }
     Traffic payload() const override { return open_->payload(); }
     Traffic traffic() const override { return open_->traffic(); }
+    Path path() const override { return open_->path(); }
     std::shared_ptr<const PeerIdentity> peer() const override { return open_->peer(); }
     std::string_view tls_version() const override {
         return open_->next().tls() != nullptr ? open_->next().tls()->version() : std::string_view{};

@@ -56,6 +56,12 @@ public:
     virtual Traffic payload() const = 0;
     /// Bytes at the TCP socket since it was connected: TLS with its handshake, HTTP, framing and payload; not TCP/IP headers.
     virtual Traffic traffic() const = 0;
+    /// Of the way, as far as the kernel knows it.
+    struct Path {
+        Duration round_trip{};                  ///< smoothed; zero: not known
+        std::uint64_t sent = 0, sent_again = 0; ///< segments with bytes
+    };
+    virtual Path path() const = 0;
     /// Without the chain, which would be some kilobytes for as long as the link lives: only what Verify made of it.
     virtual std::shared_ptr<const PeerIdentity> peer() const = 0;
     /// "TLSv1.3"; "" without TLS.

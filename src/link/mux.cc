@@ -168,6 +168,13 @@ Mux::~Mux() {
     down("the wire is down");
 }
 
+void Mux::count(std::uint32_t id, bool sent, std::size_t bytes) {
+    if (!output_.counted) return;
+    static const Target nothing;
+    auto found = streams_.find(id);
+    output_.counted(found == streams_.end() ? nothing : found->second->target_, sent, bytes);
+}
+
 void Mux::frame(char type, std::uint32_t id, std::string_view rest) {
     if (down_) return;
     std::string message;
@@ -175,6 +182,7 @@ void Mux::frame(char type, std::uint32_t id, std::string_view rest) {
     message += type;
     put_varint(message, id);
     message += rest;
+    count(id, true, message.size());
     output_.send(std::move(message));
 }
 
@@ -238,7 +246,8 @@ Result<void> Mux::take(std::string_view message) {
     auto rest = message.substr(1);
     auto id = take_varint(rest);
     if (!id || *id == 0) return wrong("frame without a stream");
-    if (type == open_type) return take_open(*id, rest);
+    if (type != open_type) count(*id, false, message.size());
+    if (type == open_type) return take_open(*id, rest, message.size());
 
     auto found = streams_.find(*id);
     if (type != bytes_type && type != credit_type && type != end_type && type != reset_type)
@@ -283,7 +292,7 @@ Result<void> Mux::take(std::string_view message) {
     }
 }
 
-Result<void> Mux::take_open(std::uint32_t id, std::string_view rest) {
+Result<void> Mux::take_open(std::uint32_t id, std::string_view rest, std::size_t message_bytes) {
     auto wrong = [](std::string_view what) {
         return fail(Code::invalid, "the other side broke the stream protocol: " + std::string(what));
     };
@@ -307,6 +316,7 @@ Result<void> Mux::take_open(std::uint32_t id, std::string_view rest) {
         return {};
     }
     auto stream = add(id, std::move(target));
+    count(id, false, message_bytes);
     widen(id);
     auto call = on_open_;
     call(std::move(stream));

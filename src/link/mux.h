@@ -118,6 +118,8 @@ public:
         /// What `send` took and the network has not; from `hold_back` on the Mux waits for `drained`, so the wire must tell it
         /// when it falls below that.
         std::function<std::size_t()> unsent;
+        /// Told of each message, for which stream's target it crosses, in which direction. Null: nobody counts.
+        std::function<void(const Target&, bool sent, std::size_t bytes)> counted = {};
     };
     static constexpr std::size_t hold_back = 256 << 10;
     static constexpr std::size_t first_window = 256 << 10;
@@ -148,7 +150,8 @@ public:
 private:
     friend class Stream;
     Result<void> take(std::string_view message);
-    Result<void> take_open(std::uint32_t id, std::string_view rest);
+    Result<void> take_open(std::uint32_t id, std::string_view rest, std::size_t message_bytes);
+    void count(std::uint32_t id, bool sent, std::size_t bytes);
     void frame(char type, std::uint32_t id, std::string_view rest);
     void want_turn(Stream&);
     void pump();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <map>
 #include <random>
 
 namespace skerry::link {
@@ -16,6 +17,7 @@ struct Pair {
     struct End {
         std::deque<std::string> on_wire; ///< sent by this end
         std::size_t bytes = 0;
+        std::map<std::string, std::uint64_t> counted[2]; ///< received and sent, by the stream's target
         std::string broken;
         std::vector<std::shared_ptr<Stream>> opened;
         std::unique_ptr<Mux> mux;
@@ -30,12 +32,15 @@ struct Pair {
     }
 
     void build(End& end, MuxOptions options) {
-        end.mux = std::make_unique<Mux>(options, Mux::Output{.send =
-                                                                 [&end](std::string message) {
-                                                                     end.bytes += message.size();
-                                                                     end.on_wire.push_back(std::move(message));
-                                                                 },
-                                                             .unsent = [&end] { return end.bytes; }});
+        end.mux = std::make_unique<Mux>(
+            options, Mux::Output{.send =
+                                     [&end](std::string message) {
+                                         end.bytes += message.size();
+                                         end.on_wire.push_back(std::move(message));
+                                     },
+                                 .unsent = [&end] { return end.bytes; },
+                                 .counted = [&end](const Target& target, bool sent,
+                                                   std::size_t bytes) { end.counted[sent][target.name] += bytes; }});
         end.mux->on_open([&end](std::shared_ptr<Stream> stream) { end.opened.push_back(std::move(stream)); });
         end.mux->on_broken([&end](std::string why) { end.broken = std::move(why); });
     }
@@ -109,6 +114,25 @@ TEST(Mux, CarriesATargetAndBytesBothWays) {
     EXPECT_EQ(pair.acceptor.mux->streams(), 0u);
     EXPECT_FALSE(stream->is_open());
     EXPECT_EQ(stream->write("more"), 0u);
+}
+
+TEST(Mux, CountsWhatCrossesForWhichTarget) {
+    Pair pair;
+    auto blob = *pair.dialler.mux->open({"blob", {}}), logs = *pair.dialler.mux->open({"logs", {}});
+    pair.settle();
+    Received got;
+    for (auto& stream : pair.acceptor.opened) got.follow(*stream);
+    blob->write(bytes_of(100'000, 1));
+    pair.settle();
+    logs->write("a line");
+    pair.settle();
+    blob->end();
+    pair.settle();
+    EXPECT_GE(pair.dialler.counted[1]["blob"], 100'000u);
+    EXPECT_LE(pair.dialler.counted[1]["blob"], 100'100u);
+    EXPECT_LE(pair.dialler.counted[1]["logs"], 40u);
+    EXPECT_EQ(pair.acceptor.counted[0]["logs"], pair.dialler.counted[1]["logs"]);
+    EXPECT_EQ(pair.acceptor.counted[0]["blob"], pair.dialler.counted[1]["blob"]);
 }
 
 TEST(Mux, FramesCostAtMostSixteenBytes) {

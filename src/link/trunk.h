@@ -14,7 +14,8 @@ class Trunk final : private env::Wire::Listener {
 public:
     /// `closed` is called once, when the wire went down or the peer broke the protocol; the Trunk may be destroyed in it.
     Trunk(std::unique_ptr<env::Wire> wire, MuxOptions options, std::function<void(std::shared_ptr<Stream>)> on_open,
-          std::function<void(std::string why)> closed);
+          std::function<void(std::string why)> closed,
+          std::function<void(const Target&, bool sent, std::size_t bytes)> counted = {});
     ~Trunk() override;
 
     Mux& mux() { return *mux_; }

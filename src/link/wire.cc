@@ -22,6 +22,10 @@ public:
         auto traffic = socket_->traffic();
         return {.sent = traffic.sent, .received = traffic.received};
     }
+    Path path() const override {
+        auto path = socket_->path();
+        return {.round_trip = path.round_trip, .sent = path.sent, .sent_again = path.sent_again};
+    }
 
 private:
     void arrived(std::string message, http::WebSocket::Kind kind) override {

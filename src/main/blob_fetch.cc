@@ -2,7 +2,9 @@
 
 #include "base/log.h"
 #include "depot/range.h"
+#include "main/blob_serve.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace skerry::main {
@@ -14,18 +16,24 @@ constexpr depot::Fetch::Limits limits{.range = 256 << 10, .window = 1 << 20};
 /// Small blobs fill no window, but a wire has room for only so many streams (link::MuxOptions::max_streams).
 constexpr std::size_t most_streams = 32;
 constexpr Duration stream_again = 200ms;
+/// A stream and its request are worth the bytes for this much.
+constexpr std::uint64_t least_room = 16 << 10;
+static_assert(least_room / 16 * 17 <= sync::Meter::least_bulk);
+/// After the source said that nothing may cross; each time costs some hundred bytes.
+constexpr Duration held_again = 10min;
 
 } // namespace
 
 /// One range on its way in.
 struct BlobFetch::Incoming {
-    depot::RangeRequest request;
+    depot::RangeRequest request; ///< as it was planned
+    depot::RangeRequest asked;   ///< the same, or its beginning where there was no room for more
     std::shared_ptr<link::Stream> stream;
     std::string head;
     bool answered = false;
     std::uint64_t at = 0;
 
-    std::uint64_t end() const { return request.offset + request.length; }
+    std::uint64_t end() const { return asked.offset + asked.length; }
 };
 
 BlobFetch::BlobFetch(env::Env env, depot::Depot& depot, Tunnel& tunnel)
@@ -82,12 +90,62 @@ void BlobFetch::check_wishes() {
 void BlobFetch::pump() {
     while (!stuck_ && incoming_.size() < most_streams) {
         auto request = fetch_.next();
-        if (!request || !start(*request)) break;
+        if (!request) break;
+        if (room() < least_room) {
+            fetch_.broke_off(*request);
+            hold();
+            break;
+        }
+        if (!start(*request)) break;
     }
     check_wishes();
 }
 
+/// What may still be asked for, after what is on its way. Headers are some bytes in each hundred.
+std::uint64_t BlobFetch::room() const {
+    auto room = tunnel_.parent_room();
+    if (!room) return ~std::uint64_t{0};
+    std::uint64_t coming = 0;
+    for (const IncomingPtr& incoming : incoming_) coming += incoming->end() - incoming->at;
+    coming += coming / 16;
+    return *room > coming ? *room - coming : 0;
+}
+
+/// What was asked for while there was room may come; outside of a window nothing may.
+void BlobFetch::hold() {
+    if (tunnel_.parent_room() == 0) {
+        for (const IncomingPtr& incoming : std::exchange(incoming_, {})) {
+            incoming->stream->reset("the budget is used up, or the window closed");
+            env_.workers.run(
+                lane, [] {}, [this, request = incoming->request] { fetch_.broke_off(request); });
+        }
+    }
+    if (incoming_.empty() && !std::exchange(held_, true) && on_held_) on_held_();
+}
+
+/// The source counted more than we did.
+void BlobFetch::wait() {
+    stuck_ = env_.timers.after(held_again, [this] {
+        stuck_.reset();
+        held_ = false;
+        pump();
+    });
+    if (!std::exchange(held_, true) && on_held_) on_held_();
+}
+
+void BlobFetch::look() {
+    if (tunnel_.parent_room() == 0) {
+        if (!incoming_.empty()) hold();
+        return;
+    }
+    stuck_.reset();
+    held_ = false;
+    pump();
+}
+
 bool BlobFetch::start(const depot::RangeRequest& request) {
+    depot::RangeRequest asked = request;
+    asked.length = std::min(asked.length, room() / 17 * 16);
     auto stream = tunnel_.open_parent({"blob", {}});
     if (!stream) {
         fetch_.broke_off(request);
@@ -97,7 +155,8 @@ bool BlobFetch::start(const depot::RangeRequest& request) {
         });
         return false;
     }
-    auto incoming = std::make_shared<Incoming>(Incoming{.request = request, .stream = *stream, .head = {}, .at = request.offset});
+    auto incoming = std::make_shared<Incoming>(
+        Incoming{.request = request, .asked = asked, .stream = *stream, .head = {}, .at = request.offset});
     incoming_.insert(incoming);
     std::weak_ptr<Incoming> weak = incoming;
     incoming->stream->consume_by_hand();
@@ -107,10 +166,13 @@ bool BlobFetch::start(const depot::RangeRequest& request) {
     incoming->stream->on_end([this, weak] {
         if (auto incoming = weak.lock()) over(incoming);
     });
-    incoming->stream->on_reset([this, weak](std::string) {
-        if (auto incoming = weak.lock()) over(incoming);
+    incoming->stream->on_reset([this, weak](std::string why) {
+        auto incoming = weak.lock();
+        if (!incoming) return;
+        if (why.starts_with(BlobServe::held)) wait();
+        over(incoming);
     });
-    incoming->stream->write(request.text());
+    incoming->stream->write(asked.text());
     incoming->stream->end();
     return true;
 }

@@ -17,8 +17,8 @@ namespace skerry::main {
 
 /// Brings blobs into the depot from the parent's, each range over a stream named "blob" (depot/range.h says what crosses it).
 ///
-/// A transfer waits for a parent that is away and resumes at the byte where it stopped, also after a restart. What is behind a gap
-/// does not survive a crash of ours, so little is asked for at once.
+/// A transfer waits for a parent that is away, and for the uplink's budget and windows, and resumes at the byte where it stopped,
+/// also after a restart. What is behind a gap does not survive a crash of ours, so little is asked for at once.
 class BlobFetch {
 public:
     BlobFetch(env::Env, depot::Depot&, Tunnel&);
@@ -29,6 +29,13 @@ public:
     std::string want(std::vector<depot::Want>, std::function<void(Result<void>)> done);
     depot::Fetch::Progress progress(const std::string& wish) const { return fetch_.progress(wish); }
 
+    /// Something is wanted, and nothing is asked for: the uplink's budget is used up, or its window closed.
+    bool is_held() const { return held_; }
+    /// Called when that begins.
+    void on_held(std::function<void()> call) { on_held_ = std::move(call); }
+    /// There may be room, or no more.
+    void look();
+
     /// Of the jobs that write to the depot.
     static constexpr auto lane = "depot";
 
@@ -37,6 +44,9 @@ private:
     using IncomingPtr = std::shared_ptr<Incoming>;
 
     void pump();
+    std::uint64_t room() const;
+    void hold();
+    void wait();
     bool start(const depot::RangeRequest&);
     void arrived(const IncomingPtr&, std::string bytes);
     std::string take_head(const IncomingPtr&, std::string bytes);
@@ -54,6 +64,8 @@ private:
     std::map<std::string, std::function<void(Result<void>)>> wishes_;
     std::set<IncomingPtr> incoming_;
     std::unique_ptr<env::Timer> stuck_;
+    bool held_ = false;
+    std::function<void()> on_held_;
     std::uint64_t next_wish_ = 1;
 };
 

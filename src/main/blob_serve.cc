@@ -10,10 +10,12 @@ constexpr std::size_t sent_piece = 256 << 10;
 
 /// One range on its way out. Its stream's callbacks keep it, until one side is done.
 struct BlobServe::Outgoing : std::enable_shared_from_this<Outgoing> {
-    Outgoing(env::Workers& workers, std::shared_ptr<link::Stream> stream) : workers(workers), stream(std::move(stream)) {}
+    Outgoing(env::Workers& workers, std::shared_ptr<link::Stream> stream, std::function<bool()> may_cross)
+        : workers(workers), stream(std::move(stream)), may_cross(std::move(may_cross)) {}
 
     env::Workers& workers;
     std::shared_ptr<link::Stream> stream;
+    std::function<bool()> may_cross;
     std::string line;
     std::shared_ptr<depot::Serve> serve; ///< none until the range is granted
     std::string waiting;
@@ -26,6 +28,10 @@ struct BlobServe::Outgoing : std::enable_shared_from_this<Outgoing> {
     }
     void push() {
         if (!answered || over || reading) return;
+        if (!may_cross()) {
+            over = true;
+            return stream->reset(std::string(held) + "the uplink's budget is used up, or its window closed");
+        }
         waiting.erase(0, stream->write(waiting));
         if (!waiting.empty()) return;
         if (!serve || serve->left() == 0) {
@@ -54,11 +60,11 @@ struct BlobServe::Outgoing : std::enable_shared_from_this<Outgoing> {
 BlobServe::BlobServe(env::Env env, const depot::Depot& depot, Tunnel& tunnel, BlobFetch& fetch)
     : env_(env), depot_(depot), tunnel_(tunnel), fetch_(fetch) {
     tunnel_.serve(Tunnel::From::child, "blob",
-                  [this](const env::Peer&, std::shared_ptr<link::Stream> stream) { serve(std::move(stream)); });
+                  [this](const env::Peer& child, std::shared_ptr<link::Stream> stream) { serve(child, std::move(stream)); });
 }
 
-void BlobServe::serve(std::shared_ptr<link::Stream> stream) {
-    auto out = std::make_shared<Outgoing>(env_.workers, stream);
+void BlobServe::serve(const env::Peer& child, std::shared_ptr<link::Stream> stream) {
+    auto out = std::make_shared<Outgoing>(env_.workers, stream, [this, child] { return tunnel_.child_room(child) != 0; });
     stream->on_writable([out] { out->push(); });
     stream->on_reset([out](std::string) { out->over = true; });
     stream->on_bytes([this, weak = std::weak_ptr(out)](std::string bytes) {

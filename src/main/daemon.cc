@@ -5,6 +5,7 @@
 #include "api/status.h"
 #include "base/log.h"
 #include "cell/cell.h"
+#include "cell/closure.h"
 #include "cell/wall_clock.h"
 #include "fleet/fleet.h"
 #include "http/client.h"
@@ -68,7 +69,10 @@ public:
         : options_(options), world_(Folders::at(options.claim.state, {}).state), env_(world_.env(session_)) {
         log_clocks([&clock = world_.clock] { return log_stamp(clock.wall(), clock.now()); });
     }
-    ~Daemon() { log_clocks(nullptr); }
+    ~Daemon() {
+        if (tunnel_) tunnel_->measure(nullptr);
+        log_clocks(nullptr);
+    }
 
     Result<void> begin();
     void run();
@@ -234,6 +238,14 @@ Result<void> Daemon::build_cell() {
                 "--label: site {} exists, and {}; edit the Site itself (skerry get site {} -o yaml, then "
                 "skerry apply)",
                 site_name(), other, site_name());
+
+    tunnel_->measure(&cell_->meters());
+    cell_->meters().on_turn([this](const std::string&) { images_->look(); });
+    images_->on_waiting([this] {
+        cell_->wake("node"); // whose instances say so
+        return cell_->meters().waiting(std::string(cell::parent_tag));
+    });
+
     if (is_core())
         fleet::add_loops(*cell_, {.own_site = site_of_own ? site_name() : "",
                                   .caution = {.share = options_.freeze_share, .per_minute = options_.replace_rate},
@@ -492,6 +504,7 @@ void Daemon::run() {
         std::printf("skerry ends; its containers run on, and the next start takes them back (skerry reset removes them)\n");
         std::fflush(stdout);
     }
+    cell_->meters().settle();
     // What is soft goes to disk, so that the next start shows what this one knew.
     if (auto flushed = store_->flush(); !flushed) log(Level::warning, "main", "{}", flushed.error().message);
 }

@@ -27,7 +27,12 @@ ImageBytes::ImageBytes(env::Env env, store::Store& store, depot::Depot& depot, T
                                                      for (auto& [image, pull] : pulls_) pulled.insert(image);
                                                      return pulled;
                                                  }),
-      scrub_(env, store, depot, [this](const depot::Digest& digest) { damaged(digest); }) {}
+      scrub_(env, store, depot, [this](const depot::Digest& digest) { damaged(digest); }) {
+    fetch_.on_held([this] {
+        if (!why_waiting_) return;
+        if (auto why = why_waiting_(); !why.reason.empty()) report({}, cell::Tone::normal, why.reason, why.message);
+    });
+}
 
 ImageBytes::~ImageBytes() = default;
 
@@ -75,7 +80,10 @@ std::string ImageBytes::progress(const std::string& digest) {
     if (progress.bytes_total)
         text = rounded(Bytes{static_cast<std::int64_t>(progress.bytes_done)}) + " of " +
                rounded(Bytes{static_cast<std::int64_t>(progress.bytes_total)});
-    if (!tunnel_.parent_is_up()) text += std::string(text.empty() ? "" : ", ") + "waiting for the link";
+    std::string_view wait = !tunnel_.parent_is_up() ? "waiting for the link"
+                            : fetch_.is_held()      ? "waiting for the uplink's budget or window: skerry describe site"
+                                                    : "";
+    if (!wait.empty()) text += std::string(text.empty() ? "" : ", ") + std::string(wait);
     return text;
 }
 

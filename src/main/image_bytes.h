@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cell/events.h"
+#include "cell/meters.h"
 #include "depot/depot.h"
 #include "env/env.h"
 #include "main/blob_fetch.h"
@@ -46,6 +47,10 @@ public:
     /// Told of damage found on disk, and of its repair: about the Images whose blob it is, or, with none, the machine.
     using Report = std::function<void(std::optional<store::Key> image, cell::Tone, std::string_view reason, std::string message)>;
     void on_report(Report report) { report_ = std::move(report); }
+    /// Why images wait at the uplink, in words for people, asked when they begin to; reported once for each waiting.
+    void on_waiting(std::function<cell::Waiting()> why) { why_waiting_ = std::move(why); }
+    /// An uplink's budget or window turned.
+    void look() { fetch_.look(); }
 
 private:
     struct Pull;
@@ -69,6 +74,7 @@ private:
     std::vector<std::string> kept_;
     std::unique_ptr<env::Timer> keep_again_;
     Report report_;
+    std::function<cell::Waiting()> why_waiting_;
 };
 
 } // namespace skerry::main

@@ -1,6 +1,7 @@
 #include "main/tunnel.h"
 
 #include "base/log.h"
+#include "cell/closure.h"
 
 #include <algorithm>
 
@@ -21,20 +22,49 @@ void Tunnel::opened(From from, const env::Peer& peer, std::shared_ptr<link::Stre
     serve->second(peer, std::move(stream));
 }
 
+std::unique_ptr<link::Trunk> Tunnel::trunk(std::unique_ptr<env::Wire> wire, link::Side side, From from, const std::string& tag,
+                                           std::function<void(std::string)> closed) {
+    if (meters_) {
+        // Handshakes, in some six segments each way.
+        constexpr std::uint64_t headers = 6 * 52;
+        auto greeting = wire->traffic();
+        meters_->count(tag, sync::Flow::security, {greeting.sent + headers, greeting.received + headers});
+    }
+    env::Peer peer = wire->peer();
+    return std::make_unique<link::Trunk>(
+        std::move(wire), link::MuxOptions{.side = side},
+        [this, from, peer](std::shared_ptr<link::Stream> stream) { opened(from, peer, std::move(stream)); }, std::move(closed),
+        [this, tag](const link::Target& target, bool sent, std::size_t bytes) {
+            if (!meters_) return;
+            sync::Use use;
+            if (sent)
+                sync::count_sent(use, bytes);
+            else
+                sync::count_received(use, bytes);
+            meters_->count(tag, target.name == "blob" ? sync::Flow::bulk : sync::Flow::tunnel, use);
+        });
+}
+
+std::optional<std::uint64_t> Tunnel::parent_room() {
+    return meters_ ? meters_->bulk_room(std::string(cell::parent_tag)) : std::nullopt;
+}
+
+std::optional<std::uint64_t> Tunnel::child_room(const env::Peer& peer) {
+    return meters_ ? meters_->bulk_room(cell::peer_tag(peer.role, peer.name)) : std::nullopt;
+}
+
 void Tunnel::accept(std::unique_ptr<env::Wire> wire) {
     env::Peer peer = wire->peer();
     Child child(peer.role, peer.name);
     auto& trunk = children_[child];
     trunk.reset();
-    trunk = std::make_unique<link::Trunk>(
-        std::move(wire), link::MuxOptions{.side = link::Side::acceptor},
-        [this, peer](std::shared_ptr<link::Stream> stream) { opened(From::child, peer, std::move(stream)); },
-        [this, child](std::string) {
-            // The trunk must not die within its own call.
-            auto gone = std::make_shared<std::unique_ptr<link::Trunk>>(std::move(children_[child]));
-            children_.erase(child);
-            timers_.post([gone] {});
-        });
+    trunk = this->trunk(std::move(wire), link::Side::acceptor, From::child, cell::peer_tag(peer.role, peer.name),
+                        [this, child](std::string) {
+                            // The trunk must not die within its own call.
+                            auto gone = std::make_shared<std::unique_ptr<link::Trunk>>(std::move(children_[child]));
+                            children_.erase(child);
+                            timers_.post([gone] {});
+                        });
 }
 
 void Tunnel::reach(env::Dialer& dialer, std::vector<std::string> addresses) {
@@ -60,11 +90,8 @@ void Tunnel::dial() {
     dialing_ = dialer_->dial(address, env::Channel::bulk, [this](Result<std::unique_ptr<env::Wire>> wire) {
         if (!wire) return retry();
         back_off_ = 500ms;
-        env::Peer peer = (*wire)->peer();
-        parent_ = std::make_unique<link::Trunk>(
-            std::move(*wire), link::MuxOptions{.side = link::Side::dialler},
-            [this, peer](std::shared_ptr<link::Stream> stream) { opened(From::parent, peer, std::move(stream)); },
-            [this](std::string why) {
+        parent_ =
+            trunk(std::move(*wire), link::Side::dialler, From::parent, std::string(cell::parent_tag), [this](std::string why) {
                 log(Level::debug, "tunnel", "the bulk wire to the parent is down: {}", why);
                 auto gone = std::make_shared<std::unique_ptr<link::Trunk>>(std::move(parent_));
                 timers_.post([gone] {});

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "cell/meters.h"
 #include "env/env.h"
 #include "link/mux.h"
 #include "link/trunk.h"
@@ -30,6 +31,12 @@ public:
     /// Ends the bulk wire of this child.
     void dismiss(env::Peer::Role, const std::string& name);
 
+    /// Counts what crosses, and says how much of bulk may. Null again before they go.
+    void measure(cell::Meters* meters) { meters_ = meters; }
+    /// What bulk may take now on the way to the parent, or to a child; none: no bound.
+    std::optional<std::uint64_t> parent_room();
+    std::optional<std::uint64_t> child_room(const env::Peer&);
+
     /// From now on keeps a wire to the parent. The dialer outlives this.
     void reach(env::Dialer&, std::vector<std::string> addresses);
     /// A new session with the parent began, so an old bulk wire may be dead without knowing: dials anew.
@@ -47,9 +54,12 @@ private:
     void opened(From, const env::Peer&, std::shared_ptr<link::Stream>);
     void dial();
     void retry();
+    std::unique_ptr<link::Trunk> trunk(std::unique_ptr<env::Wire>, link::Side, From, const std::string& tag,
+                                       std::function<void(std::string)> closed);
 
     env::Timers& timers_;
     env::Chance& chance_;
+    cell::Meters* meters_ = nullptr;
     std::map<std::pair<From, std::string>, Serve> serves_;
     /// By role and name: a node of some site may have the name of another site.
     using Child = std::pair<env::Peer::Role, std::string>;

@@ -1,3 +1,5 @@
+#include "base/schedule.h"
+#include "base/units.h"
 #include "model/format.h"
 #include "model/kind_rules.h"
 #include "model/node.pb.h"
@@ -12,8 +14,39 @@
 namespace skerry::model {
 
 namespace {
+
 constexpr Duration longest_lease = 30 * 24h;
+constexpr Duration longest_window = 31 * 24h;
+
+void check_budget(const Uplink& uplink, const std::string& at, Problems& problems) {
+    auto budget = parse_bytes(uplink.budget());
+    if (!uplink.has_budget() || !budget) return;
+    std::uint64_t least = 2 * beats_of_a_day(uplink);
+    if (static_cast<std::uint64_t>(budget->count) < least)
+        problems.add(at + ".budget", quoted(uplink.budget()) +
+                                         " a day is less than twice what the beats of a day take, one each " +
+                                         skerry::text(beat_of(uplink)) + " (write " + std::to_string((least + 999) / 1'000) +
+                                         "k or more, or a longer beat)");
 }
+
+void check_windows(const Uplink& uplink, const std::string& at, Problems& problems) {
+    for (int i = 0; i < uplink.windows_size(); ++i) {
+        const Window& window = uplink.windows(i);
+        std::string where = join(at + ".windows", static_cast<std::size_t>(i));
+        if (window.start().empty()) continue; // required
+        if (auto start = Schedule::parse(window.start()); !start) problems.add(where + ".start", start.error().message);
+        auto lasts = parse_duration(window.lasts());
+        if (!lasts) continue;
+        if (*lasts < 1min)
+            problems.add(where + ".lasts", quoted(window.lasts()) + " is shorter than a minute (write 1m or more)");
+        if (*lasts > longest_window)
+            problems.add(where + ".lasts", quoted(window.lasts()) +
+                                               " is longer than a month (leave the windows out, and bulk may "
+                                               "flow at any time)");
+    }
+}
+
+} // namespace
 
 void check(const Site& site, Problems& problems) {
     const std::string& name = site.metadata().name();
@@ -31,6 +64,8 @@ void check(const Site& site, Problems& problems) {
                          quoted(name) + " is the site itself (remove it)");
     for (int i = 0; i < site.spec().uplinks_size(); ++i) {
         const Uplink& uplink = site.spec().uplinks(i);
+        check_budget(uplink, join("spec.uplinks", static_cast<std::size_t>(i)), problems);
+        check_windows(uplink, join("spec.uplinks", static_cast<std::size_t>(i)), problems);
         auto lease = parse_duration(uplink.lease());
         if (!uplink.has_lease() || !lease) continue;
         std::string at = join("spec.uplinks", static_cast<std::size_t>(i)) + ".lease";

@@ -8,7 +8,7 @@ namespace skerry::model {
 namespace {
 
 /// Says something that people should know, and is no fault.
-bool is_remark(std::string_view type) { return type == "FencedByLeaseOnly"; }
+bool is_remark(std::string_view type) { return type == "FencedByLeaseOnly" || type == "WindowOpen"; }
 
 std::string word(const Condition& condition) {
     if (!condition.reason().empty()) return condition.reason();

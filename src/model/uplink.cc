@@ -13,4 +13,8 @@ Duration beat_of(const Uplink& uplink) {
     return 1s;
 }
 
+std::uint64_t beats_of_a_day(const Uplink& uplink) {
+    return static_cast<std::uint64_t>(Duration(24h) / beat_of(uplink) + 1) * beat_bytes;
+}
+
 } // namespace skerry::model

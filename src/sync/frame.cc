@@ -80,11 +80,18 @@ void write(wire::Frame& out, const Hello& in) {
 
 void write(wire::Frame& out, const Beat& in) {
     auto& beat = *out.mutable_beat();
-    beat.set_down_desired(in.down[0]);
-    beat.set_down_status(in.down[1]);
-    beat.set_up_desired(in.up[0]);
-    beat.set_up_status(in.up[1]);
+    if (!in.same) {
+        beat.set_down_desired(in.down[0]);
+        beat.set_down_status(in.down[1]);
+        beat.set_up_desired(in.up[0]);
+        beat.set_up_status(in.up[1]);
+    }
+    beat.set_same(in.same);
     beat.set_busy(in.busy);
+    if (in.path) {
+        beat.set_round_trip_us(in.path->round_trip_us);
+        beat.set_loss(in.path->loss);
+    }
     if (!in.lease) return;
     beat.mutable_lease()->set_number(in.lease->number);
     for (const IncarnationId& earlier : in.lease->earlier) beat.mutable_lease()->add_earlier(earlier.bytes());
@@ -159,7 +166,11 @@ Result<Hello> read(const wire::Hello& in) {
 }
 
 Result<Beat> read(const wire::Beat& in) {
-    Beat beat{.down = {in.down_desired(), in.down_status()}, .up = {in.up_desired(), in.up_status()}, .busy = in.busy()};
+    Beat beat{.down = {in.down_desired(), in.down_status()},
+              .up = {in.up_desired(), in.up_status()},
+              .busy = in.busy(),
+              .same = in.same()};
+    if (in.round_trip_us() > 0) beat.path = Path{.round_trip_us = in.round_trip_us(), .loss = std::min(in.loss(), 100U)};
     if (!in.has_lease()) return beat;
     if (in.lease().earlier_size() > static_cast<int>(most_earlier))
         return bad(fmt::format("beat.lease.earlier has {} entries (at most {})", in.lease().earlier_size(), most_earlier));
@@ -258,6 +269,20 @@ std::optional<std::uint32_t> common_format(const Hello& hello) {
     std::uint32_t highest = std::min(hello.format, frame_format);
     if (highest < std::max(hello.lowest_format, lowest_frame_format)) return {};
     return highest;
+}
+
+Flow flow_of(const Frame& frame) {
+    return std::visit(Overload{
+                          [](const Beat&) { return Flow::lease; },
+                          [](const Grant&) { return Flow::lease; },
+                          [](const Batch& f) { return flow_of(f.lane); },
+                          [](const Ranges& f) { return flow_of(f.lane); },
+                          [](const Verify& f) { return flow_of(f.lane); },
+                          [](const Fragment& f) { return flow_of(f.lane); },
+                          [](const Ack&) { return Flow::desired; },
+                          [](const auto&) { return Flow::security; },
+                      },
+                      frame);
 }
 
 std::string encode(const Frame& frame) {

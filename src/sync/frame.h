@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "sync/flow.h"
 #include "sync/item.h"
 #include "sync/lease.h"
 #include "sync/radix.h"
@@ -14,8 +15,10 @@
 /// Frames as values, and their bytes (frames.proto). Everything read is bounded; what breaks a bound is an error with a reason.
 namespace skerry::sync {
 
-/// The formats this build speaks: raised by a change that an older cell must not skip. 1 exchanged lists of all digests.
-inline constexpr std::uint32_t frame_format = 2, lowest_frame_format = 2;
+/// The formats this build speaks: raised by a change that an older cell must not skip. 1 exchanged lists of all digests; in 3 beats
+/// leave out digests that have not changed.
+inline constexpr std::uint32_t frame_format = 3, lowest_frame_format = 2;
+inline constexpr std::uint32_t short_beats_format = 3;
 /// Longest message on a wire; what a frame aims to stay below is a little less, for the bytes around items.
 inline constexpr std::size_t max_message = 64 << 10;
 inline constexpr std::size_t frame_target = max_message - (2 << 10);
@@ -57,7 +60,9 @@ struct Beat {
     std::uint64_t down[lanes] = {};
     std::uint64_t up[lanes] = {};
     bool busy = false;
+    bool same = false; ///< digests as in the last beat that told them; they are not told again
     std::optional<LeaseRequest> lease;
+    std::optional<Path> path; ///< where it has changed
 };
 
 struct BatchItem {
@@ -140,6 +145,10 @@ struct Unknown {};
 std::optional<std::uint32_t> common_format(const Hello&);
 
 using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Grant, Unknown>;
+
+/// The lane it is counted for; acknowledgements, which speak of two, as `desired`.
+Flow flow_of(const Frame&);
+constexpr Flow flow_of(Lane lane) { return lane == Lane::desired ? Flow::desired : Flow::status; }
 
 std::string encode(const Frame&);
 /// `longest` is `max_message`, or `max_frame_bytes` for what was put together from fragments.

@@ -13,6 +13,7 @@ namespace {
 
 /// Stands for the unknown version of something the receiver may still hold and must let go.
 constexpr Digest some_version{0, 1};
+constexpr std::size_t ack_bytes = 16;
 
 } // namespace
 
@@ -149,7 +150,7 @@ void Outbound::resume(const Held& receiver, Place place, const ErasedSince& eras
     if (in_doubt || (dirty_.empty() && held() != receiver.digest)) begin_descent();
 }
 
-void Outbound::cut() {
+void Outbound::cut(std::uint64_t room) {
     queue_.clear();
     for (const Digest& hash : dirty_) {
         const Entry& entry = entries_.find(hash)->entry;
@@ -169,12 +170,34 @@ void Outbound::cut() {
         return std::pair(a.number, a.hash) < std::pair(b.number, b.hash);
     });
     cut_ = newest_;
+    std::size_t fitting = room == ~std::uint64_t{0} ? queue_.size() : fitting_into(room);
+    if (fitting == 0 && !verify_) return queue_.clear();
+    // The receiver has everything up to what is left for later.
+    for (std::size_t n = fitting; n < queue_.size(); ++n) cut_ = std::min(cut_, std::max<Number>(queue_[n].number, 1) - 1);
+    queue_.resize(fitting);
     state_ = State::open;
     verify_ = false;
 }
 
-std::optional<Batch> Outbound::next(bool may_cut) {
-    if (state_ == State::idle && may_cut && wants()) cut();
+/// How many of the queue's first cost no more than this, in frames of their own and acknowledged one by one.
+std::size_t Outbound::fitting_into(std::uint64_t room) const {
+    std::size_t fitting = 0;
+    for (const Cut& cut : queue_) {
+        const ItemKey& key = entries_.find(cut.hash)->entry.key;
+        std::size_t size = cut.bytes ? cut.bytes->size() + 128 + key.project.size() + key.name.size() : 34;
+        Use cost = on_the_way(size), answer = on_the_way(ack_bytes);
+        // Each started 60 KiB is a fragment with heads of its own.
+        constexpr std::uint64_t heads = 160;
+        std::uint64_t whole = cost.both() + answer.both() + heads * (1 + size / (60 << 10));
+        if (whole > room) break;
+        room -= whole;
+        ++fitting;
+    }
+    return fitting;
+}
+
+std::optional<Batch> Outbound::next(bool may_cut, std::uint64_t room) {
+    if (state_ == State::idle && may_cut && wants()) cut(room);
     if (state_ != State::open || flights_.size() >= window) return {};
 
     Batch batch{.lane = lane_};

@@ -49,8 +49,10 @@ public:
     /// nothing).
     void resume(const Held&, Place, const ErasedSince& erased_since, bool keep_unknown);
 
-    /// The next frame, or none for now: nothing to send, window full, descending. `may_cut`: whether a new batch may start.
-    std::optional<Batch> next(bool may_cut);
+    /// The next frame, or none for now: nothing to send, window full, descending. `may_cut`: whether a new batch may start. `room`:
+    /// what it may take on the way; of a new batch, what does not fit into that stays dirty, and with nothing that fits there is
+    /// none.
+    std::optional<Batch> next(bool may_cut, std::uint64_t room = ~std::uint64_t{0});
     /// The next question of a descent, or none.
     std::optional<Ranges> next_ask();
     /// The receiver has made so many more frames durable. A count beyond those in flight is an error. `differs`: the digest of
@@ -127,7 +129,8 @@ private:
     void assume_held_up_to(Number, const std::vector<ItemKey>& erased);
     void mark_all();
     void forget_departed();
-    void cut();
+    void cut(std::uint64_t room);
+    std::size_t fitting_into(std::uint64_t room) const;
     void begin_descent();
     std::uint8_t word() const { return static_cast<std::uint8_t>((descents_ - 1) % words); }
     Result<void> take_sums(const RangeSums&);

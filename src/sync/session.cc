@@ -22,6 +22,15 @@ std::uint32_t milliseconds(Duration duration) {
 
 Lane lane_of(std::size_t index) { return static_cast<Lane>(index); }
 
+/// Worth the bytes: by a quarter and two milliseconds, or five percent of loss.
+bool differs(const Path& now, const Path& told) {
+    if (now.round_trip_us == 0) return false;
+    auto apart = [](std::uint32_t a, std::uint32_t b) { return a > b ? a - b : b - a; };
+    std::uint32_t trip = apart(now.round_trip_us, told.round_trip_us);
+    if (told.round_trip_us == 0 || (trip > told.round_trip_us / 4 && trip > 2'000)) return true;
+    return apart(now.loss, told.loss) >= 5 || (now.loss == 0 && told.loss > 0);
+}
+
 } // namespace
 
 Session::Session(Options options, Host& host)
@@ -58,6 +67,9 @@ void Session::disconnected(Instant) {
     early_hello_.reset();
     ack_due_ = false;
     question_.reset();
+    status_told_ = 0;
+    digests_.reset();
+    told_path_ = {};
     lease_asked_.clear(); // no answer comes on another connection
     for (auto& sending : sending_) sending.fragments.clear();
     for (auto& receiving : receiving_) receiving.assembled = {};
@@ -90,7 +102,7 @@ void Session::maybe_hello() {
                               .digest = receiving.inbound.held(),
                               .cursor = receiving.inbound.cursor()});
     }
-    control_.push_back(encode(hello));
+    tell(hello);
     phase_ = Phase::hello_sent;
     if (early_hello_) {
         Hello theirs = std::move(*early_hello_);
@@ -99,10 +111,12 @@ void Session::maybe_hello() {
     }
 }
 
+void Session::tell(const Frame& frame) { control_.emplace_back(flow_of(frame), encode(frame)); }
+
 void Session::end(std::string reason) {
     if (over_) return;
     control_.clear();
-    if (phase_ != Phase::down) control_.push_back(encode(Bye{reason}));
+    if (phase_ != Phase::down) tell(Bye{reason});
     over_ = std::move(reason);
 }
 
@@ -126,7 +140,7 @@ Instant Session::next_wake() const {
     Instant wake = options_.side == Side::child ? last_sent_ + beat_ : *heard_ + (3 * beat_ + 2s);
     wake = std::min(wake, lease_due());
     for (const auto& sending : sending_)
-        if (sending.outbound.quiet() && sending.outbound.wants()) wake = std::min(wake, sending.next_cut);
+        if (sending.outbound.quiet() && sending.outbound.wants() && !sending.waits) wake = std::min(wake, sending.next_cut);
     return wake;
 }
 
@@ -193,9 +207,16 @@ void Session::set_names_taken(std::vector<std::string> names) {
     tell_settings();
 }
 
+void Session::set_status_room(std::optional<std::uint64_t> room) {
+    Sending& sending = sending_[static_cast<std::size_t>(Lane::status)];
+    if (sending.room == room) return;
+    if (!room || (sending.room && *room > *sending.room)) sending.waits = false;
+    sending.room = room;
+}
+
 void Session::tell_settings() {
     if (options_.side == Side::parent && (phase_ == Phase::hello_sent || phase_ == Phase::up) && !over_)
-        control_.push_back(encode(Settings{milliseconds(beat_), names_taken_}));
+        tell(Settings{milliseconds(beat_), names_taken_});
 }
 
 bool Session::lane_is_quiet(std::size_t lane) const {
@@ -216,6 +237,13 @@ Beat Session::beat_now() const {
     return beat;
 }
 
+/// What was told already on this connection need not be told again.
+void Session::shorten(Beat& beat) {
+    if (beat.busy || format_ < short_beats_format) return;
+    beat.same = digests_ && std::ranges::equal(beat.down, digests_->down) && std::ranges::equal(beat.up, digests_->up);
+    if (!beat.same) digests_ = beat;
+}
+
 Ack Session::ack_now() {
     ack_due_ = false;
     Ack ack;
@@ -231,42 +259,56 @@ Ack Session::ack_now() {
 }
 
 std::optional<std::string> Session::take_output(Instant now) {
-    auto sent = [&](std::string message) {
+    auto sent = [&](Flow flow, std::string message) {
         last_sent_ = now;
+        count_sent(uses_[flow], message.size());
+        // Until the host says what there is now.
+        if (auto& room = sending_[static_cast<std::size_t>(Lane::status)].room; room && flow == Flow::status)
+            *room -= std::min(*room, on_the_way(message.size()).both());
         return message;
     };
     if (phase_ == Phase::down) return {};
     if (!control_.empty()) {
-        std::string message = std::move(control_.front());
+        auto [flow, message] = std::move(control_.front());
         control_.pop_front();
-        return sent(std::move(message));
+        return sent(flow, std::move(message));
     }
     if (phase_ != Phase::up || over_) return {};
-    if (ack_due_) return sent(encode(ack_now()));
+    if (ack_due_) {
+        Ack ack = ack_now();
+        constexpr std::size_t status = static_cast<std::size_t>(Lane::status);
+        bool of_status = std::exchange(status_told_, ack.frames[status]) != ack.frames[status];
+        return sent(of_status ? Flow::status : Flow::desired, encode(ack));
+    }
     if (options_.side == Side::child && beat_is_due(now)) {
         Beat beat = beat_now();
+        shorten(beat);
         beat.lease = lease_request(now);
-        return sent(encode(beat));
+        if (differs(path_, told_path_)) beat.path = told_path_ = path_;
+        return sent(Flow::lease, encode(beat));
     }
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         Sending& sending = sending_[lane];
+        Flow flow = flow_of(lane_of(lane));
         if (!sending.fragments.empty()) {
             std::string message = std::move(sending.fragments.front());
             sending.fragments.pop_front();
-            return sent(std::move(message));
+            return sent(flow, std::move(message));
         }
-        if (auto answer = receiving_[lane].inbound.next_answer()) return sent(encode(*answer));
-        if (auto ask = sending.outbound.next_ask()) return sent(encode(*ask));
+        if (auto answer = receiving_[lane].inbound.next_answer()) return sent(flow, encode(*answer));
+        if (auto ask = sending.outbound.next_ask()) return sent(flow, encode(*ask));
         if (verify_due_[lane] && receiving_[lane].pending.empty() && !receiving_[lane].inbound.batch_open()) {
             verify_due_[lane] = false;
-            return sent(encode(Verify{lane_of(lane)}));
+            return sent(flow, encode(Verify{lane_of(lane)}));
         }
         bool was_quiet = sending.outbound.quiet();
-        auto batch = sending.outbound.next(now >= sending.next_cut);
+        bool may_cut = now >= sending.next_cut;
+        auto batch = sending.outbound.next(may_cut, sending.room.value_or(~std::uint64_t{0}));
+        sending.waits = may_cut && !batch && sending.outbound.quiet() && sending.outbound.wants();
         if (!batch) continue;
         if (was_quiet && lane != desired) sending.next_cut = now + options_.status_gap;
         std::string whole = encode(*batch);
-        if (whole.size() <= max_message) return sent(std::move(whole));
+        if (whole.size() <= max_message) return sent(flow, std::move(whole));
         for (std::size_t at = 0; at < whole.size(); at += fragment_bytes)
             sending.fragments.push_back(encode(Fragment{.lane = lane_of(lane),
                                                         .content = whole.substr(at, fragment_bytes),
@@ -286,6 +328,7 @@ Session::View Session::view() const {
               .peer_version = peer_version_,
               .format = format_,
               .beat = beat_};
+    view.status_waits = sending_[static_cast<std::size_t>(Lane::status)].waits;
     view.agreement = view.up && is_quiet() && sending_[0].outbound.clean() && sending_[1].outbound.clean();
     for (const auto& each : sending_) view.orphans += each.outbound.orphans();
     return view;

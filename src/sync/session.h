@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace skerry::sync {
@@ -80,6 +81,15 @@ public:
     void verify(Lane lane) { verify_due_[static_cast<std::size_t>(lane)] = true; }
     /// Parent: from now on; told to a connected child at once.
     void set_beat(Duration);
+    /// How much may still cross on the status lane: what is over that waits, and is sent in its newest form when there is room
+    /// (rule L6). None: no bound. What finds and repairs differences is counted and never waits.
+    void set_status_room(std::optional<std::uint64_t>);
+    /// Child: how well the way carries; told with the next beat where it has changed.
+    void set_path(Path path) { path_ = path; }
+    /// The same; at the parent as it was told. The default: not known.
+    const Path& path() const { return path_; }
+    /// What crossed since this was last asked.
+    Uses take_uses() { return std::exchange(uses_, {}); }
     /// Parent: which objects of the child it does not take in since their names are taken (rule H5); told to the child while there
     /// are any, and once when there are none any more. At most `most_names_taken`.
     void set_names_taken(std::vector<std::string>);
@@ -116,6 +126,7 @@ public:
         std::optional<Cursor> held;  ///< in the peer's history: what we hold of its desired slice
         bool history_behind = false; ///< the peer has seen more of our history than we have (rule H3)
         std::size_t orphans = 0;     ///< items only the peer has, which stay
+        bool status_waits = false;   ///< for room: see `set_status_room`
         std::string peer_version;
         std::uint32_t format = 0; ///< of frames, as agreed with the peer; 0: never yet
         Duration beat{};
@@ -141,9 +152,12 @@ private:
         std::uint32_t acknowledged = 0; ///< frames of this connection, as the peer last said
         std::deque<std::string> fragments;
         Instant next_cut{};
+        std::optional<std::uint64_t> room; ///< none: no bound
+        bool waits = false;                ///< for room
     };
 
     void maybe_hello();
+    void tell(const Frame&);
     void tell_settings();
     void fail_with(std::string reason);
     void settle(Receiving&);
@@ -161,6 +175,7 @@ private:
     bool lane_is_quiet(std::size_t lane) const;
     bool is_quiet() const;
     Beat beat_now() const;
+    void shorten(Beat&);
     Ack ack_now();
 
     Options options_;
@@ -173,7 +188,7 @@ private:
     std::uint32_t format_ = 0;
     std::vector<Receiving> receiving_;
     std::vector<Sending> sending_;
-    std::deque<std::string> control_;
+    std::deque<std::pair<Flow, std::string>> control_;
     std::deque<Apply> applies_;
     std::optional<std::string> over_;
     std::optional<Instant> heard_;
@@ -184,6 +199,10 @@ private:
     bool ack_due_ = false;
     bool verify_due_[lanes] = {};
     bool history_behind_ = false;
+    std::optional<Beat> digests_; ///< as last told on this connection: by us at the child, to us at the parent
+    Uses uses_;
+    Path path_, told_path_;
+    std::uint32_t status_told_ = 0; ///< frames of the status lane that the last acknowledgement named
 
     std::string peer_boot_id_;
     std::optional<LeaseQuestion> question_;

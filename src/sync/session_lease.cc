@@ -68,7 +68,7 @@ void Session::answer_lease(Duration length, std::string reason) {
                 .holder = lease_holder(question_->incarnation, question_->boot_id),
                 .reason = std::move(reason)};
     question_.reset();
-    if (phase_ == Phase::up && !over_) control_.push_front(encode(grant));
+    if (phase_ == Phase::up && !over_) control_.emplace_front(Flow::lease, encode(grant));
 }
 
 bool Session::child_is_current() const {

@@ -19,6 +19,12 @@ void Session::received(std::string_view message, Instant now) {
     auto frame = decode(message);
     if (!frame) return fail_with(std::move(frame).error().message);
     heard_ = now;
+    Flow flow = flow_of(*frame);
+    constexpr std::size_t status = static_cast<std::size_t>(Lane::status);
+    if (auto* ack = std::get_if<Ack>(&*frame); ack && ack->frames[status] != sending_[status].acknowledged) flow = Flow::status;
+    count_received(uses_[flow], message.size());
+    if (auto& room = sending_[status].room; room && flow == Flow::status)
+        *room -= std::min(*room, on_the_way(message.size()).both());
     dispatch(std::move(*frame), now);
 }
 
@@ -97,12 +103,15 @@ void Session::resume(Hello&& hello) {
     }
 }
 
-void Session::take(const Beat& beat, Instant now) {
+void Session::take(const Beat& told, Instant now) {
     if (options_.side == Side::child) return fail_with("bad frame: a beat from the parent");
-    if (beat.lease && beat.lease->number != 0)
+    if (told.path) path_ = *told.path;
+    if (!told.busy && !told.same) digests_ = told;
+    const Beat& beat = told.same && digests_ ? *digests_ : told;
+    if (told.lease && told.lease->number != 0)
         question_ =
-            LeaseQuestion{.request = *beat.lease, .incarnation = peer_incarnation_, .boot_id = peer_boot_id_, .arrived = now};
-    if (beat.busy || now < next_verify_) return;
+            LeaseQuestion{.request = *told.lease, .incarnation = peer_incarnation_, .boot_id = peer_boot_id_, .arrived = now};
+    if (told.busy || (told.same && !digests_) || now < next_verify_) return;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         if (!lane_is_quiet(lane)) continue;
         bool down = beat.down[lane] == sending_[lane].outbound.held().low;

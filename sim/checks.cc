@@ -7,7 +7,9 @@
 #include "model/meta.pb.h"
 #include "model/parts.h"
 #include "model/revision.pb.h"
+#include "model/site.pb.h"
 #include "sim/fleet.h"
+#include "sync/frame.h"
 
 #include <algorithm>
 #include <google/protobuf/unknown_field_set.h>
@@ -64,7 +66,8 @@ const std::vector<std::string_view>& Checks::names() {
                                                        "epoch-never-back",
                                                        "term-never-back",
                                                        "revoked-never-starts",
-                                                       "unknown-fields-kept"};
+                                                       "unknown-fields-kept",
+                                                       "budgets-kept"};
     return list;
 }
 
@@ -332,6 +335,67 @@ void Checks::at_most_once() {
         fleet_.violate("at-most-once",
                        what + " runs " + std::to_string(list.size()) + " times where " + std::to_string(most) + " may: " + all);
     }
+}
+
+/// Null while nothing bounds that end, or no process runs there.
+Checks::Day* Checks::day_of(Cell site, int side) {
+    Computer& end = side == 0 ? fleet_.computer(site) : fleet_.core();
+    if (!end.process || !end.process->works()) return nullptr;
+    const auto* object = end.process->store().get<model::Site>({Kind::site, "", fleet_.computer(site).name});
+    bool bounded = object && !object->spec().uplinks().empty() && object->spec().uplinks(0).has_budget();
+    auto at = days_.find({site, side});
+    if (!bounded && at == days_.end()) return nullptr;
+    Day& day = days_[{site, side}];
+    const auto& clock = end.process->clock();
+    bool trusted = clock.trust().level == env::ClockTrust::Level::confirmed || end.parent == 0;
+    std::int64_t today = trusted ? clock.wall().seconds / 86'400 : day.day;
+    if (day.day != today || fleet_.now() - day.began > 24h + 10min) day = {.day = today, .began = fleet_.now()};
+    if (bounded)
+        day.budget = std::max(day.budget, static_cast<std::uint64_t>(parse_bytes(object->spec().uplinks(0).budget())->count));
+    else
+        day.unbounded = true;
+    return &day;
+}
+
+/// Rule L6: no status is sent, and no bytes of images taken, in a day whose budget is used up; by the messages that this end saw, whatever
+/// it counted itself. What compares and repairs is not held back, and says nothing of its own.
+void Checks::crossed(Cell site, int side, bool sent, const std::string& message) {
+    if (fleet_.computer(site).role != env::Peer::Role::site) return;
+    Day* day = day_of(site, side);
+    if (!day) return;
+    std::uint64_t before = day->bytes;
+    day->bytes += sync::on_the_way(message.size()).both();
+    if (!sent || day->unbounded || before < day->budget) return;
+    auto frame = sync::decode(message);
+    auto* batch = frame ? std::get_if<sync::Batch>(&*frame) : nullptr;
+    auto* fragment = frame ? std::get_if<sync::Fragment>(&*frame) : nullptr;
+    bool is_status = (batch && batch->lane == sync::Lane::status && batch->items.size() + batch->removed.size() > 0) ||
+                     (fragment && fragment->lane == sync::Lane::status);
+    if (is_status)
+        fleet_.violate("budgets-kept", (side == 0 ? fleet_.computer(site) : fleet_.core()).name +
+                                           " sends status over the link of " + fleet_.computer(site).name + ", where " +
+                                           std::to_string(before) + " bytes crossed today and " + std::to_string(day->budget) +
+                                           " may");
+}
+
+void Checks::took_images(Computer& site, std::uint64_t bytes) {
+    Day* day = day_of(site.cell, 0);
+    if (!day) return;
+    day->bytes += bytes;
+    if (!day->unbounded && day->bytes > day->budget)
+        fleet_.violate("budgets-kept", site.name + " took " + std::to_string(bytes) + " bytes of an image, with which " +
+                                           std::to_string(day->bytes) + " crossed today where " + std::to_string(day->budget) +
+                                           " may");
+    const auto* object = site.process->store().get<model::Site>({Kind::site, "", site.name});
+    if (!object || object->spec().uplinks().empty() || object->spec().uplinks(0).windows().empty()) return;
+    WallTime now = site.process->clock().wall();
+    bool open = site.process->clock().trust().level != env::ClockTrust::Level::confirmed;
+    for (const auto& window : object->spec().uplinks(0).windows()) {
+        auto began = Schedule::parse(window.start())->last(now);
+        open |= began && now - *began < *parse_duration(window.lasts());
+    }
+    if (!open)
+        fleet_.violate("budgets-kept", site.name + " takes bytes of an image at " + rfc3339(now) + ", in none of its windows");
 }
 
 void Checks::started(Computer&) { at_most_once(); }

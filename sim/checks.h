@@ -32,6 +32,9 @@ public:
     void before_reboot(Computer&);
     /// Something may have started there.
     void started(Computer&);
+    /// At one end of the link of a site: a message that it sends, or that arrives there.
+    void crossed(Cell site, int side, bool sent, const std::string& message);
+    void took_images(Computer& site, std::uint64_t bytes);
     /// Every once in a while.
     void audit();
 
@@ -51,7 +54,18 @@ private:
     void epochs(Computer& site, const store::Object& allocation);
     void terms();
 
+    /// What one end of a link saw of a day, as its clock has it, in messages and not by its own count.
+    struct Day {
+        std::int64_t day = -1;
+        Duration began{};
+        std::uint64_t bytes = 0;
+        std::uint64_t budget = 0; ///< the largest that this end knew of in the day; 0: there was none
+        bool unbounded = false;   ///< at some moment of the day
+    };
+    Day* day_of(Cell site, int side);
+
     Fleet& fleet_;
+    std::map<std::pair<Cell, int>, Day> days_;
     std::map<std::pair<Cell, Uid>, std::uint32_t> generations_;
     /// By cut-off site: what ran when it was cut off, with its computer and pid.
     struct Kept {

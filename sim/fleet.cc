@@ -14,6 +14,9 @@ using Role = env::Peer::Role;
 Fleet::Fleet(std::uint64_t seed)
     : seed_(seed), chance_(seed), network_(agenda_, chance_.bits()), ledger_(*this), checks_(*this), operators_(*this),
       site_people_(*this) {
+    network_.watched = [this](Cell child, int side, bool sent, const std::string& message) {
+        checks_.crossed(child, side, sent, message);
+    };
     computers_.push_back(nullptr);
     shapes_.emplace_back();
     add(Role::core, "core", 0);

@@ -89,6 +89,8 @@ public:
     void changed(Computer&, const store::Change&);
     /// Something may have started there.
     void touched(Computer&);
+    /// Bytes of images came to that site.
+    void took_images(Computer& site, std::uint64_t bytes) { checks_.took_images(site, bytes); }
 
     /// Lets time pass. Returns at once after a violation.
     void pass(Duration);

@@ -1,6 +1,7 @@
 #include "sim/images.h"
 
 #include "base/digest.h"
+#include "cell/closure.h"
 #include "sim/fleet.h"
 
 #include <functional>
@@ -32,10 +33,27 @@ bool SimImages::reaches(const Computer& computer, const std::string& digest) con
     return parent.images.contains(digest) || reaches(parent, digest);
 }
 
+/// As much of that as may cross to the site now, as its uplink has it; within a site anything may.
+std::int64_t SimImages::take(const std::string& digest, std::int64_t most) {
+    Computer* site = &computer_;
+    if (site->role == env::Peer::Role::node) site = &fleet_.computer(site->parent);
+    if (site->parent == 0 || site->images.contains(digest) || !site->process || !site->process->works()) return most;
+    auto& meters = site->process->cell().meters();
+    std::string uplink(cell::parent_tag);
+    std::int64_t bytes = std::min<std::int64_t>(most, size_of(digest) - computer_.bytes_of[digest]);
+    if (auto room = meters.bulk_room(uplink)) bytes = std::min(bytes, static_cast<std::int64_t>(*room / 17 * 16));
+    if (bytes <= 0) return 0;
+    sync::Use use;
+    sync::count_received(use, static_cast<std::size_t>(bytes));
+    meters.count(uplink, sync::Flow::bulk, use);
+    fleet_.took_images(*site, use.both());
+    return bytes;
+}
+
 void SimImages::fetch_on(const std::string& digest) {
     auto& agenda = fleet_.agenda();
     agenda.at(agenda.now() + slice, What::image, computer_.cell, Agenda::Bound::life, [this, digest] {
-        if (reaches(computer_, digest)) computer_.bytes_of[digest] += bytes_per_second;
+        if (reaches(computer_, digest)) computer_.bytes_of[digest] += take(digest, bytes_per_second);
         if (computer_.bytes_of[digest] < size_of(digest)) return fetch_on(digest);
         // What a node fetched came through its site, which keeps it: once per site over the WAN.
         for (Computer* one = &computer_; one->parent != 0; one = &fleet_.computer(one->parent)) one->images.insert(digest);

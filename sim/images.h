@@ -27,6 +27,7 @@ public:
     static std::int64_t size_of(const std::string& digest);
 
 private:
+    std::int64_t take(const std::string& digest, std::int64_t most);
     void fetch_on(const std::string& digest);
     bool reaches(const Computer&, const std::string& digest) const;
 

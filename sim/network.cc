@@ -115,6 +115,7 @@ void Network::send(const std::shared_ptr<Connection>& connection, int side, std:
     Path& path = paths_[connection->child];
     std::size_t size = message.size() + 29; // frame header and TLS record
     half.traffic.sent += size;
+    if (watched && !last) watched(connection->child, side, true, message);
     bytes_ += size;
     if (loses_above > 0 && side == 0 && connection->child == loses_of && message.size() > loses_above) return;
     const PathOptions& options = path.options;
@@ -185,6 +186,7 @@ void Network::deliver(const std::shared_ptr<Connection>& connection, int side, s
         return;
     }
     to.traffic.received += message.size() + 29;
+    if (watched) watched(connection->child, 1 - side, false, message);
     Cell host = side == 0 ? paths_[connection->child].parent : connection->child;
     if (to.listener && hosts_[host].attends())
         to.listener->arrived(std::move(message));

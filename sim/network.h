@@ -88,6 +88,9 @@ public:
     /// Of those, the ones at which an end gave its connection up.
     std::uint64_t severed() const { return severed_; }
 
+    /// Told of each message at the end that sends it and at the end that it arrives at: side 0 is the child's. Null: nobody asks.
+    std::function<void(Cell child, int side, bool sent, const std::string& message)> watched;
+
     /// Planted bugs: ends that say nothing of what waits; a path that loses whole messages upwards above this size.
     bool hides_backlog = false;
     std::size_t loses_above = 0;

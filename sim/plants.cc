@@ -240,6 +240,26 @@ void believing_probes(Fleet& fleet) {
     play_clocks(fleet, {});
 }
 
+void forgotten_use(Fleet& fleet) {
+    fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}, .profile = "satellite"});
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "till", .health = false});
+    fleet.converge(10min);
+    set_uplink(fleet, store_1, "106k", {});
+    for (std::uint32_t n = 1; n < 300 && !fleet.violated(); ++n) {
+        fleet.operators().apply({.name = "till", .marker = n, .health = false});
+        fleet.pass(2min);
+        store::Transaction forget;
+        forget.erase_note("link.use", "parent");
+        fleet.computer(store_1).process->store().commit(std::move(forget), nullptr);
+        fleet.pass(1s);
+        fleet.kill(store_1);
+        fleet.pass(1s);
+        fleet.start(store_1);
+    }
+}
+
 } // namespace
 
 const std::vector<Plant>& plants() {
@@ -261,6 +281,7 @@ const std::vector<Plant>& plants() {
         {"at-most-once", "a leash holds nothing, and the daemon above it is stopped", slack_leash},
         {"epoch-never-back", "a site forgets the epochs that it accepted, and a core sends lower ones", obedient_site},
         {"term-never-back", "a core forgets its term", forgotten_term},
+        {"budgets-kept", "a site's disk forgets what crossed today, and its process dies again and again", forgotten_use},
         {"unknown-fields-kept", "somebody at a site writes a Revision anew with an older build", older_writer},
     };
     return list;

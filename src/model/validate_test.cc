@@ -187,11 +187,11 @@ spec.location: has a latitude without a longitude (write both))");
         problems_of("Site",
                     R"({"metadata":{"name":"a"},"spec":{"uplinks":[{"name":"wan","profile":"satellite","budget":"90k"}]}})"),
         HasSubstr(
-            R"(spec.uplinks[0].budget: "90k" a day is less than twice what the beats of a day take, one each 5m (write 93k or more"));
+            R"(spec.uplinks[0].budget: "90k" a day is less than twice what the beats of a day take, one each 5m (write 93k or more)"));
     EXPECT_THAT(problems_of("Site", R"({"metadata":{"name":"a"},"spec":{"uplinks":[{"name":"wan","windows":[{"start":"0 25 * * *",
         "lasts":"30s"}]}]}})"),
-        AllOf(HasSubstr(R"(spec.uplinks[0].windows[0].start: "25" is no hour of cron (use 0 to 23)"),
-              HasSubstr(R"(spec.uplinks[0].windows[0].lasts: "30s" is shorter than a minute)")));
+                AllOf(HasSubstr(R"(spec.uplinks[0].windows[0].start: "25" is no hour of cron (use 0 to 23)"),
+                      HasSubstr(R"(spec.uplinks[0].windows[0].lasts: "30s" is shorter than a minute)")));
     for (const char* name : {"store", "store.n2"})
         EXPECT_EQ(problems_of("Node", R"({"metadata":{"name":")" + std::string(name) + R"("},"spec":{"site":"store"}})"), "");
     for (const char* name : {"stores", "store.a.b", "other.n2", "n2"})

@@ -27,7 +27,7 @@ const std::vector<Scenario>& scenarios() {
          "a cut-off site makes an app of its own and changes one of the core's; the core does the same and decides",
          play_writes_while_cut},
         {"budgets", "more is said and fetched over two links than their budgets and windows let through; processes die meanwhile",
-         play_budgets, false},
+         play_budgets},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},
         {"partitions", "small fleets whose links are cut and healed all the time, at any moment of anything", play_partitions},
         {"children", "100,000 children of one parent vanish and return at once; a child is a real sync session without a store",

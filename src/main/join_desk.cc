@@ -8,6 +8,7 @@
 #include "model/validate.h"
 #include "site/site.h"
 #include "trust/certificate.h"
+#include "trust/key.h"
 #include "trust/rights.h"
 
 namespace skerry::main {
@@ -87,6 +88,7 @@ Result<trust::Member> member_of(const trust::Redeemed& redeemed, const trust::Au
     auto own = TRY(trust::read_certificate(redeemed.answer.chain));
     member.key = own.key_fingerprint;
     member.ends = own.not_after;
+    member.public_key = TRY(trust::certified_key(redeemed.answer.chain));
     if (!redeemed.answer.authority_chain.empty())
         member.authority_key = TRY(trust::read_certificate(redeemed.answer.authority_chain)).key_fingerprint;
     return member;

@@ -96,6 +96,12 @@ Result<std::vector<Change>> Store::since(Number number) const {
     return changes;
 }
 
+std::vector<Cursor> Store::heads() const {
+    std::vector<Cursor> heads;
+    for (const auto& incarnation : state_->incarnations) heads.push_back({incarnation.id, incarnation.head});
+    return heads;
+}
+
 std::vector<IncarnationId> Store::incarnations() const {
     std::vector<IncarnationId> ids;
     for (const auto& incarnation : state_->incarnations) ids.push_back(incarnation.id);

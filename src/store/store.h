@@ -158,6 +158,8 @@ public:
     /// `before` of key, uid and home only. `gone` below the tombstone floor.
     Result<std::vector<Change>> since(Number number) const;
     std::vector<IncarnationId> incarnations() const;
+    /// The durable head of each of them, in the same order; final but for the last.
+    std::vector<Cursor> heads() const;
     /// What was found damaged at opening, and is missing since (rule S5): "App retail/till".
     const std::vector<std::string>& damaged() const;
     /// Those of them that are still missing: not put again since, nor erased. What hangs on them must not be taken for unwanted.

@@ -56,6 +56,7 @@ public:
         session->drop(lane, key, number_);
     }
 
+    Number head() const { return number_; }
     void forget_tombstones() {
         tombstones.clear();
         floor = number_;

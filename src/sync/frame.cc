@@ -144,6 +144,32 @@ void write(wire::Frame& out, const Ranges& in) {
     }
 }
 
+void write(wire::Place& out, const Cursor& in) {
+    out.set_incarnation(in.incarnation.bytes());
+    out.set_number(in.number);
+}
+
+void write(wire::Frame& out, const Courier& in) {
+    auto& courier = *out.mutable_courier();
+    courier.set_from(in.from.bytes());
+    courier.set_to(in.to.bytes());
+    for (const Cursor& head : in.history) write(*courier.add_history(), head);
+    if (in.base) write(*courier.mutable_base(), *in.base);
+    courier.set_desired(in.until[0]);
+    courier.set_status(in.until[1]);
+    courier.set_keep_unknown(in.keep_unknown);
+    if (in.held) write(*courier.mutable_held(), *in.held);
+    if (in.recovers) write(*courier.mutable_recovers(), *in.recovers);
+}
+
+void write(wire::Frame& out, const Listing& in) {
+    auto& listing = *out.mutable_listing();
+    listing.set_lane(static_cast<std::uint32_t>(in.lane));
+    std::string& entries = *listing.mutable_entries();
+    entries.reserve(in.entries.size() * 32);
+    for (const Listed& entry : in.entries) entries += entry.hash.bytes() + entry.digest.bytes();
+}
+
 Result<Hello> read(const wire::Hello& in) {
     Hello hello{.format = in.format(),
                 .lowest_format = in.lowest_format() ? in.lowest_format() : in.format(),
@@ -237,6 +263,39 @@ Result<RangeSums> read(const wire::Range& in) {
     return range;
 }
 
+Result<Cursor> read(const wire::Place& in) {
+    return Cursor{TRY(read_id<IncarnationId>(in.incarnation(), "courier.incarnation")), in.number()};
+}
+
+Result<Courier> read(const wire::Courier& in) {
+    if (in.history_size() == 0 || in.history_size() > static_cast<int>(most_openings))
+        return bad(fmt::format("courier.history has {} entries (1 to {})", in.history_size(), most_openings));
+    Courier courier{.from = TRY(read_id<CellId>(in.from(), "courier.from")),
+                    .to = TRY(read_id<CellId>(in.to(), "courier.to")),
+                    .history = {},
+                    .base = {},
+                    .until = {in.desired(), in.status()},
+                    .keep_unknown = in.keep_unknown(),
+                    .held = {},
+                    .recovers = {}};
+    for (const auto& head : in.history()) courier.history.push_back(TRY(read(head)));
+    if (in.has_base()) courier.base = TRY(read(in.base()));
+    if (in.has_held()) courier.held = TRY(read(in.held()));
+    if (in.has_recovers()) courier.recovers = TRY(read(in.recovers()));
+    return courier;
+}
+
+Result<Listing> read(const wire::Listing& in) {
+    Listing listing{.lane = TRY(read_lane(in.lane())), .entries = {}};
+    std::string_view entries = in.entries();
+    if (entries.size() % 32 != 0 || entries.size() / 32 > max_listed)
+        return bad(fmt::format("listing.entries of {} bytes", entries.size()));
+    for (std::size_t at = 0; at < entries.size(); at += 32)
+        listing.entries.push_back(
+            {TRY(Digest::from_bytes(entries.substr(at, 16))), TRY(Digest::from_bytes(entries.substr(at + 16, 16)))});
+    return listing;
+}
+
 Result<Settings> read(const wire::Settings& in) {
     if (in.names_taken_size() > static_cast<int>(most_names_taken))
         return bad(fmt::format("settings.names_taken has {} entries (at most {})", in.names_taken_size(), most_names_taken));
@@ -292,6 +351,8 @@ std::string encode(const Frame& frame) {
                    [&](const Beat& f) { write(out, f); },
                    [&](const Batch& f) { write(out, f); },
                    [&](const Ranges& f) { write(out, f); },
+                   [&](const Courier& f) { write(out, f); },
+                   [&](const Listing& f) { write(out, f); },
                    [&](const Ack& f) {
                        auto& ack = *out.mutable_ack();
                        ack.set_desired(f.frames[0]);
@@ -345,6 +406,10 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
     }
     case wire::Frame::kRanges:
         return TRY(read(in.ranges()));
+    case wire::Frame::kCourier:
+        return TRY(read(in.courier()));
+    case wire::Frame::kListing:
+        return TRY(read(in.listing()));
     case wire::Frame::kVerify:
         return Verify{TRY(read_lane(in.verify().lane()))};
     case wire::Frame::kSettings:

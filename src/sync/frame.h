@@ -32,6 +32,8 @@ inline constexpr std::size_t window = 4;
 /// Entries of one frame of a descent, and ranges.
 inline constexpr std::size_t max_listed = 1'900;
 inline constexpr std::size_t max_ranges = 4'096;
+/// Openings of a store that a courier file tells of, the newest.
+inline constexpr std::size_t most_openings = 256;
 /// Items of one slice.
 inline constexpr std::size_t max_slice_items = 400'000;
 
@@ -138,13 +140,30 @@ struct Grant {
     std::string reason;
 };
 
+/// Begins the slices of a courier file (rule C1); see courier.h.
+struct Courier {
+    CellId from, to;
+    std::vector<Cursor> history;    ///< openings of the sender's store, each with its durable head; the present one last
+    std::optional<Cursor> base;     ///< none: all items are here
+    Number until[lanes] = {};       ///< as of when the slices are, in the present opening
+    bool keep_unknown = false;      ///< what the receiver holds beyond the listings stays (rule H3)
+    std::optional<Cursor> held;     ///< what the sender holds of the receiver's desired slice; none: it asks for all of it
+    std::optional<Cursor> recovers; ///< what the receiver said to hold and the sender's store does not know (rule H3)
+};
+
+/// Some of all that the receiver of a courier file should hold.
+struct Listing {
+    Lane lane = Lane::desired;
+    std::vector<Listed> entries;
+};
+
 /// Of a number that this build does not know: to be skipped.
 struct Unknown {};
 
 /// The highest format that the writer of this hello and we both speak; none: the two cannot talk.
 std::optional<std::uint32_t> common_format(const Hello&);
 
-using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Grant, Unknown>;
+using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Grant, Courier, Listing, Unknown>;
 
 /// The lane it is counted for; acknowledgements, which speak of two, as `desired`.
 Flow flow_of(const Frame&);

@@ -5,6 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace skerry::sync {
 
@@ -57,6 +61,36 @@ Result<Apply> Inbound::take(Batch&& batch, IncarnationId sender) {
 }
 
 bool Inbound::is_beyond_repair() const { return differing_ > most_descents; }
+
+Inbound::Difference Inbound::compare(const CarriedSlice& carried) const {
+    Difference difference;
+    std::unordered_map<Digest, Digest, DigestHash> listed;
+    for (const Listed& entry : carried.listing) listed[entry.hash] = entry.digest;
+    std::unordered_set<Digest, DigestHash> brought;
+    for (const Batch& batch : carried.batches) {
+        for (const BatchItem& each : batch.items) {
+            Digest hash = key_hash(key_, each.item.key);
+            Digest digest = item_digest(key_, each.item.key, each.item.generation, *each.item.bytes);
+            auto at = listed.find(hash);
+            if (at == listed.end() || at->second != digest) continue; // not a member of the slice that it says it is in
+            const auto* found = index_.find(hash);
+            if ((found && found->digest == digest) || !brought.insert(hash).second) continue;
+            difference.fresh += found == nullptr;
+            difference.items.push_back(each);
+        }
+    }
+    for (const auto& [hash, digest] : listed) {
+        const auto* found = index_.find(hash);
+        if (!(found && found->digest == digest) && !brought.contains(hash)) ++difference.lacking;
+    }
+    std::vector<std::tuple<std::uint32_t, std::uint8_t, Digest>> unlisted;
+    index_.each(Range{}, [&](const auto& slot) {
+        if (!listed.contains(slot.hash)) unlisted.emplace_back(slot.entry.kind, slot.entry.part, slot.hash);
+    });
+    std::ranges::sort(unlisted, std::greater<>());
+    for (const auto& [kind, part, hash] : unlisted) difference.unlisted.push_back(hash);
+    return difference;
+}
 
 Result<void> Inbound::asked(Ranges&& ask) {
     if (asks_.size() >= window)

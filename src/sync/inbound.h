@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sync/frame.h"
+#include "sync/courier.h"
 
 #include <cstdint>
 #include <deque>
@@ -41,6 +41,15 @@ public:
     void told_difference() { differs_ = false; }
     /// Digests differed after this many descents: a bug, which another descent would not mend.
     bool is_beyond_repair() const;
+
+    /// What a courier file's slice has and we do not, and the other way round. Changes nothing.
+    struct Difference {
+        std::vector<BatchItem> items;
+        std::size_t fresh = 0;        ///< of them not held in any version
+        std::vector<Digest> unlisted; ///< what refers to others first
+        std::size_t lacking = 0;      ///< listed, and neither here nor among the items
+    };
+    Difference compare(const CarriedSlice&) const;
 
     /// The sender of the slice asks what we hold in some ranges. Answers are made when there is room for them on the wire; more
     /// asks at once than the window are an error.

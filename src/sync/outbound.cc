@@ -6,10 +6,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace skerry::sync {
 
 namespace {
+
+/// On a wire, or in a courier file, beyond its content.
+constexpr std::size_t item_overhead = 64, key_overhead = 48;
 
 /// Stands for the unknown version of something the receiver may still hold and must let go.
 constexpr Digest some_version{0, 1};
@@ -215,7 +219,9 @@ std::optional<Batch> Outbound::next(bool may_cut, std::uint64_t room) {
         }
         const ItemKey& key = slot->entry.key;
         bool is_new = slot->digest == Digest{};
-        std::size_t size = cut.bytes ? cut.bytes->size() + 64 + (is_new ? key.project.size() + key.name.size() + 48 : 0) : 18;
+        std::size_t size =
+            cut.bytes ? cut.bytes->size() + item_overhead + (is_new ? key.project.size() + key.name.size() + key_overhead : 0)
+                      : 18;
         if (bytes > 0 && bytes + size > frame_target) break;
         bytes += size;
         if (cut.bytes) {
@@ -247,6 +253,29 @@ std::optional<Batch> Outbound::next(bool may_cut, std::uint64_t room) {
     }
     flights_.push_back(std::move(flight));
     return batch;
+}
+
+CarriedSlice Outbound::carry(std::optional<Number> base) const {
+    CarriedSlice carried;
+    std::vector<const Entry*> chosen;
+    entries_.each(Range{}, [&](const Slot& slot) {
+        if (!slot.entry.bytes) return;
+        carried.listing.push_back({slot.hash, slot.entry.current});
+        if (!base || slot.entry.number > *base) chosen.push_back(&slot.entry);
+    });
+    std::ranges::sort(chosen, {}, [](const Entry* entry) { return std::tuple(entry->key.kind, entry->key.part, entry->number); });
+    std::size_t bytes = 0;
+    for (const Entry* entry : chosen) {
+        std::size_t size =
+            entry->bytes->size() + item_overhead + entry->key.project.size() + entry->key.name.size() + key_overhead;
+        bool full =
+            carried.batches.empty() || carried.batches.back().items.size() == max_frame_items || bytes + size > frame_target;
+        if (full) carried.batches.push_back({.lane = lane_}), bytes = 0;
+        bytes += size;
+        carried.batches.back().items.push_back(
+            {.hash = {}, .item = {.key = entry->key, .generation = entry->generation, .bytes = entry->bytes}});
+    }
+    return carried;
 }
 
 Result<void> Outbound::acknowledged(std::uint32_t frames, bool differs) {

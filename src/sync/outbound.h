@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sync/frame.h"
+#include "sync/courier.h"
 
 #include <deque>
 #include <functional>
@@ -58,6 +58,8 @@ public:
     /// The receiver has made so many more frames durable. A count beyond those in flight is an error. `differs`: the digest of
     /// the close does, so we descend; for ever is an error.
     Result<void> acknowledged(std::uint32_t frames, bool differs);
+    /// The slice as it is now, for a courier file: listed whole, with the items that are later than `base`, or all.
+    CarriedSlice carry(std::optional<Number> base) const;
     /// From the next descent on; see `resume`.
     void keep_unknown(bool keep) { keep_unknown_ = keep; }
     /// Part of an answer. Unasked for, or endless: an error.
@@ -80,6 +82,8 @@ public:
     /// agreement.
     Number acknowledged_number() const { return clean() ? newest_ : acknowledged_; }
     Number newest() const { return newest_; }
+    /// r of the last batch that the receiver closed in agreement.
+    Number closed() const { return acknowledged_; }
     /// Items that the receiver holds, that we do not know, and that stay there (rule H3).
     std::size_t orphans() const { return orphans_; }
 

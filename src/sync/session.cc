@@ -75,6 +75,13 @@ void Session::disconnected(Instant) {
     for (auto& receiving : receiving_) receiving.assembled = {};
 }
 
+void Session::load_if_due(std::size_t lane) {
+    Receiving& receiving = receiving_[lane];
+    if (!std::exchange(receiving.load_due, false)) return;
+    receiving.inbound.drop();
+    host_.load(lane_of(lane), receiving.inbound);
+}
+
 void Session::maybe_hello() {
     if (phase_ != Phase::hello_due) return;
     // What the last connection brought is still on its way to disk: the hello tells what is durable, so it waits.
@@ -91,11 +98,7 @@ void Session::maybe_hello() {
         Receiving& receiving = receiving_[lane];
         receiving.inbound.restart();
         receiving.done = 0;
-        if (receiving.load_due) {
-            receiving.inbound.drop();
-            host_.load(lane_of(lane), receiving.inbound);
-            receiving.load_due = false;
-        }
+        load_if_due(lane);
         sending_[lane].acknowledged = 0;
         hello.held.push_back({.lane = lane_of(lane),
                               .count = static_cast<std::uint32_t>(receiving.inbound.size()),

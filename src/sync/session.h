@@ -110,6 +110,24 @@ public:
     /// Parent: the child holds durably all that it should of the desired slice.
     bool child_is_current() const;
 
+    // A courier file instead of the wire (rule C1).
+    /// For the peer: both slices as they are now, of the desired one what changed after `courier.base`. The header is the host's.
+    CarriedSlices carry(Courier courier) const;
+    /// What taking the peer's file would change, or why it cannot be taken. `status_held`: up to where the host has the peer's
+    /// status from an earlier file; `may_be_newer`: of the desired slice we hold parts of a batch that never closed, and nothing
+    /// shows that the file is later.
+    Result<Taken> weigh(const CarriedSlices&, const std::optional<Cursor>& status_held, bool may_be_newer);
+    /// The same, and does it: `take_apply` gives what to make durable, and `last` is the ticket behind which it is done, if
+    /// anything is to be done. Only while there is no connection and nothing waits to be applied.
+    struct Taking {
+        Taken taken;
+        std::optional<Ticket> last;
+    };
+    Result<Taking> take(const CarriedSlices&, const std::optional<Cursor>& status_held, bool may_be_newer);
+    /// In our history: up to where the peer has our desired slice durably, as it last said on a wire or in a file; none: unknown.
+    const std::optional<Cursor>& peer_cursor() const { return peer_cursor_; }
+    void set_peer_cursor(std::optional<Cursor> cursor) { peer_cursor_ = cursor; }
+
     // What the host has to do.
     std::optional<Apply> take_apply();
     /// The next message for the wire, most urgent lane first (rule L6); bytes are the newest at this moment.
@@ -156,6 +174,8 @@ private:
         bool waits = false;                ///< for room
     };
 
+    void load_if_due(std::size_t lane);
+    void bring(Lane, Inbound::Difference&&, const std::optional<Cursor>& close, Taking&);
     void maybe_hello();
     void tell(const Frame&);
     void tell_settings();
@@ -185,6 +205,7 @@ private:
     std::optional<Hello> early_hello_; ///< the peer's, come before ours could go
     IncarnationId peer_incarnation_;
     std::string peer_version_;
+    std::optional<Cursor> peer_cursor_;
     std::uint32_t format_ = 0;
     std::vector<Receiving> receiving_;
     std::vector<Sending> sending_;

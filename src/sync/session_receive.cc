@@ -98,6 +98,7 @@ void Session::resume(Hello&& hello) {
             if (place == Outbound::Place::ahead && held.lane == Lane::status) place = Outbound::Place::forgotten;
             if (place == Outbound::Place::ahead) history_behind_ = true;
         }
+        if (held.lane == Lane::desired) peer_cursor_ = place == Outbound::Place::known ? held.cursor : std::nullopt;
         auto erased_since = [&] { return host_.erased_since(held.lane, held.cursor->number); };
         sending_[lane].outbound.resume(held, place, erased_since, host_.keeps_unknown() || history_behind_);
     }
@@ -148,6 +149,8 @@ void Session::take(const Ack& ack) {
         if (ack.differs[lane]) sending.outbound.keep_unknown(host_.keeps_unknown() || history_behind_);
         auto taken = sending.outbound.acknowledged(ack.frames[lane] - sending.acknowledged, ack.differs[lane]);
         if (!taken) return fail_with("bad frame: " + taken.error().message);
+        bool closes = ack.frames[lane] > sending.acknowledged && !ack.differs[lane] && sending.outbound.quiet();
+        if (closes && lane == 0) peer_cursor_ = Cursor{options_.incarnation, sending.outbound.closed()};
         sending.acknowledged = ack.frames[lane];
     }
 }

@@ -209,19 +209,6 @@ Result<std::string> Authority::vouch_for(const Authority& next) const {
     return pem_of(TRY(build(X509_get0_pubkey(other.get()), grant, own.get(), key.get())).get());
 }
 
-Result<std::string> Authority::sign(std::string_view text) const {
-    KeyPtr key = TRY(read_key(key_pem_));
-    DigestContextPtr context(EVP_MD_CTX_new());
-    std::size_t size = 0;
-    auto bytes = reinterpret_cast<const unsigned char*>(text.data());
-    if (!context || EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()) != 1 ||
-        EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) != 1)
-        return fail_openssl(Code::internal, "sign");
-    std::string signature(size, '\0');
-    if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, bytes, text.size()) != 1)
-        return fail_openssl(Code::internal, "sign");
-    signature.resize(size);
-    return signature;
-}
+Result<std::string> Authority::sign(std::string_view text) const { return trust::sign(key_pem_, text); }
 
 } // namespace skerry::trust

@@ -29,12 +29,14 @@ constexpr std::size_t fingerprint_size = 64;
 } // namespace
 
 Json Member::json() const {
-    return Json::object({{"cell", cell.text()},
-                         {"key", key},
-                         {"authorityKey", authority_key},
-                         {"ends", rfc3339(ends)},
-                         {"issuedBy", issued_by},
-                         {"follows", follows}});
+    Json json = Json::object({{"cell", cell.text()},
+                              {"key", key},
+                              {"authorityKey", authority_key},
+                              {"ends", rfc3339(ends)},
+                              {"issuedBy", issued_by},
+                              {"follows", follows}});
+    if (!public_key.empty()) json.set("publicKey", public_key);
+    return json;
 }
 
 Result<Member> Member::from_json(const Json& json) {
@@ -45,6 +47,7 @@ Result<Member> Member::from_json(const Json& json) {
     member.ends = TRY(parse_rfc3339(json.text("ends")) | during("ends"));
     member.issued_by = TRY(text_member(json, "issuedBy", fingerprint_size));
     member.follows = TRY(text_member(json, "follows", fingerprint_size));
+    member.public_key = TRY(text_member(json, "publicKey", 1024));
     return member;
 }
 
@@ -141,6 +144,7 @@ Result<Renewed> renew(const Identity& who, const Member& record, const RenewalRe
     }
     renewed.member.ends = TRY(read_certificate(answer.chain)).not_after;
     renewed.member.issued_by = parent.key();
+    renewed.member.public_key = TRY(certified_key(answer.chain));
     return renewed;
 }
 

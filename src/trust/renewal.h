@@ -27,6 +27,7 @@ struct Member {
     WallTime ends;             ///< of the certificate it was given last
     std::string issued_by;     ///< key that signed that certificate
     std::string follows;       ///< newest key of our authority that it is known to have pinned
+    std::string public_key;    ///< PEM, of `key`; empty: it has not shown it since records have it
     bool operator==(const Member&) const = default;
     Json json() const;
     static Result<Member> from_json(const Json&);

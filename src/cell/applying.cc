@@ -142,6 +142,7 @@ void Link::stage_removal(store::Transaction& transaction, const sync::ItemKey& i
 Result<void> Link::stage(store::Transaction& transaction, const sync::Apply& apply) {
     for (const sync::Item& item : apply.items) TRY_VOID(stage(transaction, item));
     for (const sync::ItemKey& key : apply.removed) stage_removal(transaction, key);
+    note_open(transaction, apply);
     // The cursor of status lives in memory (rule L4), so that reports cost no write.
     if (apply.close && apply.lane == sync::Lane::desired) {
         std::string cursor = write_cursor(*apply.close);
@@ -180,6 +181,7 @@ void Link::reject(std::string why) {
     queue_.push_front(std::move(applying_->apply));
     applying_.reset();
     for (const sync::Apply& apply : std::exchange(queue_, {})) session_.rejected(apply.ticket, why);
+    if (carrying_ && carrying_->last) end_carrying(fail(Code::conflict, why));
     pump_soon();
 }
 
@@ -195,6 +197,7 @@ void Link::landed(Result<store::Number> result) {
     sync::Ticket ticket = applying_->apply.ticket;
     applying_.reset();
     session_.applied(ticket, context_.env.clock.now());
+    if (carrying_ && carrying_->last == ticket) carried_all();
     pump_soon();
 }
 

@@ -25,7 +25,7 @@ std::string_view word(env::Peer::Role role) {
     return role == env::Peer::Role::node ? "node" : role == env::Peer::Role::site ? "site" : "core";
 }
 
-class LiveCell final : public Cell, private Peers, private Leases {
+class LiveCell final : public Cell, private Peers, private Leases, private Couriers {
 public:
     LiveCell(env::Env env, store::Store& store, Options options, std::unique_ptr<Slicer> down, std::unique_ptr<Slicer> up)
         : env_(env), store_(store), options_(std::move(options)), down_(std::move(down)), up_(std::move(up)), turns_(env_.timers),
@@ -71,6 +71,7 @@ public:
     Leases& leases() override { return *this; }
     Epochs& epochs() override { return epochs_; }
     Meters& meters() override { return meters_; }
+    Couriers& couriers() override { return *this; }
 
     void add(std::unique_ptr<Loop> loop) override { turns_.add(std::move(loop)); }
     void start() override {
@@ -105,6 +106,22 @@ private:
     void recall(Instant until, Duration length) override { own_lease_.recall(until, length); }
     void grant_nothing(std::string why) override {
         if (children_) children_->grant_nothing(std::move(why));
+    }
+
+    Result<Link*> link_to(Neighbour neighbour, const env::Peer& peer) {
+        if (neighbour == Neighbour::child && children_) return &children_->link_to(peer);
+        if (neighbour == Neighbour::parent && parent_) return &parent_->link_to(peer);
+        return fail(Code::unsupported,
+                    neighbour == Neighbour::child ? "this cell has no sites below it" : "this cell has no parent");
+    }
+    Result<sync::CarriedSlices> pack(Neighbour neighbour, const env::Peer& peer, Extent extent) override {
+        return TRY(link_to(neighbour, peer))->pack(extent);
+    }
+    void apply(Neighbour neighbour, const env::Peer& peer, sync::CarriedSlices carried, How how,
+               std::function<void(Result<Outcome>)> then) override {
+        auto link = link_to(neighbour, peer);
+        if (!link) return then(std::unexpected(link.error()));
+        (*link)->take(std::move(carried), how, std::move(then));
     }
 
     LinkContext context(const Slicer& slicer, const Closure& closure) {

@@ -3,6 +3,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "cell/admission.h"
+#include "cell/couriers.h"
 #include "cell/epochs.h"
 #include "cell/events.h"
 #include "cell/leases.h"
@@ -47,6 +48,7 @@ public:
     virtual Leases& leases() = 0;
     virtual Epochs& epochs() = 0;
     virtual Meters& meters() = 0;
+    virtual Couriers& couriers() = 0;
 
     /// Before `start`.
     virtual void add(std::unique_ptr<Loop>) = 0;

@@ -71,17 +71,22 @@ void Children::met(std::unique_ptr<env::Wire> wire, const sync::Hello& hello, st
     if (verdict == Doubles::Verdict::refuse) return arrivals_.refuse(std::move(wire), Doubles::reason(tag));
     Child& child = children_[tag];
     if (verdict == Doubles::Verdict::expel && child.link) child.link->end(Doubles::reason(tag));
-    if (!child.link || child.link->peer().cell != peer.cell) {
-        if (child.link) child.link->end("another cell joined under the same name");
-        child.link.reset();
-        child.link = std::make_unique<Link>(context_, sync::Side::parent, peer, tag, beat_of(tag),
-                                            [this, tag](bool up, const std::string& why) { turned(tag, up, why); });
-        child.link->on_keep_out([this, tag] { keeping_out_.insert(tag); });
-        child.link->set_lease_lane([this, tag, again = child.link->again()](sync::Session& session) {
-            if (session.lease_question()) lessor_.look(tag, lease_of(tag), session, again);
-        });
-    }
-    child.link->attach(std::move(wire), std::move(message));
+    link_to(peer).attach(std::move(wire), std::move(message));
+}
+
+Link& Children::link_to(const env::Peer& peer) {
+    std::string tag = peer_tag(peer.role, peer.name);
+    Child& child = children_[tag];
+    if (child.link && child.link->peer().cell == peer.cell) return *child.link;
+    if (child.link) child.link->end("another cell joined under the same name");
+    child.link.reset();
+    child.link = std::make_unique<Link>(context_, sync::Side::parent, peer, tag, beat_of(tag),
+                                        [this, tag](bool up, const std::string& why) { turned(tag, up, why); });
+    child.link->on_keep_out([this, tag] { keeping_out_.insert(tag); });
+    child.link->set_lease_lane([this, tag, again = child.link->again()](sync::Session& session) {
+        if (session.lease_question()) lessor_.look(tag, lease_of(tag), session, again);
+    });
+    return *child.link;
 }
 
 void Children::dismiss(env::Peer::Role role, const std::string& name, const std::string& why) {

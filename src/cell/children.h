@@ -25,6 +25,8 @@ public:
     ~Children();
 
     void accept(std::unique_ptr<env::Wire>);
+    /// Made where there is none yet.
+    Link& link_to(const env::Peer&);
     void dismiss(env::Peer::Role, const std::string& name, const std::string& why);
     /// For each peer and member that the closure named.
     void refresh(const std::string& tag, const store::Key&, const store::Object* before);

@@ -67,6 +67,7 @@ Link::Link(LinkContext context, sync::Side side, env::Peer peer, std::string tag
                 .earlier = earlier_of(context_.store)},
                *this) {
     for (const store::Key& key : context_.closure.members(tag_)) refresh(key, nullptr);
+    recall_peer_cursor();
 }
 
 Link::~Link() = default;
@@ -176,6 +177,7 @@ void Link::drop_wire(const std::string& why) {
     context_.env.timers.post([wire = std::shared_ptr<env::Wire>(std::move(wire_))] {});
     wire_ = nullptr;
     trouble_ = why;
+    if (was_up_) remember_peer_cursor();
     was_up_ = false;
     turned_(false, why);
 }
@@ -214,7 +216,7 @@ void Link::pump() {
             "{} {} has seen later changes of this cell than it has itself: its store went back to an older state", tag_,
             peer_.cell.text());
         store::Transaction transaction;
-        transaction.note(behind_space, peer_.cell.text(), "1");
+        note_behind(transaction);
         context_.store.commit(std::move(transaction), nullptr);
     }
     if (wire_ && view.up && !was_up_) {
@@ -223,6 +225,7 @@ void Link::pump() {
     }
     if (wire_ && session_.over()) drop_wire(*session_.over());
     if (!applying_) apply_next();
+    carry_on();
     arm();
 }
 
@@ -237,6 +240,8 @@ void Link::measure() {
         {.round_trip_us = static_cast<std::uint32_t>(std::min<Duration>(path.round_trip, 1000s) / 1us), .loss = loss_.percent()});
 }
 
+void Link::note_behind(store::Transaction& transaction) { transaction.note(behind_space, peer_.cell.text(), "1"); }
+
 void Link::arm() {
     Instant wake = session_.next_wake();
     if (wake >= armed_) return; // the timer that is set rings early, and looks again
@@ -249,7 +254,6 @@ void Link::arm() {
 }
 
 sync::Outbound::Place Link::place(const sync::Cursor& cursor) {
-    using Place = sync::Outbound::Place;
     if (context_.store.knows(store::Cursor{cursor.incarnation, cursor.number})) return Place::known;
     auto incarnations = context_.store.incarnations();
     if (std::ranges::find(incarnations, cursor.incarnation) == incarnations.end()) return Place::ahead;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cell/closure.h"
+#include "cell/couriers.h"
 #include "cell/meters.h"
 #include "cell/peers.h"
 #include "env/env.h"
@@ -77,6 +78,11 @@ public:
     void on_keep_out(std::function<void()> call) { keeping_out_ = std::move(call); }
     bool keeps_out() const { return !kept_out_.empty(); }
 
+    // Courier files (rule C1; courier.cc).
+    sync::CarriedSlices pack(Couriers::Extent);
+    using Applied = std::function<void(Result<Couriers::Outcome>)>;
+    void take(sync::CarriedSlices, Couriers::How, Applied then);
+
     const env::Peer& peer() const { return peer_; }
     bool has_wire() const { return wire_ != nullptr; }
     sync::Session::View view() const { return session_.view(); }
@@ -116,6 +122,17 @@ private:
     void stage_removal(store::Transaction&, const sync::ItemKey&);
     void keep_out(sync::Lane, const sync::ItemKey&, std::string why, bool name_taken = false);
     sync::ItemKey item_key(const store::Object&, store::Part) const;
+    void note_behind(store::Transaction&);
+
+    using Place = sync::Outbound::Place;
+    void note_open(store::Transaction&, const sync::Apply&);
+    bool may_be_newer(const sync::Courier&);
+    void recall_peer_cursor();
+    void remember_peer_cursor();
+    void note_peer_cursor(store::Transaction&, const std::optional<sync::Cursor>&);
+    void carry_on();
+    void carried_all();
+    void end_carrying(Result<Couriers::Outcome>);
 
     LinkContext context_;
     env::Peer peer_;
@@ -144,6 +161,15 @@ private:
     };
     std::map<std::pair<store::Key, std::uint8_t>, KeptOut> kept_out_;
     std::function<void()> keeping_out_;
+    /// A courier file: waits until nothing else is applied, then is, up to the ticket `last`.
+    struct Carrying {
+        sync::CarriedSlices carried;
+        Applied then;
+        Couriers::Outcome outcome = {};
+        std::optional<sync::Ticket> last = {};
+        std::size_t kept_out_before = 0;
+    };
+    std::unique_ptr<Carrying> carrying_;
     LeaseLane lease_lane_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

@@ -42,20 +42,24 @@ void Parent::dialled(Result<std::unique_ptr<env::Wire>> wire) {
         trouble_ = "the cell at this address is no parent of this one";
         return dial_later();
     }
-    if (link_ && link_->peer().cell != peer.cell) link_.reset();
-    if (!link_) {
-        link_ = std::make_unique<Link>(context_, sync::Side::child, peer, std::string(parent_tag), 15s,
-                                       [this](bool up, const std::string& why) { turned(up, why); });
-        link_->set_lease_lane([this](sync::Session& session) {
-            lease_.heard(session.lease(), session.lease_refused());
-            if (names_taken_ == session.names_taken()) return;
-            names_taken_ = session.names_taken();
-            told_();
-        });
-        link_->want_lease(lease_.wanted());
-    }
+    Link& link = link_to(peer);
     up_since_ = context_.env.clock.now();
-    link_->attach(std::move(*wire));
+    link.attach(std::move(*wire));
+}
+
+Link& Parent::link_to(const env::Peer& peer) {
+    if (link_ && link_->peer().cell != peer.cell) link_.reset();
+    if (link_) return *link_;
+    link_ = std::make_unique<Link>(context_, sync::Side::child, peer, std::string(parent_tag), 15s,
+                                   [this](bool up, const std::string& why) { turned(up, why); });
+    link_->set_lease_lane([this](sync::Session& session) {
+        lease_.heard(session.lease(), session.lease_refused());
+        if (names_taken_ == session.names_taken()) return;
+        names_taken_ = session.names_taken();
+        told_();
+    });
+    link_->want_lease(lease_.wanted());
+    return *link_;
 }
 
 void Parent::turned(bool up, const std::string& why) {

@@ -25,6 +25,8 @@ public:
     ~Parent();
 
     void start();
+    /// Made where there is none yet.
+    Link& link_to(const env::Peer&);
     void refresh(const store::Key&, const store::Object* before);
     void changed(const store::Change&);
     void look() {

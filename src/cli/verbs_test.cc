@@ -1,3 +1,4 @@
+#include "cli/client.h"
 #include "cli/fake_api.h"
 #include "cli/three_way.h"
 
@@ -6,6 +7,7 @@
 
 namespace skerry::cli {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
@@ -381,6 +383,36 @@ TEST_F(VerbTest, DropAtTheParentAsksTheSite) {
     api.instead({});
     EXPECT_EQ(run({"override", "drop", "o"}), 0) << err;
     EXPECT_FALSE(api.objects.contains(override_path));
+}
+
+TEST_F(VerbTest, CourierPackReplacesItsFileWhenTheNewOneIsWhole) {
+    std::string file = write("f.courier", "the old one");
+    EXPECT_EQ(run({"courier", "pack", "--out", file}), 2);
+    EXPECT_THAT(err, HasSubstr("one of --site NAME and --parent"));
+    EXPECT_EQ(run({"courier", "pack", "--site", "vessel-7", "--out", file, "--max-size", "much"}), 2);
+    EXPECT_THAT(err, HasSubstr("--max-size"));
+    bool cut = true;
+    api.instead([&](const http::Request&, const std::shared_ptr<http::Responder>& responder) {
+        auto stream = responder->stream(
+            200,
+            {{"Content-Length", "8"},
+             {"X-Courier", R"x({"to": "site vessel-7", "size": "8", "images": "0", "leftOut": ["retail/pos:9 (8.0 GiB)"]})x"}});
+        stream->write(cut ? "new" : "new one!");
+        if (!cut) stream->end();
+        return true;
+    });
+    EXPECT_EQ(run({"courier", "pack", "--site", "vessel-7", "--out", file}), 1);
+    EXPECT_EQ(read_file(file).value(), "the old one");
+    cut = false;
+    EXPECT_EQ(run({"courier", "pack", "--site", "vessel-7", "--out", file}), 0) << err;
+    EXPECT_EQ(read_file(file).value(), "new one!");
+    EXPECT_THAT(out, AllOf(HasSubstr("for site vessel-7"), HasSubstr("retail/pos:9")));
+}
+
+TEST_F(VerbTest, CourierShowNeedsNoServerAndSaysWhatIsNone) {
+    EXPECT_EQ(run({"courier", "show", write("f", "something else")}), 1);
+    EXPECT_THAT(err, HasSubstr("no courier file"));
+    EXPECT_EQ(run({"courier", "show", "/nowhere/f"}), 1);
 }
 
 } // namespace skerry::cli

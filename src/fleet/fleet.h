@@ -36,6 +36,10 @@ struct Options {
 /// child sites "sites" (who is in touch) and "decisions" (about Overrides of sites, rule W5). Before Cell::start.
 void add_loops(cell::Cell&, Options);
 
+/// A courier file is about to be packed for this site. While it is out of touch its wishes go on by file from now on: condition
+/// `ByCourier`, until it is in touch again. A rollout reaches it, and neither counts it nor waits for it (rule A4). May be repeated.
+void go_by_courier(cell::Cell&, const std::string& site);
+
 /// Makes the Site object where there is none (home: this cell) and calls `then` with its key once it is durable. A Site that
 /// exists keeps everything it has, also where the wish differs. For tokens and for `skerry up`; may be repeated.
 void ensure_site(cell::Cell&, SiteWish, std::function<void(Result<store::Key>)> then);

@@ -137,7 +137,7 @@ private:
             SiteRoom others = room;
             others.take({.cpu = {}, .memory = {}, .ports = demand_.ports}, -std::int64_t{count});
             candidate.used_ports = std::move(others.used_ports);
-            candidate.open = room.in_touch;
+            candidate.open = room.in_touch || room.by_courier;
             candidate.replicas = count;
             snapshot.add(std::move(candidate));
             row_rooms.push_back(&room);

@@ -197,7 +197,9 @@ plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::R
     std::map<std::string, plan::RolloutSite> sites;
     auto site_state = [&](const std::string& name) {
         auto room = rooms.find(name);
-        return plan::RolloutSite{.exists = room != rooms.end(), .in_touch = room != rooms.end() && room->second.in_touch};
+        bool exists = room != rooms.end();
+        return plan::RolloutSite{
+            .exists = exists, .in_touch = exists && room->second.in_touch, .by_courier = exists && room->second.by_courier};
     };
     for (const auto& wanted : placement.wanted) sites[wanted.site] = site_state(wanted.site);
     for (const auto& object : allocations) {

@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
+#include "model/conditions.h"
 #include "model/node.pb.h"
 #include "model/revision.pb.h"
 #include "model/site.pb.h"
@@ -79,6 +80,7 @@ std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& 
         auto peer = peers.find(object->key.name);
         bool own = object->key.name == own_site;
         room.in_touch = own || (peer != peers.end() && peer->second.in_touch);
+        room.by_courier = !room.in_touch && model::holds(site.status().conditions(), "ByCourier");
         // Its status is soft, and a crash of this cell may have forgotten it; its nodes are not.
         room.joined = own || with_nodes.contains(object->key.name) || peer != peers.end() || !site.status().cell().empty();
         Instant heard = cell.peers().listening_since();

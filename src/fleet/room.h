@@ -27,6 +27,7 @@ Demand demand_of(const model::ClosedComponent&);
 struct SiteRoom {
     store::ObjectPtr object;
     bool in_touch = false;
+    bool by_courier = false;       ///< out of touch, and its wishes go on by courier file
     bool joined = false;           ///< has ever been in touch
     plan::PartitionSite partition; ///< `one_of_many` and the time of a neighbour's word are for the loop to add
     std::string jurisdiction;

@@ -66,6 +66,7 @@ void SitesLoop::report(const store::Object& object, const Known& known, std::uin
     if (known.in_touch) {
         model::set_condition(conditions, "InTouch", "True", "Heard", "", now);
         status.clear_last_heard();
+        model::remove_condition(conditions, "ByCourier");
     } else {
         if (was) status.set_last_heard(now);
         std::string message =

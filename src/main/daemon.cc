@@ -18,6 +18,7 @@
 #include "main/becoming.h"
 #include "main/callers.h"
 #include "main/claim.h"
+#include "main/courier_desk.h"
 #include "main/image_bytes.h"
 #include "main/join_desk.h"
 #include "main/kubeconfig.h"
@@ -39,6 +40,7 @@
 #include "store/sqlite/sqlite_backend.h"
 #include "store/store.h"
 #include "trust/certificate.h"
+#include "trust/key.h"
 #include "trust/rights.h"
 #include "trust/succession.h"
 #include "trust/verify.h"
@@ -95,6 +97,7 @@ private:
     void announce();
     void keep_ballast();
     Result<env::Peer> child_of(const http::PeerIdentity&) const;
+    void learn_key(const trust::Identity&, const http::Chain&) const;
     std::string with_port(const std::string& host) const;
     /// Addresses that a token names are from then on this server's, also after a restart. Returns them with ports.
     Result<std::vector<std::string>> advertise(std::vector<std::string>);
@@ -142,6 +145,7 @@ private:
     std::unique_ptr<JoinDesk> desk_;
     std::unique_ptr<TrustDesk> trust_desk_;
     std::unique_ptr<Standing> standing_;
+    std::unique_ptr<CourierDesk> courier_;
     std::unique_ptr<api::Blobs> blobs_;
     std::unique_ptr<api::Api> api_;
 };
@@ -336,13 +340,32 @@ Result<void> Daemon::serve() {
                                        cell_->dismiss(role, name, why);
                                        tunnel_->dismiss(role, name);
                                    }});
+    courier_ = std::make_unique<CourierDesk>(CourierDesk::Options{
+        .cell = *cell_,
+        .store = *store_,
+        .depot = *depot_,
+        .membership = *membership_,
+        .members = *members_,
+        .clock = world_.clock,
+        .self = known_.identity,
+        .version = version,
+        .host = oci::host_platform(machine_architecture()),
+        .identify = identify,
+        .arrived = [this](const depot::Digest& digest) { images_->spare(digest); },
+        .followed =
+            [this] {
+                if (auto shown = show_credentials(); !shown)
+                    log(Level::error, "main", "the parent's newer key is not shown: {}", shown.error().message);
+            }});
     server_->on_head([](const http::Request& request) {
-        if (api::Blobs::is_upload(request)) return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true};
+        if (api::Blobs::is_upload(request) || CourierDesk::is_upload(request))
+            return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true};
         return http::Reception{};
     });
     server_->on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
         if (api_->answer(request, responder) || blobs_->answer(request, responder) || access_desk_->answer(request, responder) ||
-            (desk_ && desk_->answer(request, responder)) || (trust_desk_ && trust_desk_->answer(request, responder)))
+            courier_->answer(request, responder) || (desk_ && desk_->answer(request, responder)) ||
+            (trust_desk_ && trust_desk_->answer(request, responder)))
             return;
         responder->respond(api::refusal({Code::not_found, "there is nothing under " + request.path.substr(0, 200)}));
     });
@@ -370,7 +393,20 @@ Result<env::Peer> Daemon::child_of(const http::PeerIdentity& peer) const {
     if (is_neighbour(child)) return child;
     TRY_VOID(trust::may_link(shown->identity, known_.identity, has_site()));
     if (trust_desk_) TRY_VOID(trust_desk_->may_link(shown->identity));
+    learn_key(shown->identity, peer.chain);
     return child;
+}
+
+/// Records of members of before do not have their keys whole, which couriers are sealed to.
+void Daemon::learn_key(const trust::Identity& child, const http::Chain& chain) const {
+    auto member = members_->member(child);
+    if (!member || !member->public_key.empty() || chain.empty()) return;
+    auto key = trust::certified_key(chain.front());
+    if (!key) return;
+    member->public_key = std::move(*key);
+    store::Transaction transaction;
+    Register::put(transaction, child, *member);
+    store_->commit(std::move(transaction), nullptr);
 }
 
 std::string Daemon::with_port(const std::string& host) const {

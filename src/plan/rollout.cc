@@ -107,6 +107,10 @@ RolloutPlan plan_rollout(const RolloutInput& input) {
     plan.steps.insert(plan.steps.end(), creations.begin(), creations.end());
     for (auto& [name, site] : sites) {
         if (site.disruptive.empty()) continue;
+        if (!site.state.in_touch && site.state.by_courier) {
+            plan.steps.insert(plan.steps.end(), site.disruptive.begin(), site.disruptive.end());
+            continue;
+        }
         if (!site.state.in_touch) {
             ++plan.waiting_away;
             continue;

@@ -9,12 +9,13 @@
 /// Worked example: ten sites, one of them out of touch, maxUnavailable 20 % (of the nine in touch: 2), all run revision 3, 4 is
 /// wanted. First two sites get revision 4. Each turns unavailable while its instance is replaced; when one is ready again, the
 /// next site follows. Were both to fail, nothing more would change: seven sites stay on revision 3. The tenth site gets its turn
-/// when it returns, under the same rule.
+/// when it returns, under the same rule; or with the next courier file that is packed for it.
 namespace skerry::plan {
 
 struct RolloutSite {
     bool exists = true; ///< false: its Site object is gone
     bool in_touch = false;
+    bool by_courier = false; ///< out of touch, and its wishes go on by courier file: it neither counts nor waits
 };
 
 struct WantedAllocation {

@@ -66,6 +66,17 @@ TEST(Rollout, SitesOutOfTouchNeitherCountNorHold) {
     EXPECT_EQ(plan.waiting_away, 1u);
 }
 
+TEST(Rollout, WhomFilesReachNeitherCountsNorWaits_A4) {
+    auto input = fleet(10, 1);
+    for (std::size_t i : {0u, 1u}) input.sites[i].second = {.exists = true, .in_touch = false, .by_courier = true};
+    auto plan = plan_rollout(input);
+    EXPECT_EQ(updates(plan), 3u) << "the two, and one of those in touch";
+    EXPECT_EQ(plan.waiting, 7u);
+    EXPECT_EQ(plan.waiting_away, 0u);
+    input.halted = true;
+    EXPECT_EQ(updates(plan_rollout(input)), 0u);
+}
+
 TEST(Rollout, ABrokenSiteMayAlwaysBeMended) {
     auto input = fleet(4, 1);
     input.found[3].ready = 0;

@@ -121,9 +121,10 @@ public:
     bool probes_believe_clocks = false; ///< planted: what a wall clock that is set makes look late is called ill
     /// A wall clock is set: its error from now on.
     void set_wall(Cell, std::int64_t error_seconds);
-    bool cut_kills = false;    ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
-    bool newer_core = false;   ///< its build knows one more field, and people use it
-    bool heal_forgets = false; ///< planted: after a heal the driver says that what runs is lost
+    bool cut_kills = false;       ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
+    bool files_are_whole = false; ///< planted: a courier file with a base is taken for everything
+    bool newer_core = false;      ///< its build knows one more field, and people use it
+    bool heal_forgets = false;    ///< planted: after a heal the driver says that what runs is lost
 
 private:
     Cell add(env::Peer::Role, const std::string& name, Cell parent);

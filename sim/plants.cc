@@ -235,6 +235,11 @@ void unseen_correction(Fleet& fleet) {
     fleet.pass(2min);
 }
 
+void whole_files(Fleet& fleet) {
+    fleet.files_are_whole = true;
+    play_couriers(fleet, {});
+}
+
 void believing_probes(Fleet& fleet) {
     fleet.probes_believe_clocks = true;
     play_clocks(fleet, {});
@@ -277,6 +282,7 @@ const std::vector<Plant>& plants() {
         {"converged", "a wire loses every larger message on its way up", leaking_wire},
         {"stamps-true", "a cell sees its machine's clock of 1970 as it is", unseen_correction},
         {"clocks-decide-nothing", "probes call ill what a wall clock that was set makes look late", believing_probes},
+        {"couriers", "a courier file that has what changed is taken for everything", whole_files},
         {"queues-bounded", "timers that were let go stay for ever", leaking_timers},
         {"at-most-once", "a leash holds nothing, and the daemon above it is stopped", slack_leash},
         {"epoch-never-back", "a site forgets the epochs that it accepted, and a core sends lower ones", obedient_site},

@@ -9,41 +9,33 @@
 
 namespace skerry::sim {
 
-LightChild::LightChild(Agenda& agenda, Network& network, Cell cell, std::string name, CellId id)
-    : agenda_(agenda), network_(network), cell_(cell), name_(std::move(name)), id_(id) {}
+LightChild::LightChild(Options options) : options_(std::move(options)) {}
 
 LightChild::~LightChild() = default;
 
-Network::Host LightChild::host() {
-    return {.powered = [] { return true; },
-            .peer =
-                [this] {
-                    return env::Peer{env::Peer::Role::site, name_, id_};
-                },
-            .attends = [] { return true; },
-            .accept = [](std::unique_ptr<env::Wire>) {}};
-}
-
 void LightChild::dial_within(Duration within) {
     dials_within_ = within;
-    Duration wait =
-        Duration(static_cast<std::int64_t>(cell_ * 0x9e3779b97f4a7c15ULL >> 11) % std::max<std::int64_t>(1, within.count()));
-    timer_ = agenda_.cancellable(agenda_.now() + wait, What::timer, cell_, Agenda::Bound::free, [this] { dial(); });
+    Duration wait = Duration(static_cast<std::int64_t>(options_.number * 0x9e3779b97f4a7c15ULL >> 11) %
+                             std::max<std::int64_t>(1, within.count()));
+    timer_ = options_.timers.after(wait, [this] { dial(); });
 }
 
 void LightChild::dial() {
     ++dials_;
-    attempt_ = network_.dial(cell_, env::Channel::control, [this](Result<std::unique_ptr<env::Wire>> wire) {
-        if (!wire) return dial_within(dials_within_);
+    attempt_ = options_.dialer.dial(options_.parent, env::Channel::control, [this](Result<std::unique_ptr<env::Wire>> wire) {
+        if (!wire) {
+            failure_ = wire.error().message;
+            return dial_within(dials_within_);
+        }
         wire_ = std::move(*wire);
         if (!session_)
             session_ =
                 std::make_unique<sync::Session>(sync::Session::Options{.side = sync::Side::child,
-                                                                       .self = id_,
+                                                                       .self = options_.id,
                                                                        .peer = wire_->peer().cell,
-                                                                       .incarnation = IncarnationId(Id{0x1c, cell_}),
+                                                                       .incarnation = IncarnationId(Id{0x1c, options_.number}),
                                                                        .boot_id = "boot",
-                                                                       .name = name_,
+                                                                       .name = options_.name,
                                                                        .version = "sim",
                                                                        .role = static_cast<std::uint32_t>(env::Peer::Role::site)},
                                                 static_cast<sync::Host&>(*this));
@@ -64,7 +56,7 @@ void LightChild::drop_wire() {
     if (!wire_) return;
     session_->disconnected(now());
     // We may be inside a call of this very wire.
-    agenda_.at(agenda_.now(), What::post, cell_, Agenda::Bound::free, [wire = std::shared_ptr<env::Wire>(std::move(wire_))] {});
+    options_.timers.post([wire = std::shared_ptr<env::Wire>(std::move(wire_))] {});
     wire_ = nullptr;
     armed_ = Instant::never();
     dial_within(dials_within_);
@@ -85,7 +77,7 @@ void LightChild::pump() {
     Instant wake = session_->next_wake();
     if (wake >= armed_ || wake == Instant::never()) return;
     armed_ = wake;
-    timer_ = agenda_.cancellable(wake.since_boot, What::timer, cell_, Agenda::Bound::free, [this] {
+    timer_ = options_.timers.after(wake - now(), [this] {
         armed_ = Instant::never();
         pump();
     });
@@ -93,12 +85,12 @@ void LightChild::pump() {
 
 void LightChild::apply(sync::Apply&& apply) {
     for (auto& item : apply.items) {
-        if (!reported_ && item.key.kind == static_cast<std::uint32_t>(model::Kind::site) && item.key.name == name_) {
+        if (!reported_ && item.key.kind == static_cast<std::uint32_t>(model::Kind::site) && item.key.name == options_.name) {
             // Its own Site has come: it reports of it, as every site does.
             reported_ = true;
             model::Site found;
             found.mutable_status()->set_version("sim");
-            found.mutable_status()->set_cell(id_.text());
+            found.mutable_status()->set_cell(options_.id.text());
             sync::ItemKey key = item.key;
             key.part = static_cast<std::uint8_t>(store::Part::found);
             session_->put(sync::Lane::status, key, 0, std::make_shared<const std::string>(found.SerializeAsString()), 1);

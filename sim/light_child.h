@@ -1,9 +1,9 @@
 #pragma once
 
-#include "sim/agenda.h"
-#include "sim/network.h"
+#include "env/env.h"
 #include "sync/session.h"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,19 +11,31 @@
 
 namespace skerry::sim {
 
-/// A site of which only the link is real: a sync session over a simulated wire, items in a map instead of a store, and no loops.
-/// A hundred thousand of them fit where a hundred thousand whole cells would not; their parent cannot tell the difference.
+/// A site of which only the link is real: a sync session over a wire, items in a map instead of a store, and no loops. A hundred
+/// thousand of them fit where a hundred thousand whole cells would not; their parent cannot tell the difference. Over simulated
+/// wires here, over real ones in `bench/link_children.cc`.
 class LightChild final : private env::Wire::Listener, private sync::Host {
 public:
-    LightChild(Agenda&, Network&, Cell, std::string name, CellId);
+    struct Options {
+        env::Clock& clock;
+        env::Timers& timers;
+        env::Dialer& dialer;
+        std::string parent; ///< its address
+        std::string name;
+        CellId id;
+        std::uint64_t number = 0; ///< among its like
+    };
+    explicit LightChild(Options);
     ~LightChild() override;
 
-    /// What the network is to know of it.
-    Network::Host host();
     /// Dials, at a moment within this; afterwards again whenever the wire is gone.
     void dial_within(Duration);
     bool in_agreement() const { return session_ && wire_ && session_->view().up && session_->view().agreement; }
     std::uint64_t dials() const { return dials_; }
+    /// Ends the wire; it dials again as before.
+    void hang_up() { drop_wire(); }
+    /// Why the last dial failed.
+    const std::string& failure() const { return failure_; }
 
 private:
     void arrived(std::string message) override;
@@ -41,13 +53,10 @@ private:
     void pump();
     void apply(sync::Apply&&);
     void drop_wire();
-    Instant now() const { return {agenda_.now()}; }
+    Instant now() const { return options_.clock.now(); }
 
-    Agenda& agenda_;
-    Network& network_;
-    Cell cell_;
-    std::string name_;
-    CellId id_;
+    Options options_;
+    std::string failure_;
     Duration dials_within_{};
     std::uint64_t dials_ = 0;
     std::unique_ptr<sync::Session> session_;

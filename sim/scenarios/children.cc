@@ -11,8 +11,34 @@ namespace skerry::sim {
 
 namespace {
 
+/// A light child's place in the simulation.
+class Berth final : public env::Clock, public env::Timers, public env::Dialer {
+public:
+    Berth(Agenda& agenda, Network& network, Cell cell) : agenda_(agenda), network_(network), cell_(cell) {}
+
+    Instant now() const override { return {agenda_.now()}; }
+    WallTime wall() const override { return {}; }
+    std::string boot_id() const override { return "boot"; }
+    std::unique_ptr<env::Timer> after(Duration wait, std::function<void()> call) override {
+        return agenda_.cancellable(agenda_.now() + wait, What::timer, cell_, Agenda::Bound::free, std::move(call));
+    }
+    void post(std::function<void()> call) override {
+        agenda_.at(agenda_.now(), What::post, cell_, Agenda::Bound::free, std::move(call));
+    }
+    std::unique_ptr<env::Timer> dial(const std::string&, env::Channel channel,
+                                     std::function<void(Result<std::unique_ptr<env::Wire>>)> then) override {
+        return network_.dial(cell_, channel, std::move(then));
+    }
+
+private:
+    Agenda& agenda_;
+    Network& network_;
+    Cell cell_;
+};
+
 struct Many {
     Fleet& fleet;
+    std::vector<std::unique_ptr<Berth>> berths;
     std::vector<std::unique_ptr<LightChild>> children;
 
     void wait_for_agreement(Duration limit, const char* what) {
@@ -41,14 +67,22 @@ void play_children(Fleet& fleet, const Size& size) {
     fleet.audit_period = 10min;
     fleet.agenda().meter(1, size.processor_time);
     fleet.start_all();
-    Many many{fleet, {}};
+    Many many{fleet, {}, {}};
     auto& network = fleet.network();
     for (std::size_t n = 0; n < count; ++n) {
         Cell cell = static_cast<Cell>(2 + n);
         auto name = "s" + std::to_string(n);
-        auto& child = *many.children.emplace_back(
-            std::make_unique<LightChild>(fleet.agenda(), network, cell, name, CellId(Id{0x5e, 1 + n})));
-        network.add(cell, child.host());
+        CellId id(Id{0x5e, 1 + n});
+        auto& berth = *many.berths.emplace_back(std::make_unique<Berth>(fleet.agenda(), network, cell));
+        many.children.push_back(std::make_unique<LightChild>(LightChild::Options{
+            .clock = berth, .timers = berth, .dialer = berth, .parent = "core", .name = name, .id = id, .number = cell}));
+        network.add(cell, {.powered = [] { return true; },
+                           .peer =
+                               [name, id] {
+                                   return env::Peer{env::Peer::Role::site, name, id};
+                               },
+                           .attends = [] { return true; },
+                           .accept = [](std::unique_ptr<env::Wire>) {}});
         network.join(cell, 1, {.delay = 20ms, .jitter = 20ms});
         fleet::ensure_site(fleet.core().process->cell(), {.name = name, .parents = {"core"}, .profile = "satellite"},
                            [](auto) {});

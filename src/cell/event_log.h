@@ -15,7 +15,7 @@ namespace skerry::cell {
 /// after a restart.
 ///
 /// Writes are bounded: new events 50 at once and then one per second, each repeated event once in ten seconds with its count
-/// brought forward; what is over the bound is dropped and counted in the log.
+/// brought forward; what is over the bound is dropped, and each said in the log of debugging.
 class EventLog final : public Events {
 public:
     /// `source` such as "site store-17". The store must outlive this.
@@ -43,6 +43,7 @@ private:
     env::Env env_;
     store::Store& store_;
     std::string source_;
+    std::size_t room_ = 0; ///< events to come before the next prune
     std::map<store::Key, Entry> repeated_;
     double allowance_;
     Instant allowed_at_;

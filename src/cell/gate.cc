@@ -163,6 +163,9 @@ void Gate::create(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     auto& meta = model::metadata(*object);
     if (auto allowed = may_write(who, trust::Verb::create, kind, *object); !allowed)
         return answer_soon(std::move(answer), std::unexpected(allowed.error()));
+    if (self_.role == env::Peer::Role::node && kind != Kind::event)
+        return answer_soon(std::move(answer),
+                           refuse(Code::unsupported, "a node decides nothing; apply it at the API of its site, or of the core"));
     if (!meta.resource_version().empty())
         return answer_soon(std::move(answer),
                            refuse(Code::invalid, "metadata.resourceVersion: a new object has none (leave it out)"));
@@ -365,10 +368,11 @@ void Gate::remove(const trust::Identity& who, const Key& key, Preconditions prec
         if (may_let_go && store_.missing().contains(key) && !options.dry_run) { // its row is damaged, and goes now
             store::Transaction transaction;
             transaction.erase(key, store::Transaction::anything());
-            store_.commit(std::move(transaction), nullptr);
-            return refused(
-                {{Code::not_found, fmt::format("{} was lost from this cell's disk; what was left of it is removed", key.text())},
-                 {}});
+            return store_.commit(std::move(transaction), [key, answer = std::move(answer)](Result<store::Number> gone) {
+                if (!gone) return answer(refuse(std::move(gone).error()));
+                answer(refuse(Code::not_found,
+                              fmt::format("{} was lost from this cell's disk; what was left of it is removed", key.text())));
+            });
         }
         return refused(allowed ? Refusal{{Code::not_found, fmt::format("{} does not exist", key.text())}, {}} : allowed.error());
     }

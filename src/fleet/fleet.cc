@@ -7,10 +7,10 @@
 #include "fleet/rollouts_loop.h"
 #include "fleet/sites_loop.h"
 #include "model/defaults.h"
+#include "model/difference.h"
 #include "model/site.pb.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 namespace skerry::fleet {
@@ -33,17 +33,6 @@ private:
     cell::Cell& cell_;
     SiteWish wish_;
 };
-
-/// "its FIELD is OLD, not NEW" of the first that differs.
-template<class Map>
-std::string difference_of(std::string_view field, const Map& here, const std::map<std::string, std::string>& wished) {
-    for (auto& [name, value] : wished) {
-        auto found = here.find(name);
-        if (found == here.end()) return "it has no " + std::string(field) + " " + name;
-        if (found->second != value) return "its " + std::string(field) + " " + name + " is " + found->second + ", not " + value;
-    }
-    return {};
-}
 
 } // namespace
 
@@ -90,8 +79,8 @@ std::string difference(const store::Store& store, const SiteWish& wish) {
     auto object = store.get({model::Kind::site, "", wish.name});
     if (!object) return {};
     auto& site = store::as<model::Site>(*object);
-    if (auto other = difference_of("label", site.metadata().labels(), wish.labels); !other.empty()) return other;
-    if (auto other = difference_of("value", site.spec().values(), wish.values); !other.empty()) return other;
+    if (auto other = model::difference("label", site.metadata().labels(), wish.labels); !other.empty()) return other;
+    if (auto other = model::difference("value", site.spec().values(), wish.values); !other.empty()) return other;
     if (wish.jurisdiction && site.spec().location().jurisdiction() != *wish.jurisdiction)
         return "its jurisdiction is \"" + site.spec().location().jurisdiction() + "\", not " + *wish.jurisdiction;
     if (wish.profile &&

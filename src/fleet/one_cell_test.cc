@@ -204,6 +204,24 @@ TEST_F(OneCell, NothingWantedIsSilentlyNotRun) {
     EXPECT_EQ(reason("Progressing"), "NoRoom") << "what is nowhere is not complete";
 }
 
+TEST_F(OneCell, HoweverManyBecomePossibleAtOnce) {
+    // More than one transaction holds writes or notes (rule S4).
+    for (int n = 0; n < 200; ++n) {
+        auto app = till();
+        app.mutable_metadata()->set_name("app" + std::to_string(n));
+        app.mutable_spec()->mutable_components(0)->clear_ports();
+        write(Kind::app, app);
+    }
+    settle();
+    push("pos", "1", "sha256:aa");
+    for (int n = 0; n < 60; ++n) settle();
+    EXPECT_EQ(machine.running().size(), 200u);
+    for (int n = 0; n < 200; ++n) erase({Kind::app, "default", "app" + std::to_string(n)});
+    for (int n = 0; n < 60; ++n) settle();
+    EXPECT_EQ(machine.running().size(), 0u);
+    EXPECT_TRUE(store->notes("epoch.site").empty());
+}
+
 TEST_F(OneCell, ATakenPortIsTold) {
     push("pos", "1", "sha256:aa");
     machine.occupy_port(80);

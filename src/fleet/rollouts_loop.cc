@@ -1,5 +1,6 @@
 #include "fleet/rollouts_loop.h"
 
+#include "cell/missing.h"
 #include "fleet/app_world.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
@@ -174,7 +175,7 @@ void RolloutsLoop::roll(const store::Object& object, const std::vector<store::Ob
         bool halfway = std::ranges::any_of(own, is_newest) && !std::ranges::all_of(own, is_newest);
         input.paused = paused(object, halfway);
         rollout = plan::plan_rollout(input);
-        apply(object, *newest, rollout, rooms);
+        apply(object, *newest, rollout, allocations, rooms);
         if (rollout.wave) last_wave_[object.uid] = cell_.env().clock.now();
         facts.frozen = input.max_unavailable == 0;
         facts.placement = &placement;
@@ -270,42 +271,82 @@ std::string RolloutsLoop::settled_revision(const model::App& app, const std::vec
     return best;
 }
 
+bool RolloutsLoop::is_once(const store::Object& allocation) const {
+    const auto& spec = store::as<model::Allocation>(allocation).spec();
+    const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, allocation.key.project, spec.revision()});
+    return revision && partition_of(*revision, spec.component()) == "atMostOnce";
+}
+
+bool RolloutsLoop::may_run(const store::Object& object, const std::map<std::string, SiteRoom>& rooms) {
+    const auto& allocation = store::as<model::Allocation>(object);
+    const auto& spec = allocation.spec();
+    const auto& status = allocation.status();
+    if (spec.replicas() == 0 && status.observed_generation() >= object.generation && status.replicas() == 0) return false;
+    auto room = rooms.find(spec.site());
+    if (room != rooms.end() && !room->second.joined) return false; // nobody ever came
+    if (!is_once(object)) return room != rooms.end();
+    if (room != rooms.end() && room->second.in_touch) return true;
+    auto peer = cell_.peers().child(spec.site(), env::Peer::Role::site);
+    Instant now = cell_.env().clock.now();
+    if (!peer || !peer->lease_over || *peer->lease_over <= now) return false;
+    wake_in(*peer->lease_over - now);
+    return true;
+}
+
 void RolloutsLoop::remove(const store::Object& object, const std::map<std::string, SiteRoom>& rooms) {
+    if (cell::lacks_wishes(cell_.store())) return; // what it belongs to may be among what is missing (rule H3)
+    if (!may_run(object, rooms)) return writing_.erase(object);
     const auto& spec = store::as<model::Allocation>(object).spec();
     auto room = rooms.find(spec.site());
-    // Where nobody ever came nothing runs.
-    if (room == rooms.end() || room->second.in_touch || !room->second.joined) return writing_.erase(object);
-    const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, object.key.project, spec.revision()});
-    if (revision && partition_of(*revision, spec.component()) == "atMostOnce") {
-        auto left = room->second.partition.lease_left;
-        if (left && *left <= Duration(0)) return writing_.erase(object);
-        if (left) wake_in(*left);
-    }
-    mark_removing(object, true);
+    mark_removing(object,
+                  room != rooms.end() && room->second.in_touch
+                      ? "site " + spec.site() + " has been told to stop it, and has not said yet that nothing of it runs"
+                      : "site " + spec.site() + " is out of touch and may run it still; it ends there when the site is back");
     if (spec.replicas() == 0) return;
     auto wish = cell::wish_of<model::Allocation>(object);
     wish.mutable_spec()->set_replicas(0);
     writing_.update(object, wish);
 }
 
-void RolloutsLoop::mark_removing(const store::Object& object, bool removing) {
+void RolloutsLoop::mark_removing(const store::Object& object, const std::string& why) {
     auto seen = cell::part_of<model::Allocation>(object, Part::seen);
     auto& conditions = *seen.mutable_status()->mutable_conditions();
-    if (removing)
-        model::set_condition(conditions, "Removing", "True", "Removing",
-                             "site " + store::as<model::Allocation>(object).spec().site() +
-                                 " is out of touch and may run it still; it ends there when the site is back",
-                             rfc3339(cell_.env().clock.wall()));
+    if (!why.empty())
+        model::set_condition(conditions, "Removing", "True", "Removing", why, rfc3339(cell_.env().clock.wall()));
     else if (!model::remove_condition(conditions, "Removing"))
         return;
     cell::report_part(cell_.store(), object, Part::seen, seen);
 }
 
+/// Of policy atMostOnce: components of which something that is to go may run still; and the only Allocation of which it is.
+std::map<std::string, std::set<Key>> RolloutsLoop::leaving(const store::Object& app, const plan::RolloutPlan& plan,
+                                                           const std::vector<store::ObjectPtr>& allocations,
+                                                           const std::map<std::string, SiteRoom>& rooms) {
+    std::set<Key> erased;
+    for (const auto& step : plan.steps)
+        if (step.what == plan::RolloutStep::What::erase)
+            erased.insert(
+                {Kind::allocation, app.key.project, allocation_name(app.key.name, step.component, step.site, step.suffix)});
+    std::map<std::string, std::set<Key>> leaving;
+    for (const auto& object : allocations) {
+        const auto& spec = store::as<model::Allocation>(*object).spec();
+        bool goes = spec.replicas() == 0 || erased.contains(object->key);
+        if (goes && is_once(*object) && may_run(*object, rooms)) leaving[spec.component()].insert(object->key);
+    }
+    return leaving;
+}
+
 void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan,
-                         const std::map<std::string, SiteRoom>& rooms) {
+                         const std::vector<store::ObjectPtr>& allocations, const std::map<std::string, SiteRoom>& rooms) {
+    auto leaves = leaving(app, plan, allocations, rooms);
     for (const auto& step : plan.steps) {
         Key key{Kind::allocation, app.key.project, allocation_name(app.key.name, step.component, step.site, step.suffix)};
         auto object = cell_.store().get(key);
+        // What is to run once starts nowhere while something of it may run elsewhere (rules F4, H1); a later turn comes to it.
+        bool more = step.what != plan::RolloutStep::What::erase &&
+                    (!object || step.replicas > store::as<model::Allocation>(*object).spec().replicas());
+        if (auto others = leaves.find(step.component); more && others != leaves.end())
+            if (others->second.size() > others->second.count(key)) continue;
         if (step.what == plan::RolloutStep::What::create) {
             if (object) continue; // a foreign one of the same name goes first
             model::Allocation allocation;
@@ -333,7 +374,7 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
         } else if (object && step.what == plan::RolloutStep::What::erase) {
             remove(*object, rooms);
         } else if (object) {
-            mark_removing(*object, false);
+            mark_removing(*object, {});
             auto wish = cell::wish_of<model::Allocation>(*object);
             // One that was to go and is wanted again is as good as a new one.
             bool anew = wish.spec().replicas() == 0 && is_fenced(revision, step.component);

@@ -95,11 +95,18 @@ private:
                                  const std::map<std::string, SiteRoom>& rooms) const;
     std::string settled_revision(const model::App&, const std::vector<store::ObjectPtr>& allocations) const;
     void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&,
-               const std::map<std::string, SiteRoom>& rooms);
-    /// Takes an Allocation away (rule H7). At a site out of touch it runs on as far as is known: there it stays, for no replicas
-    /// and shown as `Removing`, until the site is back or gone, or nothing of it can run there any more (atMostOnce).
+               const std::vector<store::ObjectPtr>& allocations, const std::map<std::string, SiteRoom>& rooms);
+    std::map<std::string, std::set<store::Key>> leaving(const store::Object& app, const plan::RolloutPlan&,
+                                                        const std::vector<store::ObjectPtr>& allocations,
+                                                        const std::map<std::string, SiteRoom>& rooms);
+    /// Takes an Allocation away (rule H7). There it stays, for no replicas and shown as `Removing`, until its site has said that
+    /// nothing of it runs, or is gone, or nothing of it can run there any more (atMostOnce). Wanted again before that, it is the
+    /// same one, and nothing restarts.
     void remove(const store::Object& allocation, const std::map<std::string, SiteRoom>& rooms);
-    void mark_removing(const store::Object& allocation, bool removing);
+    bool may_run(const store::Object& allocation, const std::map<std::string, SiteRoom>& rooms);
+    bool is_once(const store::Object& allocation) const;
+    /// `why` empty: it stays.
+    void mark_removing(const store::Object& allocation, const std::string& why);
     /// Of Allocations of a site's own Apps: they have names that no Allocation of the parent has (rule H5).
     std::string plain() const { return options_.only_own_site ? "own" : ""; }
     /// Halfway: some of its Allocations have the newest revision, some not.

@@ -86,10 +86,10 @@ void NodeLoop::accept_epoch(Wanted& wanted, store::Transaction& accepted) {
         wanted.plan.obstacle = "its epoch " + model::text(epoch) + " is below " + model::text(highest) +
                                ", which this node has accepted for the same allocation (rule H4); its site sends the newer one";
     }
-    if (order > 0 && accepted.fits(epoch.ByteSizeLong() + 100)) {
-        accepted.note(epoch_space, epoch_key(wanted), epoch.SerializeAsString());
-        wanted.plan.leashed = false;
-    }
+    if (order <= 0) return;
+    // What does not fit now is accepted by the next turn.
+    if (accepted.fits(epoch.ByteSizeLong() + 100)) accepted.note(epoch_space, epoch_key(wanted), epoch.SerializeAsString());
+    wanted.plan.leashed = false;
 }
 
 void NodeLoop::fence(Wanted& wanted, const cell::Leases::Own& own) {

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cell/writing.h"
+#include "model/difference.h"
 #include "model/node.pb.h"
 #include "site/overrides_loop.h"
 #include "site/site_loop.h"
@@ -64,6 +65,11 @@ void ensure_node(cell::Cell& cell, const std::string& site, const std::string& n
     writing->begin();
     writing->create(model::Kind::node, node);
     writing->end([writing, answer](Result<void> made) { answer(std::move(made)); });
+}
+
+std::string difference(const store::Store& store, const std::string& node, const std::map<std::string, std::string>& labels) {
+    auto object = store.get({model::Kind::node, "", node});
+    return object ? model::difference("label", store::as<model::Node>(*object).metadata().labels(), labels) : std::string();
 }
 
 } // namespace skerry::site

@@ -30,4 +30,7 @@ void add_loops(cell::Cell&, Options);
 void ensure_node(cell::Cell&, const std::string& site, const std::string& name, std::map<std::string, std::string> labels,
                  std::function<void(Result<store::Key>)> then);
 
+/// In which label a Node that exists is not as wished, for people; empty: in none, or there is no such Node.
+std::string difference(const store::Store&, const std::string& node, const std::map<std::string, std::string>& labels);
+
 } // namespace skerry::site

@@ -52,7 +52,10 @@ public:
     bool empty() const { return writes_.empty() && notes_.empty(); }
     std::size_t writes() const { return writes_.size(); }
     std::size_t bytes() const { return bytes_; }
-    bool fits(std::size_t more_bytes) const { return writes_.size() < max_writes && bytes_ + more_bytes <= max_bytes; }
+    /// Whether one more write or note of so many bytes fits.
+    bool fits(std::size_t more_bytes) const {
+        return writes_.size() < max_writes && notes_.size() < max_writes && bytes_ + more_bytes <= max_bytes;
+    }
     static constexpr std::size_t max_writes = 128;
     static constexpr std::size_t max_bytes = 1 << 20;
 

@@ -46,7 +46,7 @@ T must(Result<T> result) {
 class Crowd {
 public:
     Crowd(const std::string& state, std::string address, std::size_t count) : address_(std::move(address)) {
-        env::RealFiles files;
+        env::RealFiles files(state);
         auto pair = must(trust::KeyStore(files, state + "/keys").load("authority"));
         auto authority = must(trust::Authority::open(pair.chain_pem, pair.key_pem));
         pinned_ = {authority.key()};

@@ -118,8 +118,14 @@ void serve_log(env::Timers& timers, const store::Store& store, LogSource& logs, 
                                                .end = [transfer](Result<void> outcome) { transfer->end(std::move(outcome)); }});
     if (transfer->over) return;
     transfer->flow = std::move(flow);
-    transfer->permit = std::make_unique<Permit>(timers, std::move(allowed), [weak = std::weak_ptr(transfer)](const Error& error) {
-        if (auto self = weak.lock()) self->end(std::unexpected(error));
+    // Nothing more comes of one that is gone.
+    auto still = [&store, key = object->key, uid = object->uid, allowed = std::move(allowed)]() -> Result<void> {
+        auto now = store.get(key);
+        if (!now || now->uid != uid) return fail(Code::gone, "the instance is gone");
+        return allowed();
+    };
+    transfer->permit = std::make_unique<Permit>(timers, std::move(still), [weak = std::weak_ptr(transfer)](const Error& error) {
+        if (auto self = weak.lock()) self->end(error.code == Code::gone ? Result<void>() : std::unexpected(error));
     });
 }
 

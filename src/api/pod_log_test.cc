@@ -114,6 +114,18 @@ TEST_F(PodLog, a_log_ends_with_the_leave_to_read_it) {
     EXPECT_EQ(logs.flows, 0);
 }
 
+TEST_F(PodLog, a_log_ends_when_its_instance_is_gone) {
+    logs.sink->bytes("last words\n");
+    store::Transaction transaction;
+    transaction.erase({model::Kind::instance, "retail", "till.pos.x"}, store::Transaction::anything());
+    store->commit(std::move(transaction), nullptr);
+    env.settle();
+    env.pass(31s);
+    EXPECT_TRUE(responder->body->ended);
+    EXPECT_EQ(responder->body->text, "last words\n");
+    EXPECT_EQ(logs.flows, 0);
+}
+
 TEST_F(PodLog, a_refusal_is_an_answer) {
     logs.sink->end(fail(Code::not_found, "it has not started yet"));
     ASSERT_TRUE(responder->answer);

@@ -126,6 +126,12 @@ void patch_once(WriteRequest write, Json change, Modes modes, bool status, int a
     if (!object)
         return refuse(write, {Code::not_found, std::string(facts(write.resource.view, write.resource.kind).plural) + " \"" +
                                                    write.resource.name + "\" not found"});
+    if (status) {
+        // A status is written by its owner: what others saw beside it is not his.
+        auto own = std::make_shared<store::Object>(*object);
+        own->seen = {};
+        object = own;
+    }
     Json whole = api::write(write.resource.view, *object);
     // A patch that names a version insists on it; one that does not is repeated on the newest.
     bool insists = !change.at({"metadata", "resourceVersion"}).is_null();

@@ -250,13 +250,15 @@ void Connection::begin_request() {
     }
     request_ = std::move(request);
     state_ = State::body;
+    deadline(core_->options.body_timeout);
     if (expects_continue_) push("HTTP/1.1 100 Continue\r\n\r\n");
     take_body();
 }
 
 void Connection::take_body() {
     if (!body_complete()) {
-        deadline(core_->options.stall_timeout);
+        // What is collected whole has its time as a whole: byte by byte it would hold its place for ever.
+        if (is_upload_) deadline(core_->options.stall_timeout);
         auto taken = parser_->feed(in_);
         if (!taken) {
             if (!is_upload_) return refuse(400, taken.error().message);
@@ -598,6 +600,10 @@ void Connection::wind_down() {
     if (closed_) return;
     close_after_ = true;
     if (is_idle()) gone({});
+}
+
+bool Connection::waits_for_client() const {
+    return state_ == State::shaking || state_ == State::head || state_ == State::body || state_ == State::lingering;
 }
 
 bool Connection::is_idle() const {

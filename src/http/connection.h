@@ -62,8 +62,8 @@ public:
 
     /// Finish what runs, then close; at once where nothing runs.
     void wind_down();
-    /// It waits for its client: for the handshake, or for a request.
-    bool is_idle() const;
+    /// It waits for its client: for the handshake, or for all of a request. What serves a request does not.
+    bool waits_for_client() const;
     /// Close now. `tell`: the exchange's on_closed is called.
     enum class Tell : std::uint8_t { yes, no };
     void cut(Tell tell);
@@ -95,6 +95,7 @@ private:
     void flushed();
     void finish_exchange();
     void deliver_piece();
+    bool is_idle() const;
     void gone(Error why);
     void deadline(Duration from_now);
     void no_deadline() { deadline_ = never; }

@@ -73,11 +73,11 @@ struct Door : std::enable_shared_from_this<Door> {
         });
     }
 
-    /// The oldest stranger that waits gives way; it may be the one that just came.
+    /// The oldest stranger that is not being served gives way; it may be the one that just came.
     void make_room() {
         if (core->strangers.count() <= core->options.max_strangers) return;
         for (Connection* each : core->strangers)
-            if (each->is_idle()) return each->cut(Connection::Tell::no);
+            if (each->waits_for_client()) return each->cut(Connection::Tell::no);
     }
 
     void close() {

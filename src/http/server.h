@@ -80,11 +80,13 @@ struct ServerOptions {
     std::vector<std::string> listen;
     std::shared_ptr<ServerTls> tls;       ///< none: plain HTTP
     std::size_t max_connections = 12'000; ///< WebSockets count too; beyond it new ones are closed at once
-    std::size_t max_strangers = 2'000;    ///< of them without a client's certificate; beyond it the oldest that waits is closed
+    std::size_t max_strangers =
+        2'000; ///< of them without a client's certificate; beyond it the oldest that is not served is closed
     std::size_t max_header = 16 << 10;
     Duration head_timeout = 20s;  ///< TLS handshake, and each request's head once its first byte came
+    Duration body_timeout = 120s; ///< all of a body that is taken whole
     Duration idle_timeout = 120s; ///< between requests
-    Duration stall_timeout = 60s; ///< a body that neither comes nor goes
+    Duration stall_timeout = 60s; ///< an upload or an answer that does not move
 };
 
 /// HTTP/1.1 with keep-alive and pipelining (answered one by one, in order). All callbacks run on the context's thread.

@@ -322,6 +322,28 @@ TEST_F(Web, SlowHeadsAndIdleConnectionsEnd) {
     EXPECT_EQ(raw(""), "");
 }
 
+TEST_F(Web, ABodyThatTricklesEnds) {
+    serve({.max_strangers = 2, .body_timeout = 150ms});
+    echo();
+    std::vector<asio::ip::tcp::socket> slow;
+    std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
+    for (int i = 0; i < 2; ++i) {
+        slow.emplace_back(context).connect({asio::ip::make_address("127.0.0.1"), server->port()});
+        asio::write(slow.back(), asio::buffer(head));
+    }
+    ASSERT_TRUE(run_until([&] { return server->connections() == 2; }));
+    auto other = client();
+    EXPECT_TRUE(get(*other, {})) << "who comes now takes the place of the oldest";
+    int written = 0;
+    boost::system::error_code code;
+    ASSERT_TRUE(run_until([&] {
+        if (!code && written++ < 500) asio::write(slow.back(), asio::buffer("x", 1), code);
+        ::usleep(1000);
+        context.poll_one();
+        return server->connections() <= 1;
+    })) << "byte by byte it does not hold its place";
+}
+
 TEST_F(Web, ConnectionsAreBounded) {
     serve({.max_connections = 2});
     echo();

@@ -2,6 +2,7 @@
 
 #include "api/status.h"
 #include "base/json.h"
+#include "main/desk_body.h"
 #include "model/problems.h"
 #include "trust/access_token.h"
 #include "trust/rights.h"
@@ -13,6 +14,7 @@ namespace skerry::main {
 
 namespace {
 
+constexpr std::size_t swept_at_once = 100; ///< at a time
 constexpr std::string_view access_space = "access", access_path = "/access/v1";
 constexpr Duration usual_life = 24h * 30, longest_life = 24h * 366;
 constexpr std::chrono::seconds kept_after_end = 24h * 30;
@@ -29,7 +31,7 @@ std::string role_of(const trust::AccessRecord& record) {
 }
 
 Result<AccessWish> parse_access_wish(const http::Request& request) {
-    Json body = TRY(parse_json(request.body, {.bytes = 4096, .depth = 2, .values = 16}));
+    Json body = TRY(read_desk_body(request, {{"user"}, {"role"}, {"ttl"}}));
     AccessWish wish{.user = std::string(body.text("user")), .group = {}};
     if (auto role = body.text("role"); role == "admin")
         wish.group = trust::administrators;
@@ -82,11 +84,11 @@ void AccessDesk::give(const http::Request& request, std::shared_ptr<http::Respon
     WallTime now = options_.env.clock.wall(), expires = now;
     expires.seconds += std::chrono::duration_cast<std::chrono::seconds>(wish->ttl).count();
     store::Transaction transaction;
-    std::size_t kept = 0;
+    std::size_t kept = 0, gone = 0;
     for (const auto& [id, note] : options_.store.notes(access_space)) {
         auto record = read_record(note);
         bool is_past = record && record->expires && record->expires->seconds + kept_after_end.count() < now.seconds;
-        if (is_past)
+        if (is_past && gone < swept_at_once && ++gone)
             transaction.erase_note(access_space, id);
         else
             ++kept;

@@ -41,6 +41,8 @@ TEST_F(AccessDeskTest, RefusesInSentences) {
              {R"({"user":"","role":"viewer"})", "user: \"\" is not"},
              {R"({"user":"vera","role":"god"})", "role: \"god\""},
              {R"({"user":"vera","ttl":"soon"})", "ttl"},
+             {R"({"user":"vera","ttl":60})", "ttl: wanted a text, not a number"},
+             {R"({"user":"vera","days":"60"})", "\"days\" is no field here"},
              {R"({"user":"vera","ttl":"900000h"})", "ttl"},
              {"{", "JSON"},
          }) {
@@ -60,6 +62,15 @@ TEST_F(AccessDeskTest, IsForAdministrators) {
     EXPECT_EQ(ask(desk, "GET", "/access/v1").status, 401);
     who = trust::Identity::user("admin", {std::string(trust::administrators)});
     EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(AccessDeskTest, HoweverManyHaveEnded) {
+    for (int n = 0; n < 300; ++n) ASSERT_EQ(ask(desk, "POST", "/access/v1", R"({"user":"kiosk","ttl":"1h"})").status, 201);
+    world.pass(40 * 24h);
+    for (std::size_t left : {201u, 102u, 3u, 4u}) {
+        ASSERT_EQ(ask(desk, "POST", "/access/v1", R"({"user":"vera","ttl":"8760h"})").status, 201);
+        EXPECT_EQ(count(), left);
+    }
 }
 
 TEST_F(AccessDeskTest, RecordsGoAMonthAfterTheirEnd) {

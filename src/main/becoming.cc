@@ -52,16 +52,21 @@ Result<Membership::Known> Becoming::again(Membership::Known known) {
                                         "; leave " + (options_.role == DaemonRole::up ? "--site" : "--name") +
                                         " out, or give this one another --state");
     if (!options_.join) return known;
-    auto token = TRY(trust::parse_join_token(*options_.join) | during("--join"));
-    if (token.name != known.identity.name)
+    // Whoever is somebody already runs, whatever became of the token: a unit file may name one of long ago.
+    auto go_on = [&](const Error& error) {
+        std::fprintf(stderr, "skerry: --join: %s; going on as %s with the keys it has\n", error.message.c_str(),
+                     known.identity.title().c_str());
+        return known;
+    };
+    auto token = trust::parse_join_token(*options_.join);
+    if (!token) return go_on(token.error());
+    if (token->name != known.identity.name)
         return fail(Code::conflict,
-                    state_ + " has already joined as " + known.identity.title() + "; this token is for " + token.name);
-    if (token.id.text() == known.token) return known;
-    auto joined = join(token, 2 * token.addresses.size());
-    if (joined || joined.error().code != Code::unavailable) return joined;
-    // Not to be reached is no reason not to run.
-    std::fprintf(stderr, "skerry: %s; going on as before, the next start tries again\n", joined.error().message.c_str());
-    return known;
+                    state_ + " has already joined as " + known.identity.title() + "; this token is for " + token->name);
+    if (token->id.text() == known.token) return known;
+    auto joined = join(*token, 2);
+    if (joined || joined.error().code == Code::cancelled) return joined;
+    return go_on(joined.error());
 }
 
 Result<Membership::Known> Becoming::join(const trust::JoinToken& token, std::optional<std::size_t> most_attempts) {

@@ -51,6 +51,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace skerry::main {
 
@@ -357,9 +358,11 @@ Result<void> Daemon::serve() {
                 if (auto shown = show_credentials(); !shown)
                     log(Level::error, "main", "the parent's newer key is not shown: {}", shown.error().message);
             }});
-    server_->on_head([](const http::Request& request) {
+    server_->on_head([this](const http::Request& request) {
         if (api::Blobs::is_upload(request) || CourierDesk::is_upload(request))
             return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true};
+        // Of somebody unknown only a join or a renewal is taken, which are small.
+        if (!callers_->identify(request)) return http::Reception{.limit = 64 << 10};
         return http::Reception{};
     });
     server_->on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
@@ -424,12 +427,14 @@ Result<std::vector<std::string>> Daemon::advertise(std::vector<std::string> addr
         return fail(Code::exhausted, "advertise: this server answers for " + std::to_string(known_.advertised.size()) +
                                          " further addresses already (at most " + std::to_string(most) +
                                          "); give fewer, or a name for all");
-    known_.advertised = std::move(all);
+    auto before = std::exchange(known_.advertised, std::move(all));
     known_.life = membership_->life();
     store::Transaction notes;
     Membership::write_notes(notes, known_);
     // On its way to the disk before the token's record, and durable with it at the latest.
-    store_->commit(std::move(notes), nullptr);
+    store_->commit(std::move(notes), [this, before = std::move(before)](Result<store::Number> done) {
+        if (!done) known_.advertised = before; // the token is refused for the same reason, and asked for again
+    });
     TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
     return addresses;
 }

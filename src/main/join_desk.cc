@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "fleet/fleet.h"
 #include "main/address.h"
+#include "main/desk_body.h"
 #include "model/validate.h"
 #include "site/site.h"
 #include "trust/certificate.h"
@@ -44,7 +45,15 @@ Result<std::map<std::string, std::string>> parse_map(const Json& body, std::stri
 }
 
 Result<Wish> parse_wish(const http::Request& request) {
-    Json body = TRY(parse_json(request.body, {.bytes = 64 << 10, .depth = 4, .values = 512}));
+    using Shape = DeskField::Shape;
+    Json body = TRY(read_desk_body(request, {{"kind"},
+                                             {"name"},
+                                             {"labels", Shape::map},
+                                             {"values", Shape::map},
+                                             {"profile"},
+                                             {"jurisdiction"},
+                                             {"ttl"},
+                                             {"advertise", Shape::list}}));
     Wish wish;
     if (auto kind = body.text("kind"); kind == "node")
         wish.kind = trust::JoinKind::node;
@@ -166,6 +175,9 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
                 201, Json::object({{"token", trust::text(token)}, {"name", token.name}, {"expires", rfc3339(token.expires)}})));
         });
     };
+    if (auto other = for_site ? "" : site::difference(options_.store, wish->name, wish->labels); !other.empty())
+        return refuse({Code::conflict, "node " + wish->name + " exists, and " + other +
+                                           "; leave that out, or edit the Node first (skerry label node " + wish->name + " …)"});
     if (!for_site) return site::ensure_node(options_.cell, options_.site, wish->name, wish->labels, stored);
     fleet::ensure_site(options_.cell, std::move(site), stored);
 }

@@ -139,6 +139,9 @@ TEST_F(JoinDeskTest, RefusesInSentences) {
              {R"({"kind":"site","name":"Store 17"})", "name: \"Store 17\""},
              {R"({"kind":"site","name":"s","profile":"5g"})", "profile: \"5g\""},
              {R"({"kind":"site","name":"s","ttl":"0s"})", "ttl"},
+             {R"({"kind":"site","name":"s","ttl":3600})", "ttl: wanted a text, not a number"},
+             {R"({"kind":"site","name":"s","label":{}})", "\"label\" is no field here"},
+             {R"({"kind":"site","name":"s","advertise":"host"})", "advertise: wanted a list"},
              {R"({"kind":"site","name":"s","advertise":["a b"]})", "advertise: \"a b\""},
              {R"({"kind":"site","name":"s","labels":{"a b":"c"}})", "labels: \"a b\""},
          }) {

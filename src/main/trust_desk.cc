@@ -3,6 +3,7 @@
 #include "api/status.h"
 #include "base/log.h"
 #include "cell/writing.h"
+#include "main/desk_body.h"
 #include "model/conditions.h"
 #include "model/node.pb.h"
 #include "model/site.pb.h"
@@ -149,13 +150,13 @@ Json TrustDesk::status() const {
 
 void TrustDesk::change_authority(const http::Request& request, Responding responder) {
     if (auto may = administrator(request); !may) return refuse(responder, may.error());
-    auto body = body_of(request);
+    auto body = read_desk_body(request, {{"dryRun", DeskField::Shape::flag}, {"compromised", DeskField::Shape::flag}});
     if (!body) return refuse(responder, body.error());
     if (!options_.membership.parent_authorities().empty())
         return refuse(responder,
                       {Code::unsupported, "only a core changes its authority's key; a site's changes when it joins again"});
-    if (body->text("dryRun") == "true") return responder->respond(api::json_response(200, status()));
-    bool compromised = body->text("compromised") == "true";
+    if (flag_of(*body, "dryRun")) return responder->respond(api::json_response(200, status()));
+    bool compromised = flag_of(*body, "compromised");
     if (auto done = options_.membership.change_authority(!compromised); !done) return refuse(responder, done.error());
     log(Level::warning, "main", "the authority has a new key: {}{}", options_.membership.authority()->key(),
         compromised ? "; nobody who joined under the old one is believed any more" : "");
@@ -207,7 +208,7 @@ void TrustDesk::joined(const trust::Identity& who) {
 
 void TrustDesk::revoke(const http::Request& request, Responding responder) {
     if (auto may = administrator(request); !may) return refuse(responder, may.error());
-    auto body = body_of(request);
+    auto body = read_desk_body(request, {{"kind"}, {"name"}, {"reason"}});
     if (!body) return refuse(responder, body.error());
     std::string name(body->text("name")), reason(body->text("reason").substr(0, 512));
     if (reason.empty()) reason = "no reason given";

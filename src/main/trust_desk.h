@@ -18,9 +18,9 @@ namespace skerry::main {
 ///
 ///     POST /renewal/v1      trust::RenewalRequest → RenewalAnswer    for children by certificate, ended or not
 ///     GET  /succession/v1   ?key=F → [{from, cross, to}, …]          for whoever asks
-///     GET  /authority/v1    → {key, since, members, revoked}         for administrators, as the next two
+///     GET  /authority/v1    → {key, changes, members, revoked}         for administrators, as the next two
 ///     POST /authority/v1    {dryRun, compromised} → the same         a core's: gives its authority a new key
-///     POST /revocations/v1  {kind, name, reason} → {revoked, note}   a child's keys never speak again
+///     POST /revocations/v1  {kind, name, reason} → {kind, name, keys, note}   a child's keys never speak again
 ///
 /// A core that revokes a node of a site tells the site, which knows the node's key: note "ID" of space "revoked-node". Until then
 /// the site's links are refused, which makes it ask.

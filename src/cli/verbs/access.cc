@@ -131,7 +131,7 @@ Command access_list_command() {
 Command access_revoke_command() {
     return {.name = "access revoke",
             .summary = "Take a bearer token back",
-            .details = "Its next request is refused; a watch or a log that is open runs on until it closes.",
+            .details = "Its next request is refused; a watch or a log that is open ends within half a minute.",
             .examples = {"skerry access revoke 0d0f0c2be2a04f0f9d8e7a1b2c3d4e5f"},
             .arguments = {{.name = "ID", .help = "as in skerry access list"}},
             .options = with_connection({}),

@@ -107,7 +107,8 @@ Result<bool> ContainerDriver::was_started(const Record& record) const {
 }
 
 Result<std::vector<Found>> ContainerDriver::adopt(std::span<const Handle> remembered) {
-    TRY_VOID(images_.clean());
+    if (auto cleaned = images_.clean(); !cleaned)
+        log(Level::warning, "container", "leftovers of images: {}", cleaned.error().message);
     std::vector<Found> all;
     std::set<std::string> seen;
     auto add = [&](const Record& record, Look look) {

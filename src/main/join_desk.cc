@@ -16,7 +16,6 @@ namespace skerry::main {
 
 namespace {
 
-constexpr std::string_view token_space = "token";
 constexpr Duration longest_ttl = 24h * 366;
 constexpr std::chrono::seconds kept_after_use = 24h * 30;
 constexpr std::size_t most_swept = 100; ///< at a time

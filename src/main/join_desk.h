@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace skerry::main {
@@ -42,6 +43,7 @@ public:
         std::function<Result<trust::Identity>(const http::Request&)> identify;
     };
     explicit JoinDesk(Options);
+    static constexpr std::string_view token_space = "token";
 
     /// False: not one of these paths.
     bool answer(const http::Request&, const std::shared_ptr<http::Responder>&);

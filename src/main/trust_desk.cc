@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cell/writing.h"
 #include "main/desk_body.h"
+#include "main/join_desk.h"
 #include "model/conditions.h"
 #include "model/node.pb.h"
 #include "model/site.pb.h"
@@ -241,6 +242,7 @@ void TrustDesk::revoke(const http::Request& request, Responding responder) {
     std::string site_of_node;
     if (const auto* node = is_node ? options_.store.get<model::Node>({model::Kind::node, "", name}) : nullptr)
         site_of_node = node->spec().site();
+    void_tokens(transaction, name);
     options_.store.commit(std::move(transaction), [=, this](Result<store::Number> done) {
         if (!done) return refuse(responder, done.error());
         mark_revoked(role, name, reason);
@@ -251,6 +253,16 @@ void TrustDesk::revoke(const http::Request& request, Responding responder) {
         responder->respond(api::json_response(
             200, Json::object({{"name", name}, {"kind", is_node ? "node" : "site"}, {"keys", text_list(keys)}, {"note", note}})));
     });
+}
+
+/// Whoever has one that was not used yet would come in by it, under a key that is not revoked.
+void TrustDesk::void_tokens(store::Transaction& transaction, const std::string& name) const {
+    for (const auto& [id, text] : options_.store.notes(JoinDesk::token_space)) {
+        auto json = parse_json(text);
+        auto record = json ? trust::TokenRecord::from_json(*json) : std::unexpected(json.error());
+        if (record && record->name == name && record->used_by.empty() && transaction.fits(0))
+            transaction.erase_note(JoinDesk::token_space, id);
+    }
 }
 
 /// All there ever were, since the site acts on each once; those it had not been told are marked.

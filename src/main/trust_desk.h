@@ -20,7 +20,7 @@ namespace skerry::main {
 ///     GET  /succession/v1   ?key=F → [{from, cross, to}, …]          for whoever asks
 ///     GET  /authority/v1    → {key, changes, members, revoked}         for administrators, as the next two
 ///     POST /authority/v1    {dryRun, compromised} → the same         a core's: gives its authority a new key
-///     POST /revocations/v1  {kind, name, reason} → {kind, name, keys, note}   a child's keys never speak again
+///     POST /revocations/v1  {kind, name, reason} → {kind, name, keys, note}   a child's keys never speak again, its open tokens end
 ///
 /// A core that revokes a node of a site tells the site, which knows the node's key: note "ID" of space "revoked-node". Until then
 /// the site's links are refused, which makes it ask.
@@ -61,6 +61,7 @@ private:
     /// Both keys of the child, from now on.
     std::vector<std::string> revoke_keys(store::Transaction&, const trust::Identity&, const trust::Member&,
                                          const std::string& reason);
+    void void_tokens(store::Transaction&, const std::string& name) const;
     void mark_revoked(env::Peer::Role, const std::string& name, const std::string& reason);
     std::vector<trust::NodeRevocation> tell_revocations(store::Transaction&, const std::string& site);
     void dismiss_all();

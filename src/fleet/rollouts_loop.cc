@@ -284,7 +284,7 @@ bool RolloutsLoop::may_run(const store::Object& object, const std::map<std::stri
     if (spec.replicas() == 0 && status.observed_generation() >= object.generation && status.replicas() == 0) return false;
     auto room = rooms.find(spec.site());
     if (room != rooms.end() && !room->second.joined) return false; // nobody ever came
-    if (!is_once(object)) return room != rooms.end();
+    if (!is_once(object)) return room != rooms.end() && !room->second.in_touch;
     if (room != rooms.end() && room->second.in_touch) return true;
     auto peer = cell_.peers().child(spec.site(), env::Peer::Role::site);
     Instant now = cell_.env().clock.now();

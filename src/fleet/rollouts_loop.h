@@ -99,9 +99,9 @@ private:
     std::map<std::string, std::set<store::Key>> leaving(const store::Object& app, const plan::RolloutPlan&,
                                                         const std::vector<store::ObjectPtr>& allocations,
                                                         const std::map<std::string, SiteRoom>& rooms);
-    /// Takes an Allocation away (rule H7). There it stays, for no replicas and shown as `Removing`, until its site has said that
-    /// nothing of it runs, or is gone, or nothing of it can run there any more (atMostOnce). Wanted again before that, it is the
-    /// same one, and nothing restarts.
+    /// Takes an Allocation away (rule H7). At a site out of touch it runs on as far as is known: there it stays, for no replicas
+    /// and shown as `Removing`, until the site is back or gone. One of policy atMostOnce stays, in touch or not, until its site has
+    /// said that nothing of it runs, or nothing of it can run there any more.
     void remove(const store::Object& allocation, const std::map<std::string, SiteRoom>& rooms);
     bool may_run(const store::Object& allocation, const std::map<std::string, SiteRoom>& rooms);
     bool is_once(const store::Object& allocation) const;

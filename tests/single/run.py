@@ -12,7 +12,7 @@ def what_is_there(machine):
     """Everything of which reset must leave nothing."""
     run_in = machine.run
     return {
-        "processes": sorted(read(f"/proc/{pid}/comm").strip() for pid in machine.processes() if read(f"/proc/{pid}/comm").strip() not in ("sleep", "")),
+        "processes": sorted(read(f"/proc/{pid}/comm").strip() for pid in machine.processes() if read(f"/proc/{pid}/comm").strip() not in ("bash", "sleep", "")),  # the machine's own
         "mounts": sorted(line.split()[4] for line in read(f"/proc/{machine.pid}/mountinfo").splitlines()),
         "links": sorted(line.split()[1] for line in run_in("ip", "-o", "link").stdout.splitlines()),
         "routes": sorted(run_in("ip", "route").stdout.splitlines()),

@@ -427,8 +427,8 @@ void Daemon::start_standing() {
                 cell_->wake("node");
             },
         .revoked =
-            [this](const std::vector<trust::NodeRevocation>& list) {
-                if (trust_desk_) trust_desk_->revoke_nodes(list);
+            [this](const std::vector<trust::NodeRevocation>& list, std::function<void(bool news)> done) {
+                if (trust_desk_) trust_desk_->revoke_nodes(list, std::move(done));
             }});
     standing_->start();
 }

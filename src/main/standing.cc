@@ -63,6 +63,7 @@ void Standing::ask() {
     Membership& membership = options_.membership;
     auto request = membership.renewal_request(options_.env.chance.id(), membership.wants_certificates());
     auto credentials = membership.link_credentials();
+    if (request) request->heard = heard_;
     if (!request || !credentials) return failed((request ? credentials.error() : request.error()).message);
     http::ClientOptions made{.base = "https://" + address};
     made.tls.credentials = std::move(*credentials);
@@ -138,7 +139,13 @@ Result<void> Standing::take(const trust::RenewalRequest& request, Instant asked,
         changed = true;
     }
     if (changed && options_.changed) options_.changed();
-    if (!answer.revocations.empty() && options_.revoked) options_.revoked(answer.revocations);
+    if (!answer.revocations.empty() && options_.revoked)
+        options_.revoked(answer.revocations,
+                         [this, alive = std::weak_ptr(alive_), heard = trust::digest_of(answer.revocations)](bool news) {
+                             if (alive.expired()) return;
+                             heard_ = heard;
+                             if (news) ask_within(0s); // which tells it
+                         });
     return {};
 }
 

@@ -34,7 +34,8 @@ public:
         /// New certificates, or newly pinned keys, are in place.
         std::function<void()> changed;
         std::function<void()> clock_confirmed;
-        std::function<void(const std::vector<trust::NodeRevocation>&)> revoked;
+        /// Acts on these, and calls back when that is durable: whether any of them was news.
+        std::function<void(const std::vector<trust::NodeRevocation>&, std::function<void(bool news)>)> revoked;
     };
     explicit Standing(Options);
     ~Standing();
@@ -60,6 +61,8 @@ private:
     std::size_t next_ = 0;
     unsigned failures_ = 0;
     unsigned in_a_row_ = 0; ///< asked again at once
+    std::string heard_;     ///< which list of revoked nodes was acted on; the parent lets no link begin before it knows that
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
     std::unique_ptr<http::Client> client_;
     std::unique_ptr<http::Call> call_;
     std::unique_ptr<env::Timer> asking_; ///< set: it will ask

@@ -109,7 +109,11 @@ void TrustDesk::renew(const http::Request& request, Responding responder) {
         auto renewed =
             TRY(trust::renew(who, *member, wanted, *options_.membership.authority(), options_.membership.succession(),
                              {.now = options_.clock.wall(), .time = options_.clock.told(has_parent), .life = options_.life}));
-        if (who.role == trust::Role::site) renewed.answer.revocations = tell_revocations(transaction, who.name);
+        if (who.role == trust::Role::site) {
+            auto& told = renewed.answer.revocations = revocations_of(who.name);
+            // An answer may be lost: told is only what the site says that it has acted on.
+            if (!told.empty() && wanted.heard == trust::digest_of(told)) mark_told(transaction, who.name);
+        }
         if (renewed.member == *member && transaction.empty()) return renewed;
         if (!wanted.request.empty()) log(Level::info, "main", "renewed the certificate of {}", who.title());
         Register::put(transaction, who, renewed.member);
@@ -119,9 +123,12 @@ void TrustDesk::renew(const http::Request& request, Responding responder) {
     Json text = answer->answer.json();
     if (transaction.empty()) return responder->respond(api::json_response(200, text));
     // A child never holds what is not on record here.
-    options_.store.commit(std::move(transaction), [responder, text = std::move(text)](Result<store::Number> done) {
-        responder->respond(done ? api::json_response(200, text) : api::refusal(done.error()));
-    });
+    const auto* shown = std::any_cast<trust::Shown>(&request.peer->identity);
+    options_.store.commit(std::move(transaction),
+                          [this, responder, text = std::move(text), site = shown->identity.name](Result<store::Number> done) {
+                              if (done && !has_news(site)) news_.erase(site);
+                              responder->respond(done ? api::json_response(200, text) : api::refusal(done.error()));
+                          });
 }
 
 void TrustDesk::succession(const http::Request& request, Responding responder) {
@@ -252,32 +259,57 @@ void TrustDesk::revoke(const http::Request& request, Responding responder) {
     });
 }
 
-/// All there ever were, since the site acts on each once; those it had not been told are marked.
-std::vector<trust::NodeRevocation> TrustDesk::tell_revocations(store::Transaction& transaction, const std::string& site) {
+/// All there ever were, since the site acts on each once.
+std::vector<trust::NodeRevocation> TrustDesk::revocations_of(const std::string& site) const {
     std::vector<trust::NodeRevocation> list;
     for (const auto& [id, text] : options_.store.notes(node_space)) {
         auto json = parse_json(text);
         auto parsed = Id::parse(id);
         if (!json || !parsed || json->text("site") != site) continue;
         list.push_back({.id = *parsed, .node = std::string(json->text("node")), .reason = std::string(json->text("reason"))});
-        if (!json->text("told").empty()) continue;
-        json->set("told", rfc3339(options_.clock.wall()));
-        transaction.note(node_space, id, write_json(*json));
     }
-    news_.erase(site);
     return list;
 }
 
-void TrustDesk::revoke_nodes(const std::vector<trust::NodeRevocation>& list) {
+void TrustDesk::mark_told(store::Transaction& transaction, const std::string& site) const {
+    for (const auto& [id, text] : options_.store.notes(node_space)) {
+        auto json = parse_json(text);
+        if (!json || json->text("site") != site || !json->text("told").empty()) continue;
+        json->set("told", rfc3339(options_.clock.wall()));
+        transaction.note(node_space, id, write_json(*json));
+    }
+}
+
+bool TrustDesk::has_news(const std::string& site) const {
+    for (const auto& [id, text] : options_.store.notes(node_space))
+        if (auto json = parse_json(text); json && json->text("site") == site && json->text("told").empty()) return true;
+    return false;
+}
+
+void TrustDesk::revoke_nodes(const std::vector<trust::NodeRevocation>& list, std::function<void(bool news)> done) {
+    /// Called when the last of them that has not failed is durable.
+    struct Under {
+        std::function<void(bool)> done;
+        bool news = false, failed = false;
+        ~Under() {
+            if (!failed) done(news);
+        }
+    };
+    auto under = std::make_shared<Under>();
+    under->done = std::move(done);
     for (const auto& each : list) {
         // Once: the node may have joined again with a new key since.
         if (options_.store.note(heard_space, each.id.text())) continue;
+        under->news = true;
         trust::Identity who{.role = trust::Role::node, .name = each.node, .site = options_.site};
         store::Transaction transaction;
         transaction.note(heard_space, each.id.text(), each.node);
         if (auto member = options_.members.member(who)) revoke_keys(transaction, who, *member, each.reason);
-        options_.store.commit(std::move(transaction), [this, each](Result<store::Number> done) {
-            if (!done) return log(Level::error, "main", "cannot revoke node {}: {}", each.node, done.error().message);
+        options_.store.commit(std::move(transaction), [this, each, under](Result<store::Number> written) {
+            if (!written) {
+                under->failed = true;
+                return log(Level::error, "main", "cannot revoke node {}: {}", each.node, written.error().message);
+            }
             log(Level::warning, "main", "the parent revoked node {}: {}", each.node, each.reason);
             mark_revoked(Peer::Role::node, each.node, each.reason);
             options_.dismiss(Peer::Role::node, each.node, "its keys were revoked");

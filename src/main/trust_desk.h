@@ -44,8 +44,9 @@ public:
 
     /// False: not one of these paths.
     bool answer(const http::Request&, const std::shared_ptr<http::Responder>&);
-    /// The parent of this site revoked nodes of it; heard again, nothing happens.
-    void revoke_nodes(const std::vector<trust::NodeRevocation>&);
+    /// The parent of this site revoked nodes of it; heard again, nothing happens. `done` when all of it is durable; not called
+    /// where the disk refuses some, so that it is asked for again.
+    void revoke_nodes(const std::vector<trust::NodeRevocation>&, std::function<void(bool news)> done);
     /// A child joined anew, under keys that are not revoked.
     void joined(const trust::Identity&);
     /// It has to hear something before it may link: `unauthenticated` says so.
@@ -62,7 +63,9 @@ private:
     std::vector<std::string> revoke_keys(store::Transaction&, const trust::Identity&, const trust::Member&,
                                          const std::string& reason);
     void mark_revoked(env::Peer::Role, const std::string& name, const std::string& reason);
-    std::vector<trust::NodeRevocation> tell_revocations(store::Transaction&, const std::string& site);
+    std::vector<trust::NodeRevocation> revocations_of(const std::string& site) const;
+    void mark_told(store::Transaction&, const std::string& site) const;
+    bool has_news(const std::string& site) const;
     void dismiss_all();
 
     Options options_;

@@ -1,6 +1,7 @@
 #include "trust/renewal.h"
 
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "trust/certificate.h"
 #include "trust/json_members.h"
 #include "trust/key.h"
@@ -52,6 +53,7 @@ Json RenewalRequest::json() const {
     Json json = Json::object({{"nonce", nonce.text()}, {"follows", follows}});
     if (!request.empty()) json.set("request", request);
     if (!authority_request.empty()) json.set("authorityRequest", authority_request);
+    if (!heard.empty()) json.set("heard", heard);
     return json;
 }
 
@@ -61,7 +63,14 @@ Result<RenewalRequest> RenewalRequest::from_json(const Json& json) {
     request.follows = TRY(text_member(json, "follows", fingerprint_size));
     request.request = TRY(text_member(json, "request"));
     request.authority_request = TRY(text_member(json, "authorityRequest"));
+    request.heard = TRY(text_member(json, "heard", fingerprint_size));
     return request;
+}
+
+std::string digest_of(const std::vector<NodeRevocation>& list) {
+    std::string ids;
+    for (const NodeRevocation& each : list) ids += each.id.bytes();
+    return hex(sha256(ids));
 }
 
 Json RenewalAnswer::json() const {

@@ -39,6 +39,7 @@ struct RenewalRequest {
     std::string follows;           ///< fingerprint of the newest of the parent's keys that it has pinned
     std::string request;           ///< for the cell's key, PEM; empty: no new certificate
     std::string authority_request; ///< sites only, along with `request`
+    std::string heard = {};        ///< digest of the revocations that it was told last and has acted on durably
     Json json() const;
     static Result<RenewalRequest> from_json(const Json&);
 };
@@ -50,6 +51,8 @@ struct NodeRevocation {
     bool operator==(const NodeRevocation&) const = default;
 };
 inline constexpr std::size_t most_node_revocations = 1'024;
+/// Names a whole list of them.
+std::string digest_of(const std::vector<NodeRevocation>&);
 
 struct RenewalAnswer {
     std::optional<WallTime> time; ///< none: the parent does not know it well enough to tell

@@ -119,6 +119,11 @@ TEST_F(RenewalTest, reads_back) {
     EXPECT_EQ(answer.json(), renewed.answer.json());
     EXPECT_EQ(answer.time, renewed.answer.time);
     EXPECT_EQ(answer.revocations, renewed.answer.revocations);
+    EXPECT_EQ(RenewalRequest::from_json(whole.json()).value().heard, "");
+    whole.heard = digest_of(answer.revocations);
+    EXPECT_EQ(RenewalRequest::from_json(whole.json()).value().heard, whole.heard);
+    answer.revocations.push_back({.id = Id{3, 5}, .node = "store-17.box-3", .reason = "stolen"});
+    EXPECT_NE(digest_of(answer.revocations), whole.heard);
     EXPECT_EQ(answer.life, 24h * 90);
     EXPECT_EQ(Member::from_json(member.json()).value(), member);
     EXPECT_FALSE(RenewalRequest::from_json(Json::object({{"nonce", "short"}})));

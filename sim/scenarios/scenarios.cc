@@ -28,6 +28,11 @@ const std::vector<Scenario>& scenarios() {
          play_writes_while_cut},
         {"budgets", "more is said and fetched over two links than their budgets and windows let through; processes die meanwhile",
          play_budgets, false},
+        {"restored",
+         "disks of the core and of a site are put back from old backups: what they had forgotten comes back, nothing restarts, "
+         "and "
+         "nothing promised is promised twice",
+         play_restored},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},
         {"partitions", "small fleets whose links are cut and healed all the time, at any moment of anything", play_partitions},
         {"children", "100,000 children of one parent vanish and return at once; a child is a real sync session without a store",

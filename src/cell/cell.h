@@ -9,6 +9,7 @@
 #include "cell/loop.h"
 #include "cell/meters.h"
 #include "cell/peers.h"
+#include "cell/recovery.h"
 #include "cell/slicer.h"
 #include "env/env.h"
 #include "store/store.h"
@@ -31,6 +32,7 @@ public:
         std::vector<std::string> parents;  ///< addresses host:port, in order of preference; empty: no parent
         Duration redial_first = 500ms;     ///< back-off with full jitter between dials …
         Duration redial_most = 30s;        ///< … up to this
+        bool restored = false;             ///< its store was put back from a backup: it recovers from the start on (rules H3, H4)
         bool with_default_project = false; ///< makes project `default` where it is absent (cells without a parent)
     };
 
@@ -47,6 +49,7 @@ public:
     virtual Leases& leases() = 0;
     virtual Epochs& epochs() = 0;
     virtual Meters& meters() = 0;
+    virtual Recovery& recovery() = 0;
 
     /// Before `start`.
     virtual void add(std::unique_ptr<Loop>) = 0;

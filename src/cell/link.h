@@ -3,6 +3,8 @@
 #include "cell/closure.h"
 #include "cell/meters.h"
 #include "cell/peers.h"
+#include "cell/recovery.h"
+#include "cell/seal.h"
 #include "env/env.h"
 #include "store/store.h"
 #include "sync/session.h"
@@ -12,9 +14,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 namespace skerry::cell {
 
@@ -38,6 +43,8 @@ struct LinkContext {
     Meters& meters;
     env::Peer self;
     std::string version;
+    Recovery& recovery;
+    const Seals& seals;
 };
 
 /// One neighbour: a sync session, the wire it uses now, and the store it writes into. Lives as long as the neighbour is known,
@@ -47,6 +54,9 @@ struct LinkContext {
 /// L2); soft parts are reported behind it (rule L4). What the neighbour may not send closes the wire, with a reason that names
 /// the object. What it may send but has no place here (rule H5: the name is taken; rule H3: we know a later generation) is kept
 /// out and counted.
+///
+/// Where our history went back, the neighbour is asked for what it holds of ours before anything else is sent (`taking_back.cc`).
+/// What cannot be taken back stays there as it is, an orphan, until people let go of it.
 class Link final : private env::Wire::Listener, private sync::Host {
 public:
     /// The wire is up and hellos were exchanged, or is down, for this reason.
@@ -76,6 +86,8 @@ public:
     /// Called whenever something is kept out; `keeps_out`: something still is.
     void on_keep_out(std::function<void()> call) { keeping_out_ = std::move(call); }
     bool keeps_out() const { return !kept_out_.empty(); }
+    /// People want that what only the peer has of ours goes there, now and whenever such is found.
+    void drop_orphans(bool drop);
 
     const env::Peer& peer() const { return peer_; }
     bool has_wire() const { return wire_ != nullptr; }
@@ -88,6 +100,19 @@ public:
 
 private:
     struct Applying;
+    /// What came back, in order; and Allocations, which wait for all else.
+    struct ComingBack {
+        struct Step {
+            sync::Lane lane;
+            sync::Item item;
+            bool last = false; ///< no item: all came that was asked for
+        };
+        std::deque<Step> steps, allocations;
+        bool busy = false; ///< some are being written
+        int tries = 0;
+        std::vector<std::pair<sync::Lane, sync::ItemKey>> taken;
+        std::shared_ptr<int> connection = std::make_shared<int>(0);
+    };
 
     void arrived(std::string message) override;
     void closed(std::string why) override;
@@ -97,6 +122,8 @@ private:
     std::optional<std::vector<sync::ItemKey>> erased_since(sync::Lane, sync::Number) override;
     void load(sync::Lane, sync::Inbound&) override;
     bool keeps_unknown() const override;
+    std::string seal(const sync::Item&) const override;
+    std::optional<sync::Item> give_back(const sync::ItemKey&) const override;
 
     void count();
     void measure();
@@ -116,6 +143,12 @@ private:
     void stage_removal(store::Transaction&, const sync::ItemKey&);
     void keep_out(sync::Lane, const sync::ItemKey&, std::string why, bool name_taken = false);
     sync::ItemKey item_key(const store::Object&, store::Part) const;
+    void note_history();
+    void stage_seal(store::Transaction&, const store::Key&, const std::string& seal);
+    void take_back(sync::Session::Back&&);
+    void take_back_next();
+    bool stage_return(store::Transaction&, sync::Lane, const sync::Item&, const std::set<Uid>& erased);
+    void leave_there(const sync::ItemKey&, std::string why);
 
     LinkContext context_;
     env::Peer peer_;
@@ -144,6 +177,10 @@ private:
     };
     std::map<std::pair<store::Key, std::uint8_t>, KeptOut> kept_out_;
     std::function<void()> keeping_out_;
+    ComingBack coming_back_;
+    std::set<std::string> left_; ///< what was not taken back, and why; the first few
+    bool drops_orphans_ = false;
+    bool is_behind_ = false, noting_history_ = false; ///< our history lacks something of what the peer has seen, as noted
     LeaseLane lease_lane_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

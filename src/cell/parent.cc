@@ -48,6 +48,7 @@ void Parent::dialled(Result<std::unique_ptr<env::Wire>> wire) {
                                        [this](bool up, const std::string& why) { turned(up, why); });
         link_->set_lease_lane([this](sync::Session& session) {
             lease_.heard(session.lease(), session.lease_refused());
+            session.holds_lease_until(lease_.view().until);
             if (names_taken_ == session.names_taken()) return;
             names_taken_ = session.names_taken();
             told_();

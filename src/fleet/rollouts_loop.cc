@@ -59,7 +59,9 @@ void RolloutsLoop::turn() {
     }
     for (const auto& [name, orphans] : by_app)
         for (const auto& allocation : orphans) remove(*allocation, rooms);
-    writing_.end();
+    writing_.end([this](const Result<void>& done) {
+        if (done) cell_.recovery().planned(name());
+    });
 }
 
 /// Rules H3 and H4: a site reports a later generation or epoch of an allocation than we ever gave, so our store went back to an older

@@ -80,7 +80,9 @@ class RolloutsLoop final : public cell::Loop {
 public:
     RolloutsLoop(cell::Cell& cell, Options options)
         : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts"), rest_(cell, "rollouts"),
-          allowance_(options_.caution.per_minute) {}
+          allowance_(options_.caution.per_minute) {
+        cell_.recovery().add_planner(name());
+    }
 
     std::string_view name() const override { return "rollouts"; }
     bool wakes(const store::Change&) const override;

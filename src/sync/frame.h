@@ -32,6 +32,9 @@ inline constexpr std::size_t window = 4;
 /// Entries of one frame of a descent, and ranges.
 inline constexpr std::size_t max_listed = 1'900;
 inline constexpr std::size_t max_ranges = 4'096;
+/// Key hashes of one recall, of which one at a time is under way.
+inline constexpr std::size_t max_recalled = 128;
+inline constexpr std::size_t max_seal_bytes = 32;
 /// Items of one slice.
 inline constexpr std::size_t max_slice_items = 400'000;
 
@@ -66,7 +69,7 @@ struct Beat {
 };
 
 struct BatchItem {
-    std::optional<std::uint64_t> hash; ///< low half of the key's hash, instead of the key, where the receiver has it
+    std::optional<std::uint64_t> hash; ///< low half of the key's hash; crosses instead of the key, where the receiver has it
     Item item;
 };
 
@@ -130,6 +133,18 @@ struct Fragment {
     bool last = false;
 };
 
+/// Asks the receiver of a slice what it holds (rule H3).
+struct Recall {
+    Lane lane = Lane::desired;
+    std::vector<Digest> hashes;
+};
+
+struct Returned {
+    Lane lane = Lane::desired;
+    std::vector<Item> items;
+    bool last = false;
+};
+
 /// Answers a lease request (rule F1).
 struct Grant {
     std::uint32_t number = 0;
@@ -144,7 +159,7 @@ struct Unknown {};
 /// The highest format that the writer of this hello and we both speak; none: the two cannot talk.
 std::optional<std::uint32_t> common_format(const Hello&);
 
-using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Grant, Unknown>;
+using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Grant, Recall, Returned, Unknown>;
 
 /// The lane it is counted for; acknowledgements, which speak of two, as `desired`.
 Flow flow_of(const Frame&);

@@ -130,7 +130,7 @@ Result<void> ImageCache::clean() {
         if (name.starts_with(unfinished)) TRY_VOID(os::remove_tree(paths_.layers() + "/" + name));
     for (auto& name : TRY(os::list(paths_.images())))
         if (name.find('.') != std::string::npos) TRY_VOID(os::unlink(paths_.images() + "/" + name));
-    return {};
+    return remove_dropped();
 }
 
 /// As noted by `prepare`; where it has not come so far, as its documents say. Empty where those are not here either: then nobody

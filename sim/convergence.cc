@@ -75,7 +75,7 @@ std::string app_differs(Fleet& fleet, const AppWish& wish, std::map<std::string,
     for (Cell site : fleet.sites()) {
         const auto labels = fleet.wish_of(site).labels;
         auto tier = labels.find("tier");
-        matching += tier != labels.end() && tier->second == wish.tier;
+        matching += wish.tier.empty() || (tier != labels.end() && tier->second == wish.tier);
     }
     std::size_t wanted = wish.each ? matching * wish.replicas : matching == 0 ? 0 : wish.replicas;
     auto& found = instances[wish.name];

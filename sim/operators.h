@@ -18,8 +18,8 @@ class Fleet;
 /// An app as operators want it.
 struct AppWish {
     std::string name;
-    bool each = true; ///< on every site of the tier, else spread
-    std::string tier = "store";
+    bool each = true;           ///< on every site of the tier, else spread
+    std::string tier = "store"; ///< empty: every site
     std::uint32_t replicas = 1;
     std::uint32_t marker = 0;  ///< an argument of its command: each value is a different effective hash
     std::uint32_t image = 0;   ///< which tag

@@ -60,7 +60,11 @@ void RolloutsLoop::turn() {
     }
     for (const auto& [name, orphans] : by_app)
         for (const auto& allocation : orphans) remove(*allocation, rooms);
-    writing_.end();
+    writing_.end([this](const Result<void>& done) {
+        bool full = !done && done.error().code == Code::exhausted;
+        if (full && !std::exchange(disk_is_full_, full)) cell_.wake(name());
+        disk_is_full_ = full;
+    });
 }
 
 /// Rules H3 and H4: a site reports a later generation or epoch of an allocation than we ever gave, so our store went back to an older
@@ -284,7 +288,8 @@ bool RolloutsLoop::may_run(const store::Object& object, const std::map<std::stri
     if (spec.replicas() == 0 && status.observed_generation() >= object.generation && status.replicas() == 0) return false;
     auto room = rooms.find(spec.site());
     if (room != rooms.end() && !room->second.joined) return false; // nobody ever came
-    if (!is_once(object)) return room != rooms.end() && !room->second.in_touch;
+    // Where there is no room even for the word to stop, deleting comes first.
+    if (!is_once(object)) return room != rooms.end() && !(room->second.in_touch && disk_is_full_);
     if (room != rooms.end() && room->second.in_touch) return true;
     auto peer = cell_.peers().child(spec.site(), env::Peer::Role::site);
     Instant now = cell_.env().clock.now();
@@ -318,7 +323,7 @@ void RolloutsLoop::mark_removing(const store::Object& object, const std::string&
     cell::report_part(cell_.store(), object, Part::seen, seen);
 }
 
-/// Of policy atMostOnce: components of which something that is to go may run still; and the only Allocation of which it is.
+/// Of policy atMostOnce: the Allocations, by component, that are to go and of which something may run still.
 std::map<std::string, std::set<Key>> RolloutsLoop::leaving(const store::Object& app, const plan::RolloutPlan& plan,
                                                            const std::vector<store::ObjectPtr>& allocations,
                                                            const std::map<std::string, SiteRoom>& rooms) {

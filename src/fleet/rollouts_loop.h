@@ -99,9 +99,9 @@ private:
     std::map<std::string, std::set<store::Key>> leaving(const store::Object& app, const plan::RolloutPlan&,
                                                         const std::vector<store::ObjectPtr>& allocations,
                                                         const std::map<std::string, SiteRoom>& rooms);
-    /// Takes an Allocation away (rule H7). At a site out of touch it runs on as far as is known: there it stays, for no replicas
-    /// and shown as `Removing`, until the site is back or gone. One of policy atMostOnce stays, in touch or not, until its site has
-    /// said that nothing of it runs, or nothing of it can run there any more.
+    /// Takes an Allocation away (rule H7). It stays, for no replicas and shown as `Removing`, until its site has said that nothing of
+    /// it runs, or is gone; one of policy atMostOnce until nothing of it can run. A site that is in touch may be cut off already:
+    /// wanted again before it has heard, it is the same Allocation, and nothing restarts.
     void remove(const store::Object& allocation, const std::map<std::string, SiteRoom>& rooms);
     bool may_run(const store::Object& allocation, const std::map<std::string, SiteRoom>& rooms);
     bool is_once(const store::Object& allocation) const;
@@ -119,6 +119,7 @@ private:
     cell::Cell& cell_;
     Options options_;
     cell::Writing writing_;
+    bool disk_is_full_ = false; ///< the last words were refused for that
     Rest rest_;
     std::map<Uid, Instant> last_wave_;
     std::map<std::string, Instant> testified_; ///< by site: when a neighbour last vouched for it

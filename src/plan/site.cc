@@ -118,9 +118,14 @@ private:
         const SiteAllocation& allocation = allocations_[index];
         std::vector<const SiteInstance*> counted;
         for (const SiteInstance& instance : allocation.instances) {
-            if (!seat_of(instance)) erase(index, instance);
+            // Of an allocation that goes, each stays as an object until it is known not to run, since its home waits for that.
+            bool seen_off = is_silent(instance) || instance.gone;
+            if (!seat_of(instance) || (allocation.replicas == 0 && seen_off))
+                erase(index, instance);
+            else if (allocation.replicas == 0 && instance.state != "stopped")
+                plan_.changes.push_back({InstanceChange::What::stop, index, instance.name, {}});
             // One on a silent node does not count, and is not touched: when the node returns, whichever is too much goes.
-            else if (!is_silent(instance) || allocation.replicas == 0)
+            else if (allocation.replicas > 0 && !is_silent(instance))
                 counted.push_back(&instance);
         }
         keep_best(allocation, counted, [&](const SiteInstance& instance) { erase(index, instance); });

@@ -187,6 +187,24 @@ TEST(Site, WhatAnEarlierAllocationLeftStopsFirst) {
     EXPECT_TRUE(plan_site({allocation}, {node("a")}).changes.empty());
 }
 
+TEST(Site, WhatGoesAltogetherIsSeenOff) {
+    auto allocation = pos(0);
+    allocation.instances = {instance("x", "a"), instance("y", "b"), instance("z", "away"), instance("w", "gone")};
+    allocation.instances[1].state = "stopped", allocation.instances[1].gone = true;
+    std::vector<SiteNode> nodes{node("a"), node("b"), node("away")};
+    nodes[2].silent = true, nodes[2].in_touch = false;
+    auto plan = plan_site({allocation}, nodes);
+    EXPECT_EQ(plan.changes,
+              (std::vector<InstanceChange>{
+                  {What::stop, 0, "x", ""}, {What::erase, 0, "y", ""}, {What::erase, 0, "z", ""}, {What::erase, 0, "w", ""}}));
+    allocation.instances = {instance("x", "a")};
+    allocation.instances[0].state = "stopped";
+    EXPECT_TRUE(plan_site({allocation}, nodes).changes.empty()) << "told, and waited for";
+    allocation.replicas = 1;
+    EXPECT_EQ(plan_site({allocation}, nodes).changes, (std::vector<InstanceChange>{{What::update, 0, "x", ""}}))
+        << "wanted again, it is the same one";
+}
+
 TEST(Site, AtMostOnceThatIsTooMuchStopsBeforeItIsErased) {
     auto allocation = once(1);
     allocation.instances = {instance("x", "a"), instance("y", "b")};

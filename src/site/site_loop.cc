@@ -330,8 +330,9 @@ void SiteLoop::apply(const plan::SitePlan& plan, const World& world) {
             wish.mutable_spec()->set_state("stopped");
             writing_.update(*instance, wish);
             cell_.events().record(*instance, cell::Tone::normal, "Retiring",
-                                  "told to stop; what stands in for it starts once it is known not to run (policy atMostOnce, "
-                                  "rule F7)");
+                                  is_once(*instance) ? "told to stop; what stands in for it starts once it is known not to run "
+                                                       "(policy atMostOnce, rule F7)"
+                                                     : "told to stop; it is not wanted here any more");
         } else {
             auto wish = cell::wish_of<model::Instance>(*instance);
             wish.mutable_spec()->set_revision(name);

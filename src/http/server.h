@@ -65,6 +65,7 @@ public:
 struct Reception {
     std::uint64_t limit = 4 << 20; ///< beyond it: 413, and the connection ends
     bool streamed = false;         ///< the request is delivered at once, its body through `Request::upload`
+    bool known = false;            ///< the client is somebody: it no longer counts in `max_strangers`
 };
 
 /// A request to turn its connection into a WebSocket: exactly one of the two calls; dropped unused, it answers 500.

@@ -7,7 +7,8 @@ namespace skerry::http {
 
 class Connection;
 
-/// The connections of a server whose clients have shown no certificate, or not yet, oldest first. Anybody can open those, so they are
+/// The connections of a server whose clients are nobody that is known, or not yet, oldest first: no certificate, and no request that
+/// the application knew the sender of (Reception::known). Anybody can open those, so they are
 /// bounded apart: a flood of them closes others of its kind, and takes no place from clients that are known.
 class Strangers {
 public:

@@ -4,6 +4,7 @@
 #include "api/blobs.h"
 #include "api/status.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "cell/cell.h"
 #include "cell/closure.h"
 #include "cell/wall_clock.h"
@@ -308,7 +309,7 @@ Result<void> Daemon::serve() {
         std::make_unique<api::Api>(api::Options{.cell = *cell_, .version = version, .identify = identify, .logs = logs_.get()});
     blobs_ = std::make_unique<api::Blobs>(
         api::Blobs::Options{.env = env_, .depot = *depot_, .identify = identify, .arrived = [this](const depot::Digest& digest) {
-                                images_->spare(digest);
+                                images_->arrived(digest);
                             }});
     access_desk_ = std::make_unique<AccessDesk>(AccessDesk::Options{.store = *store_, .env = env_, .identify = identify});
     if (membership_->authority())
@@ -352,18 +353,21 @@ Result<void> Daemon::serve() {
         .version = version,
         .host = oci::host_platform(machine_architecture()),
         .identify = identify,
-        .arrived = [this](const depot::Digest& digest) { images_->spare(digest); },
+        .arrived = [this](const depot::Digest& digest) { images_->arrived(digest); },
         .followed =
             [this] {
                 if (auto shown = show_credentials(); !shown)
                     log(Level::error, "main", "the parent's newer key is not shown: {}", shown.error().message);
             }});
     server_->on_head([this](const http::Request& request) {
+        bool known = callers_->identify(request).has_value();
         if (api::Blobs::is_upload(request) || CourierDesk::is_upload(request))
-            return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true};
-        // Of somebody unknown only a join or a renewal is taken, which are small.
-        if (!callers_->identify(request)) return http::Reception{.limit = 64 << 10};
-        return http::Reception{};
+            return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true, .known = known};
+        if (known) return http::Reception{.known = true};
+        // Of somebody unknown only a join or a renewal is taken, which are small; more is answered without its body.
+        auto length = parse_number<std::uint64_t>(request.headers.get("Content-Length"));
+        if (length && *length > (64 << 10)) return http::Reception{.limit = ~std::uint64_t{0}, .streamed = true};
+        return http::Reception{.limit = 64 << 10};
     });
     server_->on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
         if (api_->answer(request, responder) || blobs_->answer(request, responder) || access_desk_->answer(request, responder) ||

@@ -1,5 +1,6 @@
 #include "cell/meters.h"
 
+#include "base/log.h"
 #include "base/units.h"
 #include "cell/closure.h"
 #include "model/conditions.h"
@@ -76,7 +77,11 @@ Meters::Link* Meters::find(const std::string& tag) {
 void Meters::write(const std::string& tag, std::string note) {
     store::Transaction transaction;
     transaction.note(use_space, tag, std::move(note));
-    store_.commit(std::move(transaction), nullptr);
+    store_.commit(std::move(transaction), [this, tag, alive = std::weak_ptr(alive_)](Result<store::Number> done) {
+        if (done || alive.expired()) return;
+        log(Level::warning, "cell", "what the link of {} has used today is not noted: {}", tag, done.error().message);
+        if (auto at = links_.find(tag); at != links_.end()) at->second.meter.note_lost();
+    });
 }
 
 /// Tells of what has to wait now, or no longer has to: not from within the call that found it.

@@ -87,6 +87,11 @@ void BlobFetch::check_wishes() {
     }
 }
 
+void BlobFetch::here(const depot::Digest& digest) {
+    fetch_.verified(digest);
+    check_wishes();
+}
+
 void BlobFetch::pump() {
     while (!stuck_ && incoming_.size() < most_streams) {
         auto request = fetch_.next();

@@ -29,6 +29,9 @@ public:
     std::string want(std::vector<depot::Want>, std::function<void(Result<void>)> done);
     depot::Fetch::Progress progress(const std::string& wish) const { return fetch_.progress(wish); }
 
+    /// This blob is in the depot by another way.
+    void here(const depot::Digest&);
+
     /// Something is wanted, and nothing is asked for: the uplink's budget is used up, or its window closed.
     bool is_held() const { return held_; }
     /// Called when that begins.

@@ -131,7 +131,7 @@ void CourierDesk::take(std::shared_ptr<Taking> taking) {
         auto refuse = [&](const Error& error) { taking->responder->respond(api::refusal(error)); };
         if (!bytes) return suspend(taking), refuse(bytes.error());
         if (bytes->empty()) {
-            if (auto whole = taking->reader.end(); !whole) return refuse(whole.error());
+            if (auto whole = taking->reader.end(); !whole) return suspend(taking), refuse(whole.error());
             return apply(taking);
         }
         auto pieces = taking->reader.take(*bytes);
@@ -173,8 +173,9 @@ void CourierDesk::suspend(std::shared_ptr<Taking> taking) {
 Result<void> CourierDesk::keep_piece(Taking& taking, const link::CourierReader::Piece& piece) {
     const auto& blob = taking.reader.contents()->blobs[piece.blob];
     if (piece.at == 0) {
-        taking.coming = TRY(depot::Digest::parse(blob.digest) | during("courier file: blobs"));
-        taking.have = TRY(options_.depot.open_partial(*taking.coming, blob.size));
+        auto digest = TRY(depot::Digest::parse(blob.digest) | during("courier file: blobs"));
+        taking.have = TRY(options_.depot.open_partial(digest, blob.size));
+        taking.coming = digest; // ours to close from here on
     }
     std::uint64_t end = piece.at + piece.bytes.size();
     if (end > taking.have) {
@@ -228,13 +229,16 @@ void CourierDesk::applied(const std::shared_ptr<Taking>& taking, const Result<ce
     auto respond = [responder = taking->responder, answer](const Result<store::Number>& done) {
         responder->respond(done ? api::json_response(200, answer) : api::refusal(done.error()));
     };
-    if (taking->dry || taken.brings == sync::Brings::nothing) return respond(store::Number{0});
-    log(Level::info, "main", "a courier file of {}, made {}: {}", header.from.title(), rfc3339(header.made), sentence);
-    std::string site = taking->neighbour == Neighbour::child ? header.from.name : options_.self.site;
-    if (auto object = options_.store.get({model::Kind::site, "", site}))
-        options_.cell.events().record(*object, cell::Tone::normal, "CourierApplied",
-                                      "from " + header.from.title() + ", made " + rfc3339(header.made) + ": " + sentence);
-    if (taking->neighbour != Neighbour::child) return respond(store::Number{0});
+    if (taking->dry) return respond(store::Number{0});
+    if (taken.brings != sync::Brings::nothing) {
+        log(Level::info, "main", "a courier file of {}, made {}: {}", header.from.title(), rfc3339(header.made), sentence);
+        std::string site = taking->neighbour == Neighbour::child ? header.from.name : options_.self.site;
+        if (auto object = options_.store.get({model::Kind::site, "", site}))
+            options_.cell.events().record(*object, cell::Tone::normal, "CourierApplied",
+                                          "from " + header.from.title() + ", made " + rfc3339(header.made) + ": " + sentence);
+    }
+    // Also of one that was applied before: power may have come between its slices and this.
+    if (taking->neighbour != Neighbour::child || !taken.is_latest) return respond(store::Number{0});
     Json wants = Json::array();
     for (const std::string& image : contents.wants) wants.push(image);
     store::Transaction transaction;

@@ -175,18 +175,22 @@ void CourierDesk::carry(std::shared_ptr<Packing> packing) {
                     revision.ParseFromString(*each.item.bytes))
                     add_images(revision, packing->wanted);
             }
-        std::set<NamedImage> all;
-        auto add = [&](const std::string& project, std::string_view name) {
+        // A Revision may have crossed a link that images waited for (rule L6): there is what ran, or what the site was asked about.
+        std::set<NamedImage> all, ran;
+        auto add = [&](const std::string& project, std::string_view name, std::set<NamedImage>& images) {
             if (const auto* revision = options_.store.get<model::Revision>({Kind::revision, project, std::string(name)}))
-                add_images(*revision, all);
+                add_images(*revision, images);
         };
         for (const auto& object : options_.store.list(Kind::allocation)) {
             const auto& spec = store::as<model::Allocation>(*object).spec();
-            if (spec.site() == packing->to.name) add(object->key.project, spec.revision());
+            if (spec.site() == packing->to.name) add(object->key.project, spec.revision(), all);
         }
         for (const auto& object : options_.store.list(Kind::instance)) {
-            const auto& spec = store::as<model::Instance>(*object).spec();
-            if (spec.site() == packing->to.name) add(object->key.project, model::original_of(spec.revision()));
+            const auto& instance = store::as<model::Instance>(*object);
+            if (instance.spec().site() != packing->to.name) continue;
+            add(object->key.project, model::original_of(instance.spec().revision()), all);
+            if (instance.status().phase() == "Running")
+                add(object->key.project, model::original_of(instance.status().revision()), ran);
         }
         // What it said to lack, as far as it needs it still.
         auto note = options_.store.note("courier.wants", packing->to.cell.text());
@@ -196,7 +200,7 @@ void CourierDesk::carry(std::shared_ptr<Packing> packing) {
                 for (const NamedImage& image : all)
                     if (digest.string() && *digest.string() == image.digest) packing->wanted.insert(image);
         for (const NamedImage& image : all)
-            if (!packing->wanted.contains(image)) packing->there.insert(image);
+            if (!packing->wanted.contains(image)) (lacks || ran.contains(image) ? packing->there : packing->wanted).insert(image);
     } else {
         for (const auto& object : options_.store.list(Kind::revision))
             add_images(store::as<model::Revision>(*object), packing->there);

@@ -34,8 +34,12 @@ public:
     /// The blobs stay as long as the store names them; what was unpacked of other images goes.
     void keep(const std::set<std::string>& digests) override;
 
-    /// An upload is kept from sweeps until an Image can name it. It has been pinned once for this call.
-    void spare(const depot::Digest& digest) { sweep_.spare(digest); }
+    /// A blob came by an upload or a courier. It is kept from sweeps until an Image can name it, for which it has been pinned once;
+    /// and whoever waits for it goes on.
+    void arrived(const depot::Digest& digest) {
+        sweep_.spare(digest);
+        fetch_.here(digest);
+    }
 
     /// Called on a worker, before any answer to an `ensure` that follows: drops what was unpacked of images not in the list. After
     /// an error it is called again, with what the list is by then. `then` follows, beside everything, for what takes long.

@@ -115,6 +115,25 @@ TEST_F(ImageBytesTest, goes_on_after_cuts) {
     EXPECT_TRUE(**outcome) << (**outcome).error().message;
 }
 
+TEST_F(ImageBytesTest, what_another_way_brings_ends_the_waiting) {
+    auto image = make_image(*above.depot, 3, 2 << 20);
+    world.cut();
+    auto outcome = ask(image);
+    world.pass(1min);
+    ASSERT_FALSE(*outcome);
+    // As a courier brings it, blob by blob.
+    make_image(*below.depot, 3, 2 << 20);
+    auto entries = below.depot->list();
+    ASSERT_TRUE(entries);
+    for (auto& entry : *entries) {
+        below.depot->pin(entry.digest);
+        below.images.arrived(entry.digest);
+    }
+    world.pass(1s);
+    ASSERT_TRUE(*outcome) << below.images.progress(image);
+    EXPECT_TRUE(**outcome) << (**outcome).error().message;
+}
+
 TEST_F(ImageBytesTest, damage_is_found_and_fetched_again) {
     auto image = make_image(*above.depot, 3, 100);
     hold(above);
@@ -148,9 +167,9 @@ TEST_F(ImageBytesTest, where_nobody_has_it_damage_is_reported) {
 TEST_F(ImageBytesTest, uploads_outlive_sweeps_for_a_while) {
     auto digest = *above.depot->put("an upload");
     above.depot->pin(digest);
-    above.images.spare(digest);
+    above.images.arrived(digest);
     above.depot->pin(digest);
-    above.images.spare(digest); // looked at once more
+    above.images.arrived(digest); // looked at once more
     world.pass(23h);
     EXPECT_TRUE(*above.depot->has(digest));
     world.pass(90min);

@@ -81,6 +81,7 @@ void Meter::begin_day(std::optional<std::int64_t> day, Now now, Uses counted) {
 }
 
 void Meter::look(Now now) {
+    if (std::exchange(lost_, false)) covered_ = 0;
     if (!now.wall) {
         if (now.at >= began_ + day_length) begin_day({}, now, {});
     } else if (std::int64_t day = day_of(*now.wall); day_ != day) {

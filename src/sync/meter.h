@@ -85,6 +85,8 @@ public:
 
     /// A note is due: these bytes. Asked after each `count`.
     std::optional<std::string> note_due();
+    /// The last one did not become durable: the next look has one due.
+    void note_lost() { lost_ = true; }
     /// Exactly what was counted, for a clean end.
     std::string note() const { return write(0); }
 
@@ -105,6 +107,7 @@ private:
     Instant began_;                   ///< the day, or this run, whichever is later
     std::optional<Instant> midnight_; ///< the last one that this run saw
     std::uint64_t covered_ = 0;       ///< by the last note
+    bool lost_ = false;               ///< the last note
     bool open_ = true;
     std::optional<WallTime> opens_;
     Instant next_look_{};

@@ -51,14 +51,14 @@ Result<Taken> Session::weigh(const CarriedSlices& carried, const std::optional<C
     Age status =
         std::min(age(courier.until[1], courier, status_held), age(courier.until[1], courier, receiving_[1].inbound.cursor()));
     taken.is_latest = taken.brings == Brings::news || status != Age::older;
-    if (status == Age::later) {
+    // Also of one that was applied before: status is soft, and power may have taken it since (rule L4).
+    if (status != Age::older) {
         auto difference = receiving_[1].inbound.compare(carried.slices[1]);
         if (receiving_[1].inbound.size() + difference.fresh > max_slice_items)
             return fail(Code::exhausted, fmt::format("courier file: with it the slice has more than {} items", max_slice_items));
         taken.status = difference.items.size() + (courier.keep_unknown ? 0 : difference.unlisted.size());
-    } else if (taken.brings == Brings::status_only) {
-        taken.brings = Brings::nothing;
     }
+    if (taken.brings == Brings::status_only && taken.status == 0 && status != Age::later) taken.brings = Brings::nothing;
     return taken;
 }
 

@@ -86,10 +86,16 @@ Option output_option() {
 class Receiver {
 public:
     explicit Receiver(std::string path) : path_(std::move(path)), part_(path_ + ".part") {}
+    ~Receiver() {
+        if (is_begun_) ::unlink(part_.c_str()); // it is not to be had any more
+    }
+    Receiver(const Receiver&) = delete;
+    Receiver& operator=(const Receiver&) = delete;
 
     Result<void> open() {
         file_.reset(std::fopen(part_.c_str(), "wb"));
         if (!file_) return fail_errno("write " + part_);
+        is_begun_ = true;
         return {};
     }
     Result<void> write(std::string_view bytes) {
@@ -100,6 +106,7 @@ public:
         if (std::fflush(file_.get()) != 0 || ::fsync(fileno(file_.get())) != 0) return fail_errno("write " + part_);
         file_.reset();
         if (std::rename(part_.c_str(), path_.c_str()) != 0) return fail_errno("rename " + part_ + " to " + path_);
+        is_begun_ = false;
         std::size_t slash = path_.rfind('/');
         std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path_.substr(0, slash);
         int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -112,6 +119,7 @@ public:
 private:
     std::string path_, part_;
     FilePtr file_;
+    bool is_begun_ = false; ///< and not renamed yet
 };
 
 Result<int> pack(Session& session, const Invocation& call) {

@@ -64,6 +64,9 @@ void check(const Site& site, Problems& problems) {
                          quoted(name) + " is the site itself (remove it)");
     for (int i = 0; i < site.spec().uplinks_size(); ++i) {
         const Uplink& uplink = site.spec().uplinks(i);
+        if (i > 0)
+            problems.add(join("spec.uplinks", static_cast<std::size_t>(i)),
+                         "a second uplink is not served yet (keep the one that the site uses)");
         check_budget(uplink, join("spec.uplinks", static_cast<std::size_t>(i)), problems);
         check_windows(uplink, join("spec.uplinks", static_cast<std::size_t>(i)), problems);
         auto lease = parse_duration(uplink.lease());

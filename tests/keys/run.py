@@ -68,7 +68,7 @@ def body(world):
     other.daemon.stop()
     other.start("site", "--join", token, "--listen", "0.0.0.0:7444")
     wait_until("joined anew, it is in touch", lambda: in_touch(core, "store-2"), 30)
-    now = core.get("site", "store-2")
+    now = wait_until("it says which cell it is", lambda: (site := core.get("site", "store-2"))["status"].get("cell") and site, 10)
     if now["status"]["cell"] != cell or condition(now, "Revoked"):
         raise Failure(f"joining again made another cell of it, or left it revoked: {now['status']}")
     other.daemon.stop()

@@ -3,8 +3,8 @@
 //     api_load write KUBECONFIG CLIENTS SECONDS      durable creates of Configs of 512 bytes, each client one after another
 //     api_load fanout KUBECONFIG WATCHES ROUNDS      one Config changes; the time until the last of the open watches is told
 #include "base/json.h"
-#include "cli/client.h"
-#include "cli/kubeconfig.h"
+#include "cli/client/client.h"
+#include "cli/client/kubeconfig.h"
 #include "env/real/loop.h"
 #include "env/real/real_clock.h"
 #include "env/real/real_timers.h"

@@ -1,4 +1,4 @@
-// Many real links on one core: TLS, WebSocket, sync sessions; of each child only the link is real (sim/light_child.h).
+// Many real links on one core: TLS, WebSocket, sync sessions; of each child only the link is real (sim/world/light_child.h).
 //
 //     link_children STATE ADDRESS COUNT SECONDS      COUNT sites "s0".."sN" of the core with that state folder, which have Site objects
 //
@@ -12,11 +12,11 @@
 #include "env/real/real_files.h"
 #include "env/real/real_timers.h"
 #include "link/dialer.h"
-#include "sim/light_child.h"
+#include "sim/world/light_child.h"
 #include "trust/authority.h"
 #include "trust/identity.h"
-#include "trust/key.h"
-#include "trust/key_store.h"
+#include "trust/keys/key.h"
+#include "trust/keys/key_store.h"
 #include "trust/verify.h"
 
 #include <cstdio>

@@ -6,7 +6,7 @@
 #include "seeds.h"
 #include "sync/courier.h"
 #include "sync/fake_link_test.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
 #include "trust/verify.h"
 
 using namespace skerry;

@@ -3,15 +3,15 @@
 #include "base/check.h"
 #include "env/seeded_chance.h"
 #include "seeds.h"
-#include "trust/access_token.h"
 #include "trust/authority.h"
 #include "trust/certificate.h"
 #include "trust/identity.h"
 #include "trust/join.h"
-#include "trust/join_token.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
 #include "trust/renewal.h"
 #include "trust/succession.h"
+#include "trust/tokens/access_token.h"
+#include "trust/tokens/join_token.h"
 #include "trust/verify.h"
 
 using namespace skerry;

@@ -3,10 +3,10 @@
 #include "base/check.h"
 #include "oci/digest.h"
 #include "oci/image_config.h"
+#include "oci/layers/tar_building.h"
 #include "oci/manifest.h"
 #include "oci/read_image.h"
-#include "oci/runtime_config.h"
-#include "oci/tar_building.h"
+#include "oci/runtime/runtime_config.h"
 #include "os/fd.h"
 #include "seeds.h"
 

@@ -1,8 +1,8 @@
 // Layers of images from anywhere, unpacked with root's rights into a folder: nothing may appear or change beside it, and limits
 // hold. Inputs are tar streams, plain or compressed; sums of headers are put right first, or no mutation would get past them.
 #include "base/check.h"
-#include "oci/tar_building.h"
-#include "oci/unpack.h"
+#include "oci/layers/tar_building.h"
+#include "oci/layers/unpack.h"
 #include "os/fd.h"
 #include "seeds.h"
 

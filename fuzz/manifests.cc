@@ -1,12 +1,12 @@
 // What people and their tools apply: YAML or JSON of any shape. Nothing crashes, every refusal has words, and what is accepted
 // is written back equal.
 #include "base/check.h"
-#include "model/defaults.h"
 #include "model/kind.h"
-#include "model/mapping.h"
+#include "model/rules/defaults.h"
+#include "model/rules/validate.h"
 #include "model/selector.h"
-#include "model/validate.h"
-#include "model/yaml.h"
+#include "model/text/mapping.h"
+#include "model/text/yaml.h"
 #include "seeds.h"
 
 #include <google/protobuf/message.h>

@@ -1,7 +1,7 @@
 #include "sim/fleet.h"
 
 #include "base/digest.h"
-#include "sim/convergence.h"
+#include "sim/checks/convergence.h"
 
 #include <algorithm>
 #include <cstdio>

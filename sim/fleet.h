@@ -3,14 +3,14 @@
 #include "env/seeded_chance.h"
 #include "fleet/fleet.h"
 #include "sim/agenda.h"
-#include "sim/checks.h"
-#include "sim/computer.h"
-#include "sim/ledger.h"
-#include "sim/network.h"
+#include "sim/checks/checks.h"
+#include "sim/checks/ledger.h"
 #include "sim/operators.h"
-#include "sim/process.h"
 #include "sim/site_people.h"
 #include "sim/weather.h"
+#include "sim/world/computer.h"
+#include "sim/world/network.h"
+#include "sim/world/process.h"
 
 #include <map>
 #include <memory>

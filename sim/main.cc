@@ -1,10 +1,10 @@
 #include "base/log.h"
 #include "env/real/real_clock.h"
-#include "sim/checks.h"
-#include "sim/plants.h"
+#include "sim/checks/checks.h"
+#include "sim/checks/plants.h"
+#include "sim/checks/shrink.h"
 #include "sim/run.h"
 #include "sim/scenario.h"
-#include "sim/shrink.h"
 
 #include <algorithm>
 #include <charconv>

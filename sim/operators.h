@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cell/admission.h"
+#include "cell/gate/admission.h"
 #include "env/seeded_chance.h"
 #include "model/app.pb.h"
 #include "store/store.h"

@@ -3,7 +3,7 @@
 #include "base/time.h"
 
 #include "sim/agenda.h"
-#include "sim/trace.h"
+#include "sim/checks/trace.h"
 
 #include <cstdint>
 #include <memory>

@@ -1,8 +1,8 @@
 #include "fleet/fleet.h"
 
 #include "sim/fleet.h"
-#include "sim/light_child.h"
 #include "sim/scenario.h"
+#include "sim/world/light_child.h"
 
 #include <cstdio>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "cell/couriers.h"
+#include "cell/slices/couriers.h"
 #include "fleet/fleet.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"

@@ -4,7 +4,7 @@
 #include "base/result.h"
 #include "cell/cell.h"
 #include "http/server.h"
-#include "trust/rights.h"
+#include "trust/tokens/rights.h"
 
 #include <functional>
 #include <memory>

@@ -2,7 +2,7 @@
 
 #include "api/status.h"
 #include "base/number.h"
-#include "trust/rights.h"
+#include "trust/tokens/rights.h"
 
 namespace skerry::api {
 

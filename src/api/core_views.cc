@@ -2,8 +2,8 @@
 
 #include "model/event.pb.h"
 #include "model/instance.pb.h"
-#include "model/mapping.h"
 #include "model/project.pb.h"
+#include "model/text/mapping.h"
 
 namespace skerry::api {
 

@@ -4,7 +4,7 @@
 #include "api/resource.h"
 #include "api/status.h"
 #include "model/category.h"
-#include "model/mapping.h"
+#include "model/text/mapping.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 #include "api/openapi.h"
 
 #include "api/resource.h"
-#include "model/mapping.h"
-#include "model/schema.h"
+#include "model/text/mapping.h"
+#include "model/text/schema.h"
 
 #include <array>
 

@@ -2,7 +2,7 @@
 #include "api/openapi.h"
 #include "api/resource.h"
 #include "base/json.h"
-#include "model/schema.h"
+#include "model/text/schema.h"
 
 namespace skerry::api {
 

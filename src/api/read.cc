@@ -5,8 +5,8 @@
 #include "api/table.h"
 #include "base/bytes.h"
 #include "base/number.h"
-#include "cell/overrides.h"
-#include "cell/site_link.h"
+#include "cell/gate/overrides.h"
+#include "cell/links/site_link.h"
 
 namespace skerry::api {
 

@@ -1,6 +1,6 @@
 #include "api/resource.h"
 
-#include "model/mapping.h"
+#include "model/text/mapping.h"
 
 #include <array>
 

@@ -1,7 +1,7 @@
 #include "api/status.h"
 
 #include "http/status.h"
-#include "model/problems.h"
+#include "model/rules/problems.h"
 
 namespace skerry::api {
 

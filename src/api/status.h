@@ -3,7 +3,7 @@
 #include "api/resource.h"
 #include "base/json.h"
 #include "base/result.h"
-#include "cell/admission.h"
+#include "cell/gate/admission.h"
 #include "http/message.h"
 
 namespace skerry::api {

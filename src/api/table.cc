@@ -1,10 +1,10 @@
 #include "api/table.h"
 
-#include "model/columns.h"
 #include "model/instance.pb.h"
-#include "model/mapping.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
+#include "model/text/columns.h"
+#include "model/text/mapping.h"
 
 namespace skerry::api {
 

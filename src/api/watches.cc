@@ -4,8 +4,8 @@
 #include "api/status.h"
 #include "api/table.h"
 #include "base/number.h"
-#include "cell/overrides.h"
-#include "model/mapping.h"
+#include "cell/gate/overrides.h"
+#include "model/text/mapping.h"
 
 #include <chrono>
 #include <cstdint>

@@ -2,11 +2,11 @@
 
 #include "api/kube_body.h"
 #include "api/status.h"
-#include "cell/overrides.h"
-#include "model/mapping.h"
+#include "cell/gate/overrides.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
-#include "model/yaml.h"
+#include "model/text/mapping.h"
+#include "model/text/yaml.h"
 
 #include <google/protobuf/message.h>
 

@@ -1,6 +1,6 @@
 #include "cli/field_path.h"
 
-#include "model/problems.h"
+#include "model/rules/problems.h"
 
 #include <charconv>
 

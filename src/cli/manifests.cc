@@ -1,7 +1,7 @@
 #include "cli/manifests.h"
 
-#include "cli/client.h"
-#include "model/yaml.h"
+#include "cli/client/client.h"
+#include "model/text/yaml.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
-#include "cli/command.h"
+#include "cli/line/command.h"
 
 #include <string>
 #include <vector>

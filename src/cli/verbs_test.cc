@@ -1,5 +1,5 @@
-#include "cli/client.h"
-#include "cli/fake_api.h"
+#include "cli/client/client.h"
+#include "cli/client/fake_api.h"
 #include "cli/three_way.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "fleet/app_world.h"
 
 #include "model/image.pb.h"
-#include "model/overriding.h"
+#include "model/places/overriding.h"
 #include "model/project.pb.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"

@@ -6,8 +6,8 @@
 #include "fleet/revisions_loop.h"
 #include "fleet/rollouts_loop.h"
 #include "fleet/sites_loop.h"
-#include "model/defaults.h"
-#include "model/difference.h"
+#include "model/places/difference.h"
+#include "model/rules/defaults.h"
 #include "model/site.pb.h"
 
 #include <algorithm>

@@ -12,7 +12,7 @@
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
 #include "model/override.pb.h"
-#include "model/overriding.h"
+#include "model/places/overriding.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
 #include "model/site.pb.h"

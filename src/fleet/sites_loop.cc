@@ -1,6 +1,6 @@
 #include "fleet/sites_loop.h"
 
-#include "cell/closure.h"
+#include "cell/slices/closure.h"
 #include "cell/writing.h"
 #include "fleet/room.h"
 #include "model/conditions.h"

@@ -1,4 +1,4 @@
-#include "cell/slicer.h"
+#include "cell/slices/slicer.h"
 #include "cell/test_world.h"
 #include "cell/writing.h"
 #include "fleet/fleet.h"

@@ -1,3 +1,4 @@
+#include "base/test_seeds.h"
 #include "http/parser.h"
 
 #include <gtest/gtest.h>
@@ -77,7 +78,7 @@ TEST(Parser, EndlessChunkHeadsAndTrailersAreRefused) {
 }
 
 TEST(Parser, RandomBytesNeverCrash) {
-    for (std::uint32_t seed = 0; seed < 4000; ++seed) {
+    for (std::uint32_t seed = 0, end = test::seeds(4000); seed < end; ++seed) {
         std::mt19937 random(seed);
         std::string text =
             "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n";

@@ -2,7 +2,7 @@
 
 #include "http/tls.h"
 #include "trust/authority.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
 
 #include <gtest/gtest.h>
 

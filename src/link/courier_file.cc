@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "base/digest.h"
 #include "base/number.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "trust/identity.h"
-#include "trust/seal.h"
+#include "trust/keys/seal.h"
 #include "trust/succession.h"
 
 #include <cstdint>

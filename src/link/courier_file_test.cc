@@ -2,7 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
 #include "trust/verify.h"
 
 #include <gmock/gmock.h>

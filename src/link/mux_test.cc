@@ -1,3 +1,4 @@
+#include "base/test_seeds.h"
 #include "link/mux.h"
 
 #include <gmock/gmock.h>
@@ -317,7 +318,7 @@ TEST(Mux, BytesBeyondTheWindowEndTheWire) {
 }
 
 TEST(Mux, RandomBytesNeverCrash) {
-    for (std::uint32_t seed = 0; seed < 3000; ++seed) {
+    for (std::uint32_t seed = 0, end = test::seeds(3000); seed < end; ++seed) {
         std::mt19937 random(seed);
         Pair pair;
         auto ours = *pair.acceptor.mux->open({.name = "ours"});
@@ -332,7 +333,7 @@ TEST(Mux, RandomBytesNeverCrash) {
 
 /// Any interleaving of writes, deliveries, consumption and ends delivers every stream whole, within its window.
 TEST(Mux, RandomInterleavingsDeliverEveryStreamIntact) {
-    for (std::uint32_t seed = 0; seed < 60; ++seed) {
+    for (std::uint32_t seed = 0, end = test::seeds(60); seed < end; ++seed) {
         std::mt19937 random(seed);
         Pair pair({.max_streams = 8, .window = seed % 2 == 0 ? std::size_t{256 << 10} : std::size_t{300 << 10}});
         struct Flow {

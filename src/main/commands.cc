@@ -3,10 +3,10 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "drivers/container/unpack_main.h"
-#include "main/address.h"
 #include "main/daemon.h"
-#include "main/reset.h"
-#include "model/validate.h"
+#include "main/machine/address.h"
+#include "main/machine/reset.h"
+#include "model/rules/validate.h"
 
 #include <cstdio>
 #include <optional>

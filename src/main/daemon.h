@@ -2,7 +2,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "main/claim.h"
+#include "main/machine/claim.h"
 
 #include <cstdint>
 #include <map>

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "drivers/container/container_logs.h"
-#include "main/machine.h"
+#include "main/machine/machine.h"
 
 namespace skerry::main {
 

@@ -5,7 +5,7 @@
 #include "drivers/leash/process_leash.h"
 #include "drivers/logs.h"
 #include "drivers/network/bridge_network.h"
-#include "main/folders.h"
+#include "main/machine/folders.h"
 #include "main/world.h"
 #include "node/node.h"
 

@@ -1,4 +1,4 @@
-#include "cli/command.h"
+#include "cli/line/command.h"
 #include "drivers/container/unpack_main.h"
 #include "main/commands.h"
 #include "main/version.h"

@@ -1,7 +1,7 @@
 #include "main/tunnel.h"
 
 #include "base/log.h"
-#include "cell/closure.h"
+#include "cell/slices/closure.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "cell/meters.h"
+#include "cell/links/meters.h"
 #include "env/env.h"
 #include "link/mux.h"
 #include "link/trunk.h"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "model/mapping.h"
-#include "model/validate.h"
+#include "model/rules/validate.h"
+#include "model/text/mapping.h"
 
 #include <gmock/gmock.h>
 #include <google/protobuf/message.h>

@@ -1,4 +1,4 @@
-#include "model/problems.h"
+#include "model/rules/problems.h"
 #include "model/selector.h"
 
 #include <fmt/format.h>

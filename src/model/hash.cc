@@ -3,9 +3,9 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/units.h"
-#include "model/mapping.h"
 #include "model/revision.pb.h"
-#include "model/rule.h"
+#include "model/rules/rule.h"
+#include "model/text/mapping.h"
 
 #include <google/protobuf/descriptor.h>
 

@@ -1,7 +1,7 @@
-#include "model/defaults.h"
 #include "model/example_test.h"
 #include "model/hash.h"
 #include "model/revision.pb.h"
+#include "model/rules/defaults.h"
 
 namespace skerry::model::test {
 namespace {

@@ -1,5 +1,5 @@
 #include "model/kind.h"
-#include "model/mapping.h"
+#include "model/text/mapping.h"
 
 #include <google/protobuf/message.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
-#include "model/mapping.h"
 #include "model/parts.h"
-#include "model/rule.h"
+#include "model/rules/rule.h"
+#include "model/text/mapping.h"
 
 #include "base/check.h"
 #include "model/meta.pb.h"

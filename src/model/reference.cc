@@ -1,7 +1,7 @@
 #include "model/reference.h"
 
-#include "model/format.h"
-#include "model/problems.h"
+#include "model/rules/problems.h"
+#include "model/text/format.h"
 
 #include <algorithm>
 

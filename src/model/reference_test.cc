@@ -1,7 +1,7 @@
 #include "model/app.pb.h"
 #include "model/example_test.h"
-#include "model/law.h"
 #include "model/reference.h"
+#include "model/rules/law.h"
 #include "model/substitute.h"
 
 #include <rapidcheck.h>

@@ -1,8 +1,8 @@
 #include "model/selector.h"
 
-#include "model/format.h"
 #include "model/meta.pb.h"
-#include "model/problems.h"
+#include "model/rules/problems.h"
+#include "model/text/format.h"
 
 #include <algorithm>
 

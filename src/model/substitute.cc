@@ -1,7 +1,7 @@
 #include "model/substitute.h"
 
-#include "model/format.h"
-#include "model/problems.h"
+#include "model/rules/problems.h"
+#include "model/text/format.h"
 
 namespace skerry::model {
 

@@ -1,6 +1,6 @@
 #include "base/json.h"
-#include "model/mapping.h"
-#include "model/yaml.h"
+#include "model/text/mapping.h"
+#include "model/text/yaml.h"
 
 #include <google/protobuf/message.h>
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 #include "base/units.h"
 #include "model/app.pb.h"
 #include "model/instance.pb.h"
-#include "model/overriding.h"
+#include "model/places/overriding.h"
 #include "model/revision.pb.h"
 #include "model/secret.pb.h"
 #include "model/site.pb.h"

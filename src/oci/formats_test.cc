@@ -1,8 +1,8 @@
-#include "oci/accounts.h"
 #include "oci/digest.h"
 #include "oci/image_config.h"
+#include "oci/layers/accounts.h"
 #include "oci/manifest.h"
-#include "oci/signals.h"
+#include "oci/runtime/signals.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 
 #include "base/digest.h"
 #include "oci/digest.h"
-#include "oci/tar_stream.h"
+#include "oci/layers/tar_stream.h"
 #include "os/fd.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "oci/read_image.h"
 
 #include "oci/digest.h"
-#include "oci/tar_building.h"
+#include "oci/layers/tar_building.h"
 
 #include <gtest/gtest.h>
 

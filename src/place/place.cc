@@ -1,8 +1,8 @@
 #include "place/place.h"
 
 #include "base/check.h"
-#include "model/law.h"
 #include "model/meta.pb.h"
+#include "model/rules/law.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,5 +1,6 @@
 #include "place/place.h"
 
+#include "base/test_seeds.h"
 #include "env/seeded_chance.h"
 #include "model/app.pb.h"
 #include "model/meta.pb.h"
@@ -121,7 +122,7 @@ TEST(Place, PrefersImageThenRoom) {
 /// Random snapshots: nothing over its room, existing replicas stay, as many placed as fit, the result fed back is unchanged,
 /// evenness.
 TEST(Place, Properties) {
-    for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(2000); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         auto up_to = [&](std::uint64_t n) { return chance.bits() % (n + 1); };
         Snapshot snapshot;

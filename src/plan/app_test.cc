@@ -3,8 +3,8 @@
 #include "model/app.pb.h"
 #include "model/image.pb.h"
 #include "model/revision.pb.h"
+#include "model/rules/validate.h"
 #include "model/secret.pb.h"
-#include "model/validate.h"
 
 #include <gtest/gtest.h>
 

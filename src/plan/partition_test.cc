@@ -1,5 +1,6 @@
 #include "plan/partition.h"
 
+#include "base/test_seeds.h"
 #include "env/seeded_chance.h"
 
 #include <gtest/gtest.h>
@@ -270,7 +271,7 @@ TEST(Partition, ManyThatVanishAtOnceMakeTheParentDoubtItself) {
 
 /// Whatever happens: an original never goes while its substitutes are not ready, nor they while it is not.
 TEST(Partition, PropertySomethingReadyAlwaysStays) {
-    for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(20'000); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         auto draw = [&](std::uint64_t n) { return chance.bits() % n; };
         PartitionInput input;

@@ -1,5 +1,6 @@
 #include "plan/rollout.h"
 
+#include "base/test_seeds.h"
 #include "env/seeded_chance.h"
 
 #include <gtest/gtest.h>
@@ -172,7 +173,7 @@ TEST(Rollout, StandingAndEpochChangeWithoutWaiting) {
 
 /// A fleet in which sites answer late and come and go: those away are left alone, each is updated once, and all are in the end.
 TEST(Rollout, PropertyConvergesWhileSitesComeAndGo) {
-    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(300); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         auto one_in = [&](std::uint64_t n) { return chance.bits() % n == 0; };
         int count = 1 + static_cast<int>(chance.bits() % 12);
@@ -213,7 +214,7 @@ TEST(Rollout, PropertyConvergesWhileSitesComeAndGo) {
 
 /// With every site in touch all the time the bound is exact.
 TEST(Rollout, PropertyNeverMoreDownThanAllowedAmongSitesInTouch) {
-    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(500); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         auto one_in = [&](std::uint64_t n) { return chance.bits() % n == 0; };
         int count = 1 + static_cast<int>(chance.bits() % 12);

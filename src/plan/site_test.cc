@@ -1,5 +1,6 @@
 #include "plan/site.h"
 
+#include "base/test_seeds.h"
 #include "env/seeded_chance.h"
 
 #include <gtest/gtest.h>
@@ -227,7 +228,7 @@ TEST(Site, AHigherEpochReachesEveryInstanceWithoutARestart) {
 
 /// Nodes fall silent, lose their leases, return and answer at random: never do more run than are wanted.
 TEST(Site, PropertyAtMostOnceNeverRunsTwice) {
-    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(500); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         std::vector<SiteNode> nodes{node("a"), node("b"), node("c")};
         auto allocation = once(1 + static_cast<std::uint32_t>(chance.bits() % 2));
@@ -282,7 +283,7 @@ TEST(Site, PropertyAtMostOnceNeverRunsTwice) {
 /// Nodes come and go at random; healthy instances are never taken from where fewer than wanted are; in the end exactly the wanted
 /// number runs.
 TEST(Site, PropertyConvergesAndNeverDropsBelowWhatIsReady) {
-    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(300); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         std::vector<SiteNode> nodes{node("a"), node("b"), node("c")};
         auto allocation = pos(1 + static_cast<std::uint32_t>(chance.bits() % 4));

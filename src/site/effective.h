@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cell/overrides.h"
+#include "cell/gate/overrides.h"
 #include "model/revision.pb.h"
 #include "store/store.h"
 

@@ -1,7 +1,7 @@
 #include "site/neighbours.h"
 
 #include "base/log.h"
-#include "cell/children.h"
+#include "cell/links/children.h"
 #include "model/site.pb.h"
 
 #include <algorithm>

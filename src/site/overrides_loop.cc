@@ -5,7 +5,7 @@
 #include "model/conditions.h"
 #include "model/instance.pb.h"
 #include "model/override.pb.h"
-#include "model/problems.h"
+#include "model/rules/problems.h"
 #include "site/effective.h"
 
 #include <map>

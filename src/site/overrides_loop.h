@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cell/overrides.h"
+#include "cell/gate/overrides.h"
 #include "cell/writing.h"
 #include "site/site.h"
 

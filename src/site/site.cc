@@ -2,8 +2,8 @@
 
 #include "base/log.h"
 #include "cell/writing.h"
-#include "model/difference.h"
 #include "model/node.pb.h"
+#include "model/places/difference.h"
 #include "site/overrides_loop.h"
 #include "site/site_loop.h"
 

@@ -1,3 +1,4 @@
+#include "base/test_seeds.h"
 #include "env/fake_files.h"
 #include "store/memory/memory_backend.h"
 #include "store/sqlite/sqlite_backend.h"
@@ -257,17 +258,15 @@ private:
     Number highest_ = 0;
 };
 
-int lives(int usual) { return std::getenv("SKERRY_THOROUGH") ? usual * 40 : usual; }
-
 TEST(StoreHistory, HoldsThroughCrashesInMemory) {
-    for (int seed = 0; seed < lives(150) && !HasFailure(); seed++) {
+    for (int seed = 0; seed < test::seeds(150) && !HasFailure(); seed++) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         History(static_cast<std::uint64_t>(seed), false).live(800);
     }
 }
 
 TEST(StoreHistory, HoldsThroughPowerCutsOnSqlite) {
-    for (int seed = 0; seed < lives(25) && !HasFailure(); seed++) {
+    for (int seed = 0; seed < test::seeds(25) && !HasFailure(); seed++) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         History(static_cast<std::uint64_t>(seed), true).live(400);
     }

@@ -1,3 +1,4 @@
+#include "base/test_seeds.h"
 #include "sync/courier.h"
 #include "sync/fake_link_test.h"
 
@@ -254,7 +255,7 @@ void exchange(std::uint64_t seed) {
 }
 
 TEST(CourierProperty, FilesInAnyOrderConverge) {
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(60); seed <= end; ++seed) {
         exchange(seed);
         if (testing::Test::HasFailure()) return;
     }

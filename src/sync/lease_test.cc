@@ -1,5 +1,6 @@
 #include "sync/lease.h"
 
+#include "base/test_seeds.h"
 #include "sync/fake_link_test.h"
 
 #include <gtest/gtest.h>
@@ -114,7 +115,7 @@ TEST(Lease, AShorterLengthIsNotedOnceNothingLongerCanRun) {
 /// Whatever a child with a clock of its own holds is over before the parent takes it for over, in all orders of asking, losing
 /// and restarting at random (rules F1, F4, F6).
 TEST(Lease, PropertyWhatTheChildHoldsIsOverBeforeTheParentThinksSo) {
-    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(500); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         // Nanoseconds of the child's clock per nanosecond of the parent's.
         double rate = 1 + (chance.fraction() - 0.5) * 0.002;

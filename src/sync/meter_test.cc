@@ -1,5 +1,6 @@
 #include "sync/meter.h"
 
+#include "base/test_seeds.h"
 #include "env/seeded_chance.h"
 
 #include <gtest/gtest.h>
@@ -150,7 +151,7 @@ TEST(Meter, AnIdleDayNotesNothing) {
 
 /// Whatever happens when: in no true day does more status and bulk cross than the budget has room for.
 TEST(Meter, CrashesNeverGiveMoreThanTheBudget) {
-    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(300); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         std::uint64_t budget = 200'000 + chance.bits() % 2'000'000;
         std::optional<std::string> disk;

@@ -1,3 +1,4 @@
+#include "base/test_seeds.h"
 #include "sync/fake_link_test.h"
 
 #include <gtest/gtest.h>
@@ -88,7 +89,7 @@ TEST(SessionBudget, WhatFitsIsSentAndAgreesAfterACut) {
 
 /// Room that comes and goes, cuts, crashes: status batches never take more than there was room for, and in the end all agree.
 TEST(SessionBudget, NeverMoreThanTheRoom) {
-    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(200); seed <= end; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         env::SeededChance chance(seed);
         auto pick = [&](std::uint64_t below) { return chance.bits() % below; };

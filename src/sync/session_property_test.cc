@@ -1,3 +1,4 @@
+#include "base/test_seeds.h"
 #include "sync/fake_link_test.h"
 
 #include <gtest/gtest.h>
@@ -80,21 +81,21 @@ void run(std::uint64_t seed, bool crashes) {
 }
 
 TEST(SessionProperty, AgreesAfterAnyCuts) {
-    for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(400); seed <= end; ++seed) {
         run(seed, false);
         if (testing::Test::HasFailure()) return;
     }
 }
 
 TEST(SessionProperty, AgreesAfterAnyCutsAndCrashes) {
-    for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(400); seed <= end; ++seed) {
         run(seed, true);
         if (testing::Test::HasFailure()) return;
     }
 }
 
 TEST(SessionProperty, RandomBytesNeitherCrashNorGrow) {
-    for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {
+    for (std::uint64_t seed = 1, end = test::seeds(2'000); seed <= end; ++seed) {
         env::SeededChance chance(seed);
         FakeLink link;
         link.connect();

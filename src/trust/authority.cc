@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "trust/certificate.h"
 #include "trust/identity_of.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
 #include "trust/openssl.h"
 
 #include <openssl/rand.h>

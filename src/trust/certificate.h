@@ -15,7 +15,7 @@ struct Certificate {
     Identity identity;
     bool is_authority = false;
     std::string fingerprint;     ///< lower-case hexadecimal SHA-256 of the DER
-    std::string key_fingerprint; ///< as trust/key.h
+    std::string key_fingerprint; ///< as trust/keys/key.h
     WallTime not_before;
     WallTime not_after;
     std::vector<std::string> addresses; ///< DNS names and IP addresses it may serve under

@@ -3,10 +3,10 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "trust/certificate.h"
-#include "trust/json_members.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
+#include "trust/keys/secret.h"
 #include "trust/renewal.h"
-#include "trust/secret.h"
+#include "trust/tokens/json_members.h"
 #include "trust/verify.h"
 
 #include <array>

@@ -5,7 +5,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "trust/authority.h"
-#include "trust/join_token.h"
+#include "trust/tokens/join_token.h"
 
 #include <map>
 #include <string>

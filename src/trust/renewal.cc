@@ -3,8 +3,8 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "trust/certificate.h"
-#include "trust/json_members.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
+#include "trust/tokens/json_members.h"
 #include "trust/verify.h"
 
 #include <fmt/format.h>

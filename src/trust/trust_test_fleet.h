@@ -4,7 +4,7 @@
 #include "trust/authority.h"
 #include "trust/certificate.h"
 #include "trust/join.h"
-#include "trust/key.h"
+#include "trust/keys/key.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,10 +1,10 @@
 #include "base/bytes.h"
-#include "cli/client.h"
-#include "cli/kubeconfig.h"
-#include "cli/terminal.h"
+#include "cli/client/client.h"
+#include "cli/client/kubeconfig.h"
+#include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
 #include "http/message.h"
-#include "model/yaml.h"
+#include "model/text/yaml.h"
 
 #include <cstdio>
 

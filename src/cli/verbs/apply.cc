@@ -1,7 +1,7 @@
-#include "cli/client.h"
+#include "cli/client/client.h"
+#include "cli/client/targets.h"
+#include "cli/line/terminal.h"
 #include "cli/manifests.h"
-#include "cli/targets.h"
-#include "cli/terminal.h"
 #include "cli/three_way.h"
 #include "cli/verbs/verbs.h"
 

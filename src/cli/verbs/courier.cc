@@ -1,11 +1,11 @@
 #include "base/number.h"
 #include "base/units.h"
-#include "cli/client.h"
-#include "cli/targets.h"
-#include "cli/terminal.h"
+#include "cli/client/client.h"
+#include "cli/client/targets.h"
+#include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
 #include "link/courier_file.h"
-#include "model/yaml.h"
+#include "model/text/yaml.h"
 
 #include <csignal>
 #include <cstdio>

@@ -1,8 +1,8 @@
-#include "cli/await.h"
-#include "cli/client.h"
-#include "cli/lists.h"
+#include "cli/client/await.h"
+#include "cli/client/client.h"
+#include "cli/client/lists.h"
+#include "cli/line/terminal.h"
 #include "cli/manifests.h"
-#include "cli/terminal.h"
 #include "cli/verbs/verbs.h"
 
 #include <algorithm>

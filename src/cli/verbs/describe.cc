@@ -1,11 +1,11 @@
 #include "base/time.h"
-#include "cli/client.h"
-#include "cli/lists.h"
-#include "cli/terminal.h"
+#include "cli/client/client.h"
+#include "cli/client/lists.h"
+#include "cli/line/terminal.h"
 #include "cli/three_way.h"
 #include "cli/verbs/verbs.h"
-#include "model/summary.h"
-#include "model/yaml.h"
+#include "model/text/summary.h"
+#include "model/text/yaml.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,10 +1,10 @@
-#include "cli/client.h"
-#include "cli/targets.h"
-#include "cli/terminal.h"
+#include "cli/client/client.h"
+#include "cli/client/targets.h"
+#include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
-#include "model/mapping.h"
-#include "model/problems.h"
-#include "model/schema.h"
+#include "model/rules/problems.h"
+#include "model/text/mapping.h"
+#include "model/text/schema.h"
 
 #include <cstdio>
 

@@ -1,10 +1,10 @@
-#include "cli/client.h"
-#include "cli/lists.h"
-#include "cli/targets.h"
-#include "cli/terminal.h"
+#include "cli/client/client.h"
+#include "cli/client/lists.h"
+#include "cli/client/targets.h"
+#include "cli/client/watching.h"
+#include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
-#include "cli/watching.h"
-#include "model/yaml.h"
+#include "model/text/yaml.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,9 +1,9 @@
 #include "base/time.h"
 #include "base/units.h"
-#include "cli/client.h"
-#include "cli/lists.h"
-#include "cli/progress.h"
-#include "cli/terminal.h"
+#include "cli/client/client.h"
+#include "cli/client/lists.h"
+#include "cli/line/progress.h"
+#include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
 
 #include <cstdio>

@@ -1,9 +1,9 @@
 #include "base/units.h"
-#include "cli/blob_upload.h"
-#include "cli/client.h"
-#include "cli/image_tags.h"
-#include "cli/progress.h"
-#include "cli/terminal.h"
+#include "cli/client/blob_upload.h"
+#include "cli/client/client.h"
+#include "cli/client/image_tags.h"
+#include "cli/line/progress.h"
+#include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
 
 #include <cstdio>

@@ -1,8 +1,8 @@
-#include "cli/client.h"
-#include "cli/lists.h"
-#include "cli/targets.h"
+#include "cli/client/client.h"
+#include "cli/client/lists.h"
+#include "cli/client/targets.h"
 #include "cli/verbs/verbs.h"
-#include "model/problems.h"
+#include "model/rules/problems.h"
 
 #include <cstdio>
 

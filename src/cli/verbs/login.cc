@@ -1,8 +1,8 @@
 #include "base/bytes.h"
-#include "cli/client.h"
+#include "cli/client/client.h"
 #include "cli/verbs/verbs.h"
 #include "env/real/real_files.h"
-#include "model/yaml.h"
+#include "model/text/yaml.h"
 
 #include <cerrno>
 #include <cstdio>

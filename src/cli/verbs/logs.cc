@@ -1,9 +1,9 @@
-#include "cli/client.h"
-#include "cli/lists.h"
-#include "cli/terminal.h"
+#include "cli/client/client.h"
+#include "cli/client/lists.h"
+#include "cli/client/watching.h"
+#include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
-#include "cli/watching.h"
-#include "model/problems.h"
+#include "model/rules/problems.h"
 
 #include <charconv>
 #include <cstdio>

@@ -1,12 +1,12 @@
-#include "cli/client.h"
-#include "cli/lists.h"
-#include "cli/targets.h"
+#include "cli/client/client.h"
+#include "cli/client/lists.h"
+#include "cli/client/targets.h"
 #include "cli/verbs/verbs.h"
 #include "model/app.pb.h"
-#include "model/path.h"
-#include "model/problems.h"
-#include "model/rule.h"
-#include "model/yaml.h"
+#include "model/places/path.h"
+#include "model/rules/problems.h"
+#include "model/rules/rule.h"
+#include "model/text/yaml.h"
 
 #include <google/protobuf/descriptor.h>
 

@@ -1,5 +1,5 @@
-#include "cli/client.h"
-#include "cli/targets.h"
+#include "cli/client/client.h"
+#include "cli/client/targets.h"
 #include "cli/verbs/verbs.h"
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-#include "cli/client.h"
-#include "cli/terminal.h"
+#include "cli/client/client.h"
+#include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
 
 #include <cstdio>

@@ -3,7 +3,7 @@
 #include "base/result.h"
 #include "drivers/driver.h"
 #include "oci/image_config.h"
-#include "oci/runtime_config.h"
+#include "oci/runtime/runtime_config.h"
 
 #include <string>
 #include <string_view>

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "drivers/container/container_logs.h"
 #include "drivers/container/exec.h"
-#include "oci/signals.h"
+#include "oci/runtime/signals.h"
 #include "os/files.h"
 #include "os/mount.h"
 

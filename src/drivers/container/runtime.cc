@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "drivers/container/bundle.h"
-#include "oci/runtime_config.h"
+#include "oci/runtime/runtime_config.h"
 #include "os/files.h"
 
 #include <charconv>

@@ -1,7 +1,7 @@
 #include "drivers/container/unpack_main.h"
 
 #include "oci/digest.h"
-#include "oci/tar_stream.h"
+#include "oci/layers/tar_stream.h"
 #include "os/process.h"
 
 #include <algorithm>

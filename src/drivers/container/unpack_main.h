@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "oci/unpack.h"
+#include "oci/layers/unpack.h"
 #include "os/fd.h"
 
 #include <span>

@@ -1,3 +1,4 @@
+#include "base/test_seeds.h"
 #include "env/fake_files.h"
 #include "store/sqlite/sqlite_backend.h"
 #include "store/store.h"
@@ -126,10 +127,9 @@ void check(const Work& work, env::Files& disk, const std::string& when) {
     EXPECT_TRUE(done) << "the store works on";
 }
 
-bool thorough() { return std::getenv("SKERRY_THOROUGH") != nullptr; }
-
 TEST(SqlitePower, AcknowledgedWorkSurvivesACutAtEveryStep) {
-    const int openings = thorough() ? 5 : 3, rounds = thorough() ? 24 : 12, lucks = thorough() ? 12 : 3;
+    const int openings = test::thorough() ? 5 : 3, rounds = test::thorough() ? 24 : 12,
+              lucks = test::thorough() ? 12 : test::seeds(3);
     std::uint64_t cuts = 0, steps = 0;
     for (std::uint64_t n = 0;; n++) {
         env::FakeFiles disk;
@@ -163,7 +163,7 @@ TEST(SqlitePower, AcknowledgedWorkSurvivesACutAtEveryStep) {
 }
 
 TEST(SqlitePower, AWriteErrorEndsTheCellAndLosesNothing) {
-    for (std::uint64_t n = 1;; n += thorough() ? 1 : 5) {
+    for (std::uint64_t n = 1;; n += test::thorough() ? 1 : 5) {
         env::FakeFiles disk;
         disk.fail_step(n, {Code::internal, "input/output error"});
         Work work;

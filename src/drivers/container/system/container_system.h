@@ -6,8 +6,8 @@
 #include "drivers/container/container_logs.h"
 #include "drivers/container/unpack_main.h"
 #include "oci/digest.h"
+#include "oci/layers/tar_building.h"
 #include "oci/manifest.h"
-#include "oci/tar_building.h"
 #include "os/files.h"
 #include "os/mount.h"
 

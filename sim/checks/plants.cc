@@ -1,0 +1,301 @@
+#include "sim/checks/plants.h"
+
+#include "model/allocation.pb.h"
+#include "model/instance.pb.h"
+#include "model/revision.pb.h"
+#include "sim/fleet.h"
+#include "sim/scenario.h"
+
+#include <algorithm>
+
+namespace skerry::sim {
+
+namespace {
+
+/// Two sites and an app that runs on both.
+void begin(Fleet& fleet, AppWish wish = {.name = "till"}) {
+    fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}});
+    fleet.add_site({.name = "store-2", .labels = {{"tier", "store"}}});
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply(wish);
+    fleet.converge(10min);
+}
+
+constexpr Cell core = 1, store_1 = 2;
+
+void lying_core(Fleet& fleet) {
+    begin(fleet);
+    fleet.core().disk.lies_for = 5s;
+    for (std::uint32_t n = 1; n < 10 && !fleet.violated(); ++n) {
+        fleet.operators().apply({.name = "till", .marker = n});
+        fleet.pass(1s);
+        fleet.kill(core);
+        fleet.pass(5s);
+        fleet.start(core);
+        fleet.pass(10s);
+    }
+}
+
+void lying_site(Fleet& fleet) {
+    begin(fleet);
+    fleet.computer(store_1).disk.lies_for = 60s;
+    fleet.operators().apply({.name = "till", .marker = 9});
+    fleet.pass(40s);
+    fleet.kill(store_1);
+    fleet.pass(5s);
+    fleet.start(store_1);
+    fleet.pass(1min);
+}
+
+void forgetful_site(Fleet& fleet) {
+    begin(fleet);
+    fleet.cut(store_1);
+    fleet.computer(store_1).disk.lies_for = 60s;
+    fleet.site_people().apply(store_1, {.name = "own", .tier = {}, .by_digest = true});
+    fleet.site_people().mark(store_1, "till", 7);
+    fleet.pass(20s);
+    fleet.kill(store_1);
+    fleet.pass(5s);
+    fleet.start(store_1);
+    fleet.pass(1min);
+}
+
+void restarting_driver(Fleet& fleet) {
+    begin(fleet);
+    fleet.computer(store_1).faults.restarts_on_adopt = true;
+    fleet.kill(store_1);
+    fleet.pass(5s);
+    fleet.start(store_1);
+    fleet.pass(1min);
+}
+
+void forgetful_driver(Fleet& fleet) {
+    fleet.heal_forgets = true;
+    begin(fleet);
+    fleet.cut(store_1);
+    fleet.pass(5min);
+    fleet.heal(store_1);
+    fleet.pass(2min);
+}
+
+void intruder(Fleet& fleet) {
+    begin(fleet);
+    if (fleet.violated()) return;
+    auto& store = fleet.computer(store_1).process->store();
+    for (const auto& object : store.list(model::Kind::instance)) {
+        store::Transaction transaction;
+        transaction.erase(object->key, store::Transaction::anything());
+        store.commit(std::move(transaction), nullptr);
+    }
+    fleet.pass(1min);
+}
+
+void dying_with_the_link(Fleet& fleet) {
+    fleet.cut_kills = true;
+    begin(fleet, {.name = "till", .health = false});
+    fleet.pass(10min);
+    fleet.cut(store_1);
+    fleet.pass(10min);
+}
+
+void forgotten_images(Fleet& fleet) {
+    begin(fleet);
+    fleet.computer(store_1).forgets_images = true;
+    fleet.pass(10min);
+    fleet.cut(store_1);
+    fleet.pass(5min);
+    fleet.reboot(store_1, 30s);
+    fleet.pass(10min);
+}
+
+void boasting_node(Fleet& fleet) {
+    Cell site = fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}, .cpu = MilliCpu{1000}});
+    fleet.computer(site).claims.cpu = MilliCpu{8000};
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "till", .replicas = 4, .cpu = "500m"});
+    fleet.pass(5min);
+}
+
+void runtime_with_a_will(Fleet& fleet) {
+    begin(fleet, {.name = "till", .replicas = 2, .health = false});
+    fleet.operators().revoke("till");
+    fleet.pass(1min);
+    auto& computer = fleet.computer(store_1);
+    computer.faults.restarts_by_itself = true;
+    auto running = computer.machine.running();
+    if (running.empty()) return;
+    fleet.ledger().ended_by_weather(store_1, running.front());
+    computer.machine.exit(running.front(), 1);
+    fleet.pass(2min);
+}
+
+void leaking_wire(Fleet& fleet) {
+    begin(fleet);
+    fleet.network().loses_above = 120;
+    fleet.network().loses_of = store_1;
+    fleet.operators().apply({.name = "till", .marker = 5});
+    fleet.pass(1min);
+    fleet.converge(10min);
+}
+
+/// One app that may run once, on a site of three computers; the one that runs it.
+Computer* begin_once(Fleet& fleet) {
+    Cell site = fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}, .more_nodes = 2});
+    fleet.computer(site).claims.cpu = MilliCpu{10}; // so that it runs on one of the others
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "ledger", .policy = "atMostOnce"});
+    fleet.converge(10min);
+    for (Cell node : fleet.children(store_1))
+        if (!fleet.computer(node).machine.running().empty()) return &fleet.computer(node);
+    return nullptr;
+}
+
+void slack_leash(Fleet& fleet) {
+    Computer* where = begin_once(fleet);
+    if (fleet.violated() || !where) return;
+    where->leash_is_slack = true;
+    fleet.stop(where->cell);
+    fleet.pass(5min);
+}
+
+void obedient_site(Fleet& fleet) {
+    begin_once(fleet);
+    if (fleet.violated()) return;
+    auto& site = fleet.computer(store_1).process->store();
+    for (const auto& [key, bytes] : site.notes("epoch.site")) {
+        store::Transaction forget;
+        forget.erase_note("epoch.site", key);
+        site.commit(std::move(forget), nullptr);
+    }
+    auto& store = fleet.core().process->store();
+    for (const auto& object : store.list(model::Kind::allocation)) {
+        model::Allocation wish;
+        wish.ParseFromString(*object->wish.bytes);
+        wish.mutable_spec()->mutable_epoch()->set_term(0);
+        wish.mutable_metadata()->set_generation(object->generation + 1);
+        store::Transaction lower;
+        lower.put(object->key, object->uid, object->home, object->generation + 1, wish.SerializeAsString(),
+                  store::Transaction::anything());
+        store.commit(std::move(lower), nullptr);
+    }
+    fleet.pass(1min);
+}
+
+void older_writer(Fleet& fleet) {
+    fleet.newer_core = true;
+    begin(fleet);
+    if (fleet.violated()) return;
+    auto& store = fleet.computer(store_1).process->store();
+    for (const auto& object : store.list(model::Kind::revision)) {
+        model::Revision revision = store::as<model::Revision>(*object);
+        revision.DiscardUnknownFields();
+        store::Transaction transaction;
+        transaction.put(object->key, object->uid, object->home, object->generation, revision.SerializeAsString(),
+                        store::Transaction::anything(), object->wish.from);
+        store.commit(std::move(transaction), nullptr);
+    }
+    fleet.pass(1min);
+}
+
+void forgotten_term(Fleet& fleet) {
+    begin(fleet);
+    if (fleet.violated()) return;
+    store::Transaction higher;
+    fleet.core().process->cell().epochs().raise(4, higher);
+    fleet.core().process->store().commit(std::move(higher), nullptr);
+    fleet.pass(10s);
+    store::Transaction forget;
+    forget.erase_note("epoch", "term");
+    fleet.core().process->store().commit(std::move(forget), nullptr);
+    fleet.pass(10s);
+    fleet.kill(core);
+    fleet.pass(5s);
+    fleet.start(core);
+    fleet.pass(10s);
+}
+
+void leaking_timers(Fleet& fleet) {
+    fleet.agenda().keeps_cancelled = true;
+    begin(fleet);
+    fleet.pass(2h);
+}
+
+void unseen_correction(Fleet& fleet) {
+    fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}});
+    fleet.computer(store_1).shows_own_clock = true;
+    fleet.computer(store_1).clock.set_wall(-1'800'000'000);
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "till"});
+    fleet.pass(2min);
+    fleet.operators().apply({.name = "till", .marker = 1});
+    fleet.pass(2min);
+}
+
+void whole_files(Fleet& fleet) {
+    fleet.files_are_whole = true;
+    play_couriers(fleet, {});
+}
+
+void believing_probes(Fleet& fleet) {
+    fleet.probes_believe_clocks = true;
+    play_clocks(fleet, {});
+}
+
+void forgotten_use(Fleet& fleet) {
+    fleet.add_site({.name = "store-1", .labels = {{"tier", "store"}}, .profile = "satellite"});
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "till", .health = false});
+    fleet.converge(10min);
+    set_uplink(fleet, store_1, "106k", {});
+    for (std::uint32_t n = 1; n < 300 && !fleet.violated(); ++n) {
+        fleet.operators().apply({.name = "till", .marker = n, .health = false});
+        fleet.pass(2min);
+        store::Transaction forget;
+        forget.erase_note("link.use", "parent");
+        fleet.computer(store_1).process->store().commit(std::move(forget), nullptr);
+        fleet.pass(1s);
+        fleet.kill(store_1);
+        fleet.pass(1s);
+        fleet.start(store_1);
+    }
+}
+
+} // namespace
+
+const std::vector<Plant>& plants() {
+    static const std::vector<Plant> list = {
+        {"acked-never-lost", "the core's disk says durable and keeps the last five seconds to itself", lying_core},
+        {"acked-never-lost", "a site's disk does, while it is cut off and told of local changes", forgetful_site},
+        {"generations-never-back", "a site's disk does", lying_site},
+        {"restart-only-for-cause", "a driver restarts what it adopts", restarting_driver},
+        {"no-restart-on-heal", "a driver forgets what runs when the link comes back", forgetful_driver},
+        {"no-needless-replacement", "somebody erases instances behind the site's back", intruder},
+        {"cut-site-keeps-running", "what runs dies with the link, and the driver denies it", dying_with_the_link},
+        {"boots-without-parent", "images do not survive a restart of the machine", forgotten_images},
+        {"capacity-kept", "a node boasts of eight times its processors", boasting_node},
+        {"revoked-never-starts", "a runtime restarts what has ended by a rule of its own", runtime_with_a_will},
+        {"converged", "a wire loses every larger message on its way up", leaking_wire},
+        {"stamps-true", "a cell sees its machine's clock of 1970 as it is", unseen_correction},
+        {"clocks-decide-nothing", "probes call ill what a wall clock that was set makes look late", believing_probes},
+        {"couriers", "a courier file that has what changed is taken for everything", whole_files},
+        {"queues-bounded", "timers that were let go stay for ever", leaking_timers},
+        {"at-most-once", "a leash holds nothing, and the daemon above it is stopped", slack_leash},
+        {"epoch-never-back", "a site forgets the epochs that it accepted, and a core sends lower ones", obedient_site},
+        {"term-never-back", "a core forgets its term", forgotten_term},
+        {"budgets-kept", "a site's disk forgets what crossed today, and its process dies again and again", forgotten_use},
+        {"unknown-fields-kept", "somebody at a site writes a Revision anew with an older build", older_writer},
+    };
+    return list;
+}
+
+const Plant* find_plant(std::string_view check) {
+    auto found = std::find_if(plants().begin(), plants().end(), [&](const Plant& one) { return one.check == check; });
+    return found == plants().end() ? nullptr : &*found;
+}
+
+} // namespace skerry::sim

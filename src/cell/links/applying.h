@@ -1,0 +1,24 @@
+#pragma once
+
+#include "cell/links/link.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::cell {
+
+/// Notes under which a cell keeps how far it has each peer's history: key is the peer's cell.
+inline constexpr std::string_view cursor_space = "cursor";
+std::string write_cursor(const sync::Cursor&);
+std::optional<sync::Cursor> read_cursor(std::string_view);
+
+/// The frame that is being made durable.
+struct Link::Applying {
+    sync::Apply apply;
+    std::vector<sync::Item> reports; ///< soft parts, behind the transaction
+    std::unordered_set<store::Key> put;
+    int tries = 0;
+};
+
+} // namespace skerry::cell

@@ -1,0 +1,177 @@
+#include "cell/links/children.h"
+
+#include "base/log.h"
+#include "model/site.pb.h"
+#include "model/uplink.h"
+
+#include <google/protobuf/message.h>
+
+#include <utility>
+
+namespace skerry::cell {
+
+namespace {
+
+Duration patience(Duration beat) { return 3 * beat + 2s; }
+
+Duration usual_lease(Duration beat) { return 5 * beat + 10s; }
+
+constexpr Duration node_beat = 1s;
+
+} // namespace
+
+Duration beat_of_site(const google::protobuf::Message& message) {
+    const auto& spec = static_cast<const model::Site&>(message).spec();
+    if (spec.uplinks().empty()) return 15s;
+    return model::beat_of(spec.uplinks(0));
+}
+
+Duration lease_of_site(const google::protobuf::Message& message) {
+    const auto& spec = static_cast<const model::Site&>(message).spec();
+    if (!spec.uplinks().empty() && spec.uplinks(0).has_lease())
+        if (auto lease = parse_duration(spec.uplinks(0).lease()); lease && *lease >= sync::least_lease) return *lease;
+    return usual_lease(beat_of_site(message));
+}
+
+Children::Children(LinkContext context, OwnLease& own, std::function<void()> touched)
+    : context_(std::move(context)), lessor_(context_.env, context_.store, own), doubles_(context_.store),
+      arrivals_(context_.env.timers, [this](std::unique_ptr<env::Wire> wire, const sync::Hello& hello,
+                                            std::string message) { met(std::move(wire), hello, std::move(message)); }),
+      touched_(std::move(touched)) {}
+Children::~Children() = default;
+
+Duration Children::beat_of(const std::string& tag) const {
+    if (!tag.starts_with("site/")) return node_beat;
+    const auto* site = context_.store.get<model::Site>({model::Kind::site, "", tag.substr(5)});
+    return site ? beat_of_site(*site) : 15s;
+}
+
+Duration Children::lease_of(const std::string& tag) const {
+    if (!tag.starts_with("site/")) return usual_lease(node_beat);
+    const auto* site = context_.store.get<model::Site>({model::Kind::site, "", tag.substr(5)});
+    return site ? lease_of_site(*site) : usual_lease(15s);
+}
+
+void Children::accept(std::unique_ptr<env::Wire> wire) {
+    const env::Peer& peer = wire->peer();
+    std::string tag = peer_tag(peer.role, peer.name);
+    if (!peer.cell || peer.role == env::Peer::Role::core) {
+        log(Level::warning, "cell", "refused a wire of {}: only sites and nodes with a cell of their own are children", tag);
+        return;
+    }
+    arrivals_.add(std::move(wire));
+}
+
+void Children::met(std::unique_ptr<env::Wire> wire, const sync::Hello& hello, std::string message) {
+    const env::Peer& peer = wire->peer();
+    std::string tag = peer_tag(peer.role, peer.name);
+    bool known = doubles_.trouble(tag, context_.env.clock.now()).has_value();
+    auto verdict = doubles_.judge(tag, peer.cell, hello.incarnation, context_.env.clock.now());
+    if (verdict != Doubles::Verdict::serve && !known) touched_();
+    if (verdict == Doubles::Verdict::refuse) return arrivals_.refuse(std::move(wire), Doubles::reason(tag));
+    Child& child = children_[tag];
+    if (verdict == Doubles::Verdict::expel && child.link) child.link->end(Doubles::reason(tag));
+    link_to(peer).attach(std::move(wire), std::move(message));
+}
+
+Link& Children::link_to(const env::Peer& peer) {
+    std::string tag = peer_tag(peer.role, peer.name);
+    Child& child = children_[tag];
+    if (child.link && child.link->peer().cell == peer.cell) return *child.link;
+    if (child.link) child.link->end("another cell joined under the same name");
+    child.link.reset();
+    child.link = std::make_unique<Link>(context_, sync::Side::parent, peer, tag, beat_of(tag),
+                                        [this, tag](bool up, const std::string& why) { turned(tag, up, why); });
+    child.link->on_keep_out([this, tag] { keeping_out_.insert(tag); });
+    child.link->set_lease_lane([this, tag, again = child.link->again()](sync::Session& session) {
+        if (session.lease_question()) lessor_.look(tag, lease_of(tag), session, again);
+    });
+    return *child.link;
+}
+
+void Children::dismiss(env::Peer::Role role, const std::string& name, const std::string& why) {
+    auto at = children_.find(peer_tag(role, name));
+    if (at != children_.end() && at->second.link) at->second.link->end(why);
+}
+
+void Children::refresh(const std::string& tag, const store::Key& key, const store::Object* before) {
+    auto at = children_.find(tag);
+    if (at != children_.end() && at->second.link) at->second.link->refresh(key, before);
+}
+
+void Children::look(const std::string& tag) {
+    auto at = children_.find(tag);
+    if (at != children_.end() && at->second.link) at->second.link->look();
+}
+
+void Children::changed(const store::Change& change) {
+    if (!change.before || !change.after)
+        std::erase_if(keeping_out_, [&](const std::string& tag) {
+            Link& link = *children_.at(tag).link;
+            link.reconsider(change.key);
+            return !link.keeps_out();
+        });
+    if (change.key.kind != model::Kind::site || !change.changed(store::Part::wish)) return;
+    std::string tag = peer_tag(env::Peer::Role::site, change.key.name);
+    auto at = children_.find(tag);
+    if (at != children_.end() && at->second.link) at->second.link->set_beat(beat_of(tag));
+}
+
+void Children::turned(const std::string& tag, bool up, const std::string& why) {
+    Child& child = children_[tag];
+    if (up) {
+        child.timer.reset();
+        log(Level::info, "cell", "{} is in touch", tag);
+        if (!std::exchange(child.in_touch, true)) touched_();
+        return;
+    }
+    log(Level::info, "cell", "{} is gone: {}", tag, why);
+    if (!child.in_touch) return;
+    Instant now = context_.env.clock.now();
+    Duration left = std::max(Duration{0}, child.link->view().heard.value_or(now) + patience(beat_of(tag)) - now);
+    child.timer = context_.env.timers.after(left, [this, tag] {
+        children_[tag].in_touch = false;
+        touched_();
+    });
+}
+
+PeerView Children::view_of(const std::string& tag, const Child& child) const {
+    PeerView view = child.link->peer_view();
+    view.in_touch = child.in_touch;
+    view.lease_over = lessor_.over(tag);
+    view.doubled = doubles_.trouble(tag, context_.env.clock.now()).value_or("");
+    return view;
+}
+
+/// Of a child that has not called since the start, and may hold a lease of before (rule F4).
+PeerView Children::absent(const std::string& tag) const {
+    bool site = tag.starts_with("site/");
+    return {
+        .peer = {.role = site ? env::Peer::Role::site : env::Peer::Role::node, .name = tag.substr(tag.find('/') + 1), .cell = {}},
+        .lease_over = lessor_.over(tag),
+        .trouble = "it has not called since this cell started"};
+}
+
+std::vector<PeerView> Children::views() const {
+    std::vector<PeerView> views;
+    for (const auto& [tag, child] : children_)
+        if (child.link) views.push_back(view_of(tag, child));
+    for (const std::string& tag : lessor_.holders()) {
+        auto at = children_.find(tag);
+        if (at == children_.end() || !at->second.link) views.push_back(absent(tag));
+    }
+    return views;
+}
+
+std::optional<PeerView> Children::view(std::string_view name, std::optional<env::Peer::Role> role) const {
+    for (env::Peer::Role each : {env::Peer::Role::site, env::Peer::Role::node}) {
+        if (role && *role != each) continue;
+        std::string tag = peer_tag(each, name);
+        auto at = children_.find(tag);
+        if (at != children_.end() && at->second.link) return view_of(tag, at->second);
+        if (lessor_.over(tag)) return absent(tag);
+    }
+    return {};
+}
+
+} // namespace skerry::cell

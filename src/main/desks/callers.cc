@@ -1,0 +1,62 @@
+#include "main/desks/callers.h"
+
+#include "base/json.h"
+#include "trust/tokens/access_token.h"
+
+#include <any>
+#include <string_view>
+#include <utility>
+
+namespace skerry::main {
+
+bool Callers::knows_time() const {
+    auto level = clock_.trust().level;
+    return level == env::ClockTrust::Level::confirmed || (level == env::ClockTrust::Level::own && is_root_);
+}
+
+Result<http::Verdict> Callers::judge(const http::Chain& chain) const {
+    trust::Judgement judgement{.use = trust::Use::client, .at = {}, .mark = {}, .revoked = [this](const std::string& key) {
+                                   return register_.is_revoked(key);
+                               }};
+    auto shown = TRY(trust::examine_peer(chain, membership_.anchors(), judgement));
+    if (shown.identity.role == trust::Role::user) {
+        TRY_VOID(check_end(shown));
+    } else if (auto member = register_.member(shown.identity)) {
+        // One that has ended gets as far as the renewal.
+        if (member->key != shown.key)
+            return fail(Code::unauthenticated,
+                        "the key " + shown.key + " is not the one on record for " + shown.identity.title());
+    }
+    return http::Verdict::of(std::move(shown));
+}
+
+/// Clocks that nobody vouches for refuse nobody; what ended before the mark has ended whatever a clock says (rule T3).
+WallTime Callers::judging_time() const { return knows_time() ? clock_.wall() : clock_.trust().mark; }
+
+Result<void> Callers::check_end(const trust::Shown& shown) const {
+    if (shown.ends >= judging_time()) return {};
+    return fail(Code::unauthenticated,
+                "the certificate of " + shown.identity.title() + " ended at " + rfc3339(shown.ends) +
+                    (shown.identity.role == trust::Role::user ? "; the server's machine has a newer one in its admin.kubeconfig"
+                                                              : "; it renews it at /renewal/v1 by itself"));
+}
+
+Result<trust::Identity> Callers::identify(const http::Request& request) const {
+    if (request.peer)
+        if (auto* shown = std::any_cast<trust::Shown>(&request.peer->identity)) {
+            if (register_.is_revoked(shown->key)) return fail(Code::unauthenticated, "key " + shown->key + " was revoked");
+            TRY_VOID(check_end(*shown));
+            return shown->identity;
+        }
+    std::string_view header = request.headers.get("Authorization");
+    if (header.starts_with("Bearer ")) {
+        auto token = TRY(trust::AccessToken::parse(header.substr(7)));
+        auto note = store_.note("access", token.id.text());
+        if (!note) return fail(Code::unauthenticated, "this access token is not known here");
+        return trust::check(TRY(trust::AccessRecord::from_json(TRY(parse_json(*note)))), token, judging_time());
+    }
+    return fail(Code::unauthenticated, "no client certificate and no bearer token came with the request; use the kubeconfig that "
+                                       "`skerry up` or `skerry core` wrote");
+}
+
+} // namespace skerry::main

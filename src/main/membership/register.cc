@@ -1,0 +1,67 @@
+#include "main/membership/register.h"
+
+#include "base/json.h"
+#include "base/log.h"
+
+namespace skerry::main {
+
+namespace {
+
+constexpr std::string_view member_space = "member", revoked_space = "revoked";
+
+std::string tag_of(const trust::Identity& identity) { return std::string(trust::name(identity.role)) + "/" + identity.name; }
+
+std::optional<trust::Member> parse(std::string_view tag, const std::string& note) {
+    auto json = parse_json(note);
+    auto member = json ? trust::Member::from_json(*json) : std::unexpected(json.error());
+    if (member) return *member;
+    log(Level::error, "main", "the record of {} cannot be read: {}", tag, member.error().message);
+    return {};
+}
+
+} // namespace
+
+Register::Register(store::Store& store) : store_(store) {
+    for (const auto& [key, note] : store.notes(revoked_space)) {
+        // A record that cannot be read is a revocation all the same.
+        Json json = parse_json(note).value_or(Json::object());
+        revoked_[key] = {.key = key,
+                         .holder = std::string(json.text("holder")),
+                         .reason = std::string(json.text("reason")),
+                         .when = std::string(json.text("when"))};
+    }
+}
+
+std::optional<trust::Member> Register::member(const trust::Identity& identity) const {
+    std::string tag = tag_of(identity);
+    auto note = store_.note(member_space, tag);
+    return note ? parse(tag, *note) : std::nullopt;
+}
+
+std::vector<std::pair<std::string, trust::Member>> Register::members() const {
+    std::vector<std::pair<std::string, trust::Member>> list;
+    for (const auto& [tag, note] : store_.notes(member_space))
+        if (auto member = parse(tag, note)) list.emplace_back(tag, std::move(*member));
+    return list;
+}
+
+void Register::put(store::Transaction& transaction, const trust::Identity& identity, const trust::Member& member) {
+    transaction.note(member_space, tag_of(identity), write_json(member.json()));
+}
+
+std::vector<Register::Revocation> Register::revocations() const {
+    std::vector<Revocation> list;
+    for (const auto& [key, revocation] : revoked_) list.push_back(revocation);
+    return list;
+}
+
+void Register::revoke(store::Transaction& transaction, Revocation revocation) {
+    // One that is in force but not on disk, since its commit was refused, is written again.
+    if (revocation.key.empty() || store_.note(revoked_space, revocation.key)) return;
+    transaction.note(
+        revoked_space, revocation.key,
+        write_json(Json::object({{"holder", revocation.holder}, {"reason", revocation.reason}, {"when", revocation.when}})));
+    revoked_.try_emplace(revocation.key, revocation);
+}
+
+} // namespace skerry::main

@@ -6,6 +6,7 @@
 #include "model/instance.pb.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
+#include "model/published_port.h"
 #include "model/revision.pb.h"
 #include "model/site.pb.h"
 #include "sim/fleet.h"
@@ -232,7 +233,7 @@ void Checks::boots_alone() {
 void Checks::capacity(Computer& site) {
     struct Use {
         std::int64_t cpu = 0, memory = 0;
-        std::set<std::uint32_t> ports;
+        std::set<model::PublishedPort> ports;
     };
     std::map<std::string, Use> uses;
     const auto& store = site.process->store();
@@ -246,9 +247,9 @@ void Checks::capacity(Computer& site) {
             use.cpu += parse_cpu(closed.component().resources().cpu()).value_or(MilliCpu{}).count;
             use.memory += parse_bytes(closed.component().resources().memory()).value_or(Bytes{}).count;
             for (const auto& port : closed.component().ports())
-                if (port.has_publish() && !use.ports.insert(port.publish()).second)
-                    fleet_.violate("capacity-kept",
-                                   "port " + std::to_string(port.publish()) + " is to be published twice on node " + spec.node());
+                if (port.has_publish() && !use.ports.insert(model::PublishedPort::of(port)).second)
+                    fleet_.violate("capacity-kept", "port " + model::PublishedPort::of(port).text() +
+                                                        " is to be published twice on node " + spec.node());
         }
     }
     for (const auto& [name, use] : uses) {
@@ -360,7 +361,8 @@ Checks::Day* Checks::day_of(Cell site, int side) {
 /// Rule L6: no status is sent, and no bytes of images taken, in a day whose budget is used up; by the messages that this end saw, whatever
 /// it counted itself. What compares and repairs is not held back, and says nothing of its own.
 void Checks::crossed(Cell site, int side, bool sent, const std::string& message) {
-    if (fleet_.computer(site).role != env::Peer::Role::site) return;
+    // Light children are no computers.
+    if (site >= fleet_.computers().size() || fleet_.computer(site).role != env::Peer::Role::site) return;
     Day* day = day_of(site, side);
     if (!day) return;
     std::uint64_t before = day->bytes;

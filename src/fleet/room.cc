@@ -23,14 +23,14 @@ Demand demand_of(const model::ClosedComponent& closed) {
     if (auto cpu = parse_cpu(component.resources().cpu())) demand.cpu = *cpu;
     if (auto memory = parse_bytes(component.resources().memory())) demand.memory = *memory;
     for (const auto& port : component.ports())
-        if (port.has_publish()) demand.ports.push_back(static_cast<std::uint16_t>(port.publish()));
+        if (port.has_publish()) demand.ports.push_back(model::PublishedPort::of(port));
     return demand;
 }
 
 void SiteRoom::take(const Demand& demand, std::int64_t replicas) {
     if (cpu) cpu->count -= demand.cpu.count * replicas;
     if (memory) memory->count -= demand.memory.count * replicas;
-    for (std::uint16_t port : demand.ports) {
+    for (model::PublishedPort port : demand.ports) {
         for (std::int64_t n = replicas; n > 0; --n) used_ports.push_back(port);
         for (std::int64_t n = replicas; n < 0; ++n) {
             auto held = std::find(used_ports.begin(), used_ports.end(), port);
@@ -96,7 +96,7 @@ std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& 
         if (auto memory = parse_bytes(site.status().free().memory()); memory && !site.status().free().memory().empty())
             room.memory = *memory;
         room.machines = std::max(1u, site.status().nodes());
-        room.used_ports.assign(site.status().used_ports().begin(), site.status().used_ports().end());
+        room.used_ports = model::used_ports(site.status());
         std::string name = object->key.name;
         room.object = std::move(object);
         rooms.emplace(std::move(name), std::move(room));

@@ -126,7 +126,7 @@ void NodeLoop::take_back(const std::string& runtime, const std::vector<drivers::
                 run.note.revision = status.revision();
                 run.note.digest = status.image_digest();
                 run.note.restarts = status.restarts();
-                run.note.ports.assign(status.published().begin(), status.published().end());
+                for (std::uint32_t port : status.published()) run.note.ports.push_back({static_cast<std::uint16_t>(port)});
             }
         }
         run.note.handle = one.handle;

@@ -4,6 +4,12 @@
 #include "base/json.h"
 
 namespace skerry::node {
+namespace {
+
+/// In a note a UDP port is its number and this, so that one number tells the protocol.
+constexpr std::int64_t udp_ports = 0x10000;
+
+} // namespace
 
 std::string Note::bytes() const {
     Json json;
@@ -20,7 +26,7 @@ std::string Note::bytes() const {
     json.set("project", project);
     json.set("name", name);
     Json list = Json::array();
-    for (std::uint32_t port : ports) list.push(port);
+    for (auto port : ports) list.push(port.number + (port.udp ? udp_ports : 0u));
     json.set("ports", list);
     return write_json(json);
 }
@@ -43,7 +49,7 @@ Result<Note> Note::parse(std::string_view bytes) {
     note.once = json.find("once") != nullptr;
     if (const Json* ports = json.find("ports"); ports && ports->array_items())
         for (const Json& port : *ports->array_items())
-            if (port.integer()) note.ports.push_back(static_cast<std::uint32_t>(*port.integer()));
+            if (port.integer()) note.ports.push_back({static_cast<std::uint16_t>(*port.integer()), *port.integer() >= udp_ports});
     return note;
 }
 

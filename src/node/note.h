@@ -2,6 +2,7 @@
 
 #include "base/result.h"
 #include "drivers/driver.h"
+#include "model/published_port.h"
 
 #include <cstdint>
 #include <string>
@@ -22,17 +23,14 @@ struct Note {
     std::string digest;  ///< of its image
     std::string started; ///< RFC 3339, for people
     std::uint32_t restarts = 0;
-    bool stopping = false;            ///< asked to end by us, so that its end counts as no restart, also if we crash meanwhile
-    std::vector<std::uint32_t> ports; ///< published ones, see port_key
-    Duration stop_grace = 10s;        ///< of what was started; its object may be gone when it is to end
-    std::string project, name;        ///< of its object, for events once that is gone
-    bool once = false;                ///< runs under a lease (policy atMostOnce)
+    bool stopping = false; ///< asked to end by us, so that its end counts as no restart, also if we crash meanwhile
+    std::vector<model::PublishedPort> ports;
+    Duration stop_grace = 10s; ///< of what was started; its object may be gone when it is to end
+    std::string project, name; ///< of its object, for events once that is gone
+    bool once = false;         ///< runs under a lease (policy atMostOnce)
 
     std::string bytes() const;
     static Result<Note> parse(std::string_view bytes);
 };
-
-/// A published port with its protocol, as one number.
-inline std::uint32_t port_key(std::uint16_t port, bool udp) { return port + (udp ? 0x10000u : 0u); }
 
 } // namespace skerry::node

@@ -25,7 +25,7 @@ struct Story {
 };
 
 Story story(const Run& run, const Wanted& wanted, Instant now, const std::string& obstacle_reason, const std::string& obstacle,
-            std::optional<std::uint16_t> port_taken, const std::string& progress) {
+            std::optional<model::PublishedPort> port_taken, const std::string& progress) {
     bool runs = run.presence == Presence::running;
     if (run.is_stopping()) return {"Stopping", run.reason, run.message};
     // A start that is under way ends as something that runs, or not.
@@ -45,7 +45,7 @@ Story story(const Run& run, const Wanted& wanted, Instant now, const std::string
         return {"Fetching", "Fetching", progress.empty() ? "image " + wanted.digest() + " is on its way" : progress};
     if (port_taken)
         return {"Waiting", "PortTaken",
-                "port " + std::to_string(*port_taken) +
+                "port " + port_taken->text() +
                     " is held by another instance on this node until that one stops; see skerry get instances -o wide"};
     if (run.reason == "PortTaken") return {"Waiting", run.reason, run.message};
     if (!run.reason.empty()) return {now < run.back_off.until() ? "BackOff" : "Starting", run.reason, run.message};
@@ -102,7 +102,7 @@ void NodeLoop::report_instance(const Run& run, const Wanted& wanted) {
             status.set_address(run.attachment->address.substr(0, run.attachment->address.find('/')));
         else if (before.status().pid() == run.pid)
             status.set_address(before.status().address());
-        for (std::uint32_t port : run.note.ports) status.add_published(port & 0xffff);
+        for (auto port : run.note.ports) status.add_published(port.number);
     }
     if (run.exit_code) status.set_exit_code(*run.exit_code);
     std::string word = ready ? "Running" : !tale.reason.empty() ? tale.reason : running ? "NotYetHealthy" : tale.phase;

@@ -108,12 +108,12 @@ void NodeLoop::reconnect(Run& run, const Wanted& wanted) {
         });
 }
 
-std::optional<std::uint16_t> NodeLoop::port_taken(const Run& run, const Wanted& wanted) const {
+std::optional<model::PublishedPort> NodeLoop::port_taken(const Run& run, const Wanted& wanted) const {
     for (const auto& [uid, other] : runs_) {
         bool holds = other.connected || other.presence == Presence::running || other.busy;
         if (uid == run.uid || !holds) continue;
-        for (std::uint32_t port : wanted.ports)
-            if (std::count(other.note.ports.begin(), other.note.ports.end(), port) > 0) return static_cast<std::uint16_t>(port);
+        for (model::PublishedPort port : wanted.ports)
+            if (std::count(other.note.ports.begin(), other.note.ports.end(), port) > 0) return port;
     }
     return std::nullopt;
 }

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "drivers/driver.h"
 #include "drivers/network/network_driver.h"
+#include "model/published_port.h"
 #include "plan/instance.h"
 #include "store/store.h"
 
@@ -26,10 +27,10 @@ struct Wanted {
     const model::Instance* instance = nullptr;
     const model::ClosedComponent* closed = nullptr; ///< null: see plan.obstacle
     plan::WantedInstance plan;
-    std::string obstacle_reason;      ///< beside plan.obstacle, the word for it
-    bool once = false;                ///< policy atMostOnce: runs under a lease only
-    std::string lease_trouble;        ///< why it cannot start under one now, as a sentence
-    std::vector<std::uint32_t> ports; ///< port_key of each published one
+    std::string obstacle_reason; ///< beside plan.obstacle, the word for it
+    bool once = false;           ///< policy atMostOnce: runs under a lease only
+    std::string lease_trouble;   ///< why it cannot start under one now, as a sentence
+    std::vector<model::PublishedPort> ports;
 
     Duration stop_grace() const;
     std::string runtime() const;

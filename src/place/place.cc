@@ -20,21 +20,21 @@ constexpr std::int64_t plenty = std::numeric_limits<std::int64_t>::max();
 struct Room {
     std::uint64_t more = 0;
     Why limit = Why::cpu;
-    std::uint16_t port = 0;
+    model::PublishedPort port;
 };
 
 Room room_at(const Snapshot& snapshot, std::size_t row, const Constraints& wanted) {
     Room room{static_cast<std::uint64_t>(plenty), Why::cpu, 0};
-    auto limit = [&](std::int64_t count, Why why, std::uint16_t port) {
+    auto limit = [&](std::int64_t count, Why why, model::PublishedPort port) {
         auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
         if (most < room.more) room = {most, why, port};
     };
-    if (wanted.cpu.count > 0 && snapshot.cpu_free[row]) limit(snapshot.cpu_free[row]->count / wanted.cpu.count, Why::cpu, 0);
+    if (wanted.cpu.count > 0 && snapshot.cpu_free[row]) limit(snapshot.cpu_free[row]->count / wanted.cpu.count, Why::cpu, {});
     if (wanted.memory.count > 0 && snapshot.memory_free[row])
-        limit(snapshot.memory_free[row]->count / wanted.memory.count, Why::memory, 0);
+        limit(snapshot.memory_free[row]->count / wanted.memory.count, Why::memory, {});
     // A place of unknown room has an unknown number of machines too.
     if (snapshot.cpu_free[row]) {
-        for (std::uint16_t port : wanted.ports) {
+        for (model::PublishedPort port : wanted.ports) {
             const auto& used = snapshot.used_ports[row];
             auto taken = std::count(used.begin(), used.end(), port) + static_cast<std::int64_t>(snapshot.replicas[row]);
             limit(static_cast<std::int64_t>(snapshot.machines[row]) - taken, Why::port, port);
@@ -165,7 +165,7 @@ private:
 
     std::vector<Reason> reasons() const {
         std::map<Why, Reason> found;
-        auto note = [&](Why why, std::uint16_t port) {
+        auto note = [&](Why why, model::PublishedPort port) {
             Reason& reason = found.try_emplace(why, Reason{why, 0, port}).first->second;
             ++reason.candidates;
         };
@@ -173,7 +173,7 @@ private:
             if (wanted_.mode == Mode::each) {
                 if (given_[row] < wanted_.replicas) note(rooms_[row].limit, rooms_[row].port);
             } else if (!snapshot_.open[row]) {
-                note(Why::closed, 0);
+                note(Why::closed, {});
             } else {
                 note(rooms_[row].limit, rooms_[row].port);
             }
@@ -210,7 +210,7 @@ std::string phrase(const Reason& reason) {
     case Why::memory:
         return count + (one ? " lacks" : " lack") + " memory";
     case Why::port:
-        return count + (one ? " has" : " have") + " port " + std::to_string(reason.port) + " taken";
+        return count + (one ? " has" : " have") + " port " + reason.port.text() + " taken";
     }
     check_failed(__FILE__, __LINE__, "a known reason");
 }

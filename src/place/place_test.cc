@@ -95,11 +95,20 @@ TEST(Place, APortIsTakenOncePerMachine) {
     Snapshot snapshot;
     auto a = site("a");
     a.machines = 3;
-    a.used_ports = {80, 80};
+    a.used_ports = {{80}, {80}};
     snapshot.add(a);
-    Proposal proposal = propose(snapshot, {.replicas = 2, .ports = {80}});
+    Proposal proposal = propose(snapshot, {.replicas = 2, .ports = {{80}}});
     EXPECT_EQ(by_row(snapshot, proposal), (std::vector<std::uint32_t>{1}));
     EXPECT_EQ(proposal.text("site"), "1 site matches; 1 has port 80 taken");
+}
+
+TEST(Place, TcpAndUdpHavePortsOfTheirOwn) {
+    Snapshot snapshot;
+    auto a = site("a");
+    a.used_ports = {{53}, {53, true}};
+    snapshot.add(a);
+    EXPECT_EQ(propose(snapshot, {.replicas = 1, .ports = {{80, true}, {80}}}).unplaced, 0u);
+    EXPECT_EQ(propose(snapshot, {.replicas = 1, .ports = {{53, true}}}).text("site"), "1 site matches; 1 has port 53/udp taken");
 }
 
 TEST(Place, BinpackFillsTheFullestFirst) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/units.h"
+#include "model/published_port.h"
 #include "model/selector.h"
 
 #include <cstdint>
@@ -50,7 +51,7 @@ struct SiteAllocation {
     std::string state;
     MilliCpu cpu; ///< of one replica
     Bytes memory;
-    std::vector<std::uint16_t> ports; ///< published
+    std::vector<model::PublishedPort> ports; ///< published
     std::string image;
     /// Its Revision is here and may start; otherwise instances stay as they are and none are made.
     bool resolved = false;

@@ -81,7 +81,7 @@ TEST(Site, AMistakeInReplicasIsBoundedAndSaysSo) {
 
 TEST(Site, APortIsPublishedOncePerNode) {
     auto one = pos(1), two = pos(1);
-    one.ports = two.ports = {80};
+    one.ports = two.ports = {{80}};
     one.instances = {instance("x", "a")};
     auto plan = plan_site({one, two}, {node("a")});
     EXPECT_TRUE(plan.changes.empty());

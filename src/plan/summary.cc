@@ -80,9 +80,9 @@ bool grew_much(std::int64_t before, std::int64_t now, std::int64_t capacity) {
 } // namespace
 
 void summarise_site(const SiteTotals& totals, model::SiteStatus& status) {
-    std::vector<std::uint32_t> ports(totals.used_ports.begin(), totals.used_ports.end());
+    auto ports = totals.used_ports, told_ports = model::used_ports(status);
     std::sort(ports.begin(), ports.end());
-    std::vector<std::uint32_t> told_ports(status.used_ports().begin(), status.used_ports().end());
+    std::sort(told_ports.begin(), told_ports.end());
     std::int64_t cpu_told = told<MilliCpu>(status.free().cpu(), parse_cpu);
     std::int64_t memory_told = told<Bytes>(status.free().memory(), parse_bytes);
     bool tell = status.nodes() != totals.nodes || status.ready_nodes() != totals.ready_nodes || ports != told_ports ||
@@ -100,7 +100,8 @@ void summarise_site(const SiteTotals& totals, model::SiteStatus& status) {
     status.mutable_free()->set_cpu(text(MilliCpu{cpu}));
     status.mutable_free()->set_memory(text(Bytes{memory}));
     status.clear_used_ports();
-    for (std::uint32_t port : ports) status.add_used_ports(port);
+    status.clear_used_udp_ports();
+    for (auto port : ports) port.udp ? status.add_used_udp_ports(port.number) : status.add_used_ports(port.number);
 }
 
 } // namespace skerry::plan

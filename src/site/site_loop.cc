@@ -178,7 +178,7 @@ plan::SiteAllocation SiteLoop::planned(std::size_t index, const World& world) co
         if (auto cpu = parse_cpu(component.resources().cpu())) planned.cpu = *cpu;
         if (auto memory = parse_bytes(component.resources().memory())) planned.memory = *memory;
         for (const auto& port : component.ports())
-            if (port.has_publish()) planned.ports.push_back(static_cast<std::uint16_t>(port.publish()));
+            if (port.has_publish()) planned.ports.push_back(model::PublishedPort::of(port));
     }
     auto instances = world.instances.find({object.key.project, object.key.name});
     if (instances == world.instances.end()) return planned;

@@ -138,6 +138,31 @@ TEST_F(CellTest, OfARevisionPeopleMaySayOnlyThatItIsRevoked) {
               std::string::npos);
 }
 
+TEST_F(CellTest, SitesAreMadeAtTheCoreAndNodesAtTheirSite) {
+    boot();
+    write_site();
+    world.pass(2s);
+    auto make = [&](Machine& at, Kind kind, std::unique_ptr<google::protobuf::Message> object) {
+        std::optional<std::expected<Admitted, Refusal>> answer;
+        at.cell->admission().create(admin, kind, std::move(object), {}, [&](auto result) { answer = std::move(result); });
+        world.settle();
+        return answer ? answer->has_value() ? std::string("done") : answer->error().error.message : std::string("no answer");
+    };
+    auto node = [](const std::string& site) {
+        auto object = std::make_unique<model::Node>();
+        object->mutable_metadata()->set_name(site + ".till");
+        object->mutable_spec()->set_site(site);
+        return object;
+    };
+    auto other = std::make_unique<model::Site>();
+    other->mutable_metadata()->set_name("store-18");
+    EXPECT_NE(make(site, Kind::site, std::move(other)).find("at the API of the core"), std::string::npos);
+    EXPECT_NE(make(core, Kind::node, node("store-17")).find("token create --node"), std::string::npos);
+    EXPECT_NE(make(core, Kind::node, node("nowhere")).find("made by that site"), std::string::npos);
+    EXPECT_NE(make(site, Kind::node, node("store-18")).find("use store-17"), std::string::npos);
+    EXPECT_EQ(make(site, Kind::node, node("store-17")), "done");
+}
+
 TEST_F(CellTest, WhatIsDecidedElsewhereIsNotEditedHere) {
     boot();
     write_site();

@@ -7,6 +7,7 @@
 #include "model/app.pb.h"
 #include "model/image.pb.h"
 #include "model/meta.pb.h"
+#include "model/node.pb.h"
 #include "model/override.pb.h"
 #include "model/parts.h"
 #include "model/places/pinned.h"
@@ -14,6 +15,7 @@
 #include "model/revision.pb.h"
 #include "model/rules/defaults.h"
 #include "model/rules/validate.h"
+#include "model/site.pb.h"
 
 #include <fmt/format.h>
 #include <google/protobuf/message.h>
@@ -116,11 +118,33 @@ Gate::Checked Gate::check(const trust::Identity&, Kind kind, const Message* befo
         std::string title = fmt::format("{} {}", facts.name, model::quoted(meta.name()));
         return std::unexpected(Refusal{problems.error(title), problems.list()});
     }
+    if (!before)
+        if (auto ours = is_made_here(kind, after); !ours) return ours;
     if (!facts.fleet_wide && !store_.get(Key{Kind::project, "", meta.namespace_()}))
         return refuse(Code::not_found,
                       fmt::format("project {} does not exist; create it: kubectl create namespace {} (or apply a Project)",
                                   model::quoted(meta.namespace_()), meta.namespace_()));
     return {};
+}
+
+Gate::Checked Gate::is_made_here(Kind kind, const Message& object) const {
+    if (kind == Kind::site && self_.role == env::Peer::Role::site)
+        return refuse(Code::unsupported,
+                      fmt::format("site {} has no sites below it; apply it at the API of the core", self_.name));
+    if (kind != Kind::node) return {};
+    const std::string& site = static_cast<const model::Node&>(object).spec().site();
+    if (self_.role == env::Peer::Role::site) {
+        if (site == self_.name) return {};
+        return refuse(Code::invalid, fmt::format("spec.site: {} is not this site; a site makes only nodes of its own (use {})",
+                                                 model::quoted(site), self_.name));
+    }
+    const auto* place = store_.get<model::Site>(Key{Kind::site, "", site});
+    if (place && place->status().cell() == store_.cell().text()) return {};
+    return refuse(
+        Code::unsupported,
+        fmt::format("spec.site: nodes of {} are made by that site, not here; at its own API make a token for the machine "
+                    "(skerry token create --node NAME)",
+                    model::quoted(site)));
 }
 
 std::vector<std::string> Gate::warnings(Kind kind, const Message& message) const {

@@ -33,6 +33,8 @@ private:
     Checked may_touch(const trust::Identity&, trust::Verb, model::Kind, const google::protobuf::Message&) const;
     Checked may_write(const trust::Identity&, trust::Verb, model::Kind, const google::protobuf::Message&) const;
     Checked check(const trust::Identity&, model::Kind, const google::protobuf::Message*, const google::protobuf::Message&) const;
+    /// A Site is made above its sites, a Node at its site: anywhere else it would be a home for nobody.
+    Checked is_made_here(model::Kind, const google::protobuf::Message&) const;
     Checked may_revoke(const trust::Identity&, const google::protobuf::Message& was, google::protobuf::Message& becomes) const;
     void override_app(const trust::Identity&, store::ObjectPtr, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer);
     Checked complete_override(const trust::Identity&, model::Override&, const model::Override* before) const;

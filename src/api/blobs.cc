@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view prefix = "/blobs/v1/";
 constexpr std::uint64_t largest = std::uint64_t{64} << 30;
 constexpr auto lane = "depot";
+constexpr std::size_t most_waiting = 16;
 
 Result<std::uint64_t> parse_bytes_of(const http::Query& query, std::string_view name) {
     std::string_view text = query.get(name);
@@ -66,27 +67,58 @@ bool Blobs::answer(const http::Request& request, const std::shared_ptr<http::Res
     if (!size) return refuse(size.error());
     auto at = parse_bytes_of(request.query, "at");
     if (!at) return refuse(at.error());
-    if (!busy_.insert(*digest).second)
-        return refuse({Code::conflict, digest->text() + " is being uploaded by somebody else; try again when that is done"});
-
     auto taking = std::make_shared<Taking>(Taking{*digest, *size, *at, request.upload, responder});
-    auto have = std::make_shared<Result<std::uint64_t>>(0);
+    auto [place, is_first] = busy_.try_emplace(*digest);
+    if (is_first)
+        begin(taking);
+    else if (place->second.size() < most_waiting)
+        place->second.push_back(taking);
+    else
+        return refuse({Code::unavailable, digest->text() + " is being uploaded by many others; try again when they are done"});
+    return true;
+}
+
+void Blobs::begin(std::shared_ptr<Taking> taking) {
+    struct Found {
+        bool whole = false;
+        Result<std::uint64_t> have = 0;
+    };
+    auto found = std::make_shared<Found>();
     options_.env.workers.run(
-        lane, [this, taking, have] { *have = options_.depot.open_partial(taking->digest, taking->size); },
-        [this, taking, have] {
-            auto stop = [&](const Error& error) {
-                busy_.erase(taking->digest);
-                taking->responder->respond(refusal_of_bytes(error));
-            };
-            if (!*have) return stop(have->error());
-            if (taking->at > **have) {
+        lane,
+        [this, taking, found] {
+            found->whole = options_.depot.size(taking->digest).has_value();
+            if (found->whole)
+                options_.depot.pin(taking->digest);
+            else
+                found->have = options_.depot.open_partial(taking->digest, taking->size);
+        },
+        [this, taking, found] {
+            if (found->whole) {
+                // Somebody else brought it while this one waited: the body may stay where it is.
+                options_.arrived(taking->digest);
+                return end(*taking, with_have(201, taking->size));
+            }
+            if (!found->have) return end(*taking, refusal_of_bytes(found->have.error()));
+            if (taking->at > *found->have) {
                 suspend(taking->digest);
-                return stop({Code::conflict, "at: " + std::to_string(taking->at) + " leaves a gap; " + std::to_string(**have) +
-                                                 " bytes are here"});
+                return end(*taking, refusal_of_bytes({Code::conflict, "at: " + std::to_string(taking->at) + " leaves a gap; " +
+                                                                          std::to_string(*found->have) + " bytes are here"}));
             }
             take(taking);
         });
-    return true;
+}
+
+void Blobs::end(Taking& taking, http::Response response) {
+    taking.responder->respond(std::move(response));
+    auto busy = busy_.find(taking.digest);
+    if (busy->second.empty()) {
+        busy_.erase(busy);
+        return;
+    }
+    auto next = std::move(busy->second.front());
+    busy->second.pop_front();
+    begin(std::move(next));
 }
 
 /// An open transfer holds room and is never swept; what came of a closed one waits for the next try, or for the sweep.
@@ -118,9 +150,8 @@ void Blobs::take(std::shared_ptr<Taking> taking) {
     taking->upload->read([this, taking](Result<std::string> piece) {
         if (!piece) {
             // The client has gone: what came stays for its next try.
-            busy_.erase(taking->digest);
             suspend(taking->digest);
-            return taking->responder->respond(refusal(piece.error()));
+            return end(*taking, refusal(piece.error()));
         }
         bool last = piece->empty();
         std::uint64_t at = taking->at;
@@ -147,19 +178,15 @@ void Blobs::take(std::shared_ptr<Taking> taking) {
                 }
             },
             [this, taking, last, step] {
-                auto stop = [&](http::Response response) {
-                    busy_.erase(taking->digest);
-                    taking->responder->respond(std::move(response));
-                };
                 if (!step->have) {
                     suspend(taking->digest);
-                    return stop(refusal_of_bytes(step->have.error()));
+                    return end(*taking, refusal_of_bytes(step->have.error()));
                 }
                 if (!last) return take(taking);
-                if (!step->finished) return stop(refusal_of_bytes(step->finished.error()));
-                if (*step->have != taking->size) return stop(with_have(200, *step->have));
+                if (!step->finished) return end(*taking, refusal_of_bytes(step->finished.error()));
+                if (*step->have != taking->size) return end(*taking, with_have(200, *step->have));
                 options_.arrived(taking->digest);
-                stop(with_have(201, taking->size));
+                end(*taking, with_have(201, taking->size));
             });
     });
 }

@@ -5,9 +5,10 @@
 #include "http/server.h"
 #include "trust/identity.h"
 
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
 
 namespace skerry::api {
 
@@ -16,7 +17,8 @@ namespace skerry::api {
 ///     HEAD /blobs/v1/sha256:…              200 with X-Size if it is here whole; else 404 with X-Have: how many bytes a
 ///                                          transfer can resume behind
 ///     PUT  /blobs/v1/sha256:…?size=N&at=K  the bytes from K on; 201 when whole and verified, 200 with X-Have while bytes
-///                                          are missing
+///                                          are missing. While another client uploads it, this one waits; the answer may come
+///                                          before the body, when that one brought it all
 ///
 /// What a client tags afterwards with an Image object stays; anything else is swept later.
 class Blobs {
@@ -39,11 +41,15 @@ public:
 private:
     struct Taking;
     void look(const depot::Digest&, std::shared_ptr<http::Responder>);
+    void begin(std::shared_ptr<Taking>);
     void take(std::shared_ptr<Taking>);
+    /// Answers, and lets the next one of the same blob begin.
+    void end(Taking&, http::Response);
     void suspend(const depot::Digest&);
 
     Options options_;
-    std::set<depot::Digest> busy_; ///< being uploaded now: one client at a time
+    /// Being uploaded now, by one client at a time; who waits for that. Most of them will find it whole.
+    std::map<depot::Digest, std::deque<std::shared_ptr<Taking>>> busy_;
 };
 
 } // namespace skerry::api

@@ -47,6 +47,15 @@ def body(world):
     if "bad" in [tag["name"] for tag in core.get("image", "pos", "retail")["spec"]["tags"]]:
         raise Failure("a refused push left a tag")
 
+    # Two at once with the same blobs: the second waits for its turn, and finds them whole.
+    archive = make_image(world, "3.0", weight=str(WEIGHT))
+    both = [subprocess.Popen([*core.inside(), program(), "image", "push", archive, f"retail/pos:{tag}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=core.env())
+            for tag in ("one", "other")]
+    for each in both:
+        said = each.communicate(timeout=60)[0]
+        if each.returncode:
+            raise Failure(f"one of two pushes of the same image at once failed: {said}")
+
     # 40 Mbit/s, so that there is a middle in which to cut.
     site.links[0].network.ip("link", "show", "dev", site.links[0].port)
     slow = run("nsenter", "-t", str(wan.pid), "-n", "tc", "qdisc", "add", "dev", site.links[0].port, "root", "tbf", "rate", "40mbit", "burst", "64kb", "latency", "200ms", check=False)

@@ -86,12 +86,13 @@ Result<void> BlobUpload::begin(const std::string& digest, std::int64_t size, std
     return {};
 }
 
-/// An answer before the body's end is a refusal.
+/// An answer before the body's end is a refusal, or says that the rest need not come: then `done`.
 Result<void> BlobUpload::wait_for_reader() {
     Sending& sending = *sending_;
     while (!sending.wanted && !sending.done) session_.loop().run();
     if (!sending.done) return {};
     if (!sending.answer) return std::unexpected(session_.located(sending.answer.error()));
+    if (sending.answer->status == 201) return {}; // another client brought it while this one waited for its turn
     if (sending.answer->status < 300) return fail(Code::corrupt, "the server was content with a part of " + sending.digest);
     return std::unexpected(refusal_in(sending.answer->status, sending.answer->body));
 }
@@ -104,6 +105,10 @@ Result<void> BlobUpload::append(std::string_view bytes) {
     bytes.remove_prefix(left_out);
     while (!bytes.empty()) {
         TRY_VOID(wait_for_reader());
+        if (sending.done) {
+            sending.at += static_cast<std::int64_t>(bytes.size());
+            return {};
+        }
         std::size_t n = std::min(bytes.size(), sending.limit);
         auto take = std::exchange(sending.wanted, {});
         sending.at += static_cast<std::int64_t>(n);
@@ -125,7 +130,7 @@ Result<void> BlobUpload::finish(const std::string& digest) {
 Result<void> BlobUpload::end_body(const std::string& digest) {
     Sending& sending = *sending_;
     if (auto ready = wait_for_reader(); ready) {
-        std::exchange(sending.wanted, {})(std::string());
+        if (!sending.done) std::exchange(sending.wanted, {})(std::string());
         session_.run_until(sending.done);
     } else if (!sending.answer || sending.answer->status >= 300 || sending.at != sending.size) {
         // Otherwise a whole body was answered before the client asked for its end.

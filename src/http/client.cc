@@ -168,7 +168,7 @@ private:
 Result<std::unique_ptr<Client>> Client::create(asio::io_context& context, ClientOptions options) {
     auto base = TRY(parse_base(options.base));
     std::shared_ptr<ClientTls> tls;
-    if (base.tls) tls = TRY(ClientTls::create(options.tls));
+    if (base.tls) tls = options.ready_tls ? options.ready_tls : TRY(ClientTls::create(options.tls));
     return std::make_unique<OpenClient>(context, std::move(options), std::move(base), std::move(tls));
 }
 

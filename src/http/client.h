@@ -38,6 +38,8 @@ using BodyReader = std::function<void(std::size_t limit, std::function<void(Resu
 struct ClientOptions {
     std::string base; ///< "https://core.example:7443" or "http://127.0.0.1:8080"; a path in it is a prefix
     ClientTlsOptions tls;
+    /// Made of such options before, and used in their place: parsing keys and certificates costs more than a handshake.
+    std::shared_ptr<ClientTls> ready_tls;
     std::string authorization;       ///< value of that header: "Bearer …"
     Duration connect_timeout = 10s;  ///< per address, TLS handshake included
     Duration head_timeout = 60s;     ///< from the request's last byte to the response's head

@@ -14,6 +14,8 @@ namespace skerry::http {
 struct Credentials {
     std::string chain_pem; ///< own certificate first, then the intermediates; the root too where clients pin it
     std::string key_pem;
+
+    friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
 /// What a Verify made of a chain: `Verdict::of(identity)`, to be had back by `std::any_cast` from PeerIdentity::identity. (Not a

@@ -19,8 +19,8 @@ struct Dial : std::enable_shared_from_this<Dial> {
     Dial(boost::asio::io_context& context, std::string address, Done done)
         : context(context), address(std::move(address)), done(std::move(done)), timer(context) {}
 
-    void begin(const DialerOptions& options, env::Channel channel) {
-        auto client = open(options);
+    void begin(const DialerOptions& options, Result<std::shared_ptr<http::ClientTls>> tls, env::Channel channel) {
+        auto client = open(options, std::move(tls));
         if (!client) {
             boost::asio::post(context,
                               [self = shared_from_this(), error = client.error()] { self->finish(std::unexpected(error)); });
@@ -44,13 +44,9 @@ struct Dial : std::enable_shared_from_this<Dial> {
                                             });
     }
 
-    Result<std::unique_ptr<http::Client>> open(const DialerOptions& options) {
+    Result<std::unique_ptr<http::Client>> open(const DialerOptions& options, Result<std::shared_ptr<http::ClientTls>> tls) {
         http::ClientOptions made{.base = "https://" + address};
-        made.tls.credentials = options.credentials();
-        made.tls.allow_tls12 = false;
-        made.tls.verify = [verify = options.verify](const http::Chain& chain) -> Result<http::Verdict> {
-            return http::Verdict::of(TRY(verify(chain)));
-        };
+        made.ready_tls = TRY(std::move(tls));
         // An address that swallows everything must leave time for the next one.
         made.connect_timeout = std::max<Duration>(options.deadline / 2, 1s);
         return http::Client::create(context, std::move(made));
@@ -98,13 +94,29 @@ public:
 
     std::unique_ptr<env::Timer> dial(const std::string& address, env::Channel channel, Done done) override {
         auto dial = std::make_shared<Dial>(context_, address, std::move(done));
-        dial->begin(options_, channel);
+        dial->begin(options_, tls(), channel);
         return std::make_unique<DialToken>(std::move(dial));
     }
 
 private:
+    /// The same from dial to dial, until the credentials change.
+    Result<std::shared_ptr<http::ClientTls>> tls() {
+        auto credentials = options_.credentials();
+        if (tls_ && credentials == shown_) return tls_;
+        http::ClientTlsOptions made{.credentials = credentials};
+        made.allow_tls12 = false;
+        made.verify = [verify = options_.verify](const http::Chain& chain) -> Result<http::Verdict> {
+            return http::Verdict::of(TRY(verify(chain)));
+        };
+        tls_ = TRY(http::ClientTls::create(std::move(made)));
+        shown_ = std::move(credentials);
+        return tls_;
+    }
+
     boost::asio::io_context& context_;
     DialerOptions options_;
+    http::Credentials shown_;
+    std::shared_ptr<http::ClientTls> tls_;
 };
 
 } // namespace

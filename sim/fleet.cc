@@ -294,6 +294,8 @@ void Fleet::set_leash(Cell cell) {
     std::uint64_t turn = ++one.leash_turn;
     one.leash_still = 0;
     auto hold = one.machine.leashed();
+    if (hold && one.leash_until && *one.leash_until - one.clock.now() <= 10s) one.leash_ebbed = now();
+    one.leash_until = hold ? std::optional(hold->until) : std::nullopt;
     if (!hold || one.leash_is_slack || one.frozen) return;
     Duration left = std::max<Duration>(hold->until - one.clock.now(), 0ns);
     agenda_.at(one.clock.world_after(left), What::leash, cell, Agenda::Bound::free, [this, cell, turn] { tug(cell, turn); });

@@ -41,7 +41,8 @@ std::string Ledger::cause(Computer& computer, const drivers::InstanceName& name,
         auto own = computer.process->cell().leases().own();
         // A renewal may come when the end is decided; the leash does not have it yet.
         auto hold = computer.machine.leashed();
-        if (note->stopping && now() - computer.disturbed < 30s) return "its lease ended when that was decided";
+        bool ebbed = computer.leash_ebbed && now() - *computer.leash_ebbed < 2s;
+        if (note->stopping && (ebbed || now() - computer.disturbed < 30s)) return "its lease ended when that was decided";
         Instant until = note->stopping && hold ? std::min(own.until, hold->until) : own.until;
         if (until - computer.clock.now() <= std::min<Duration>(10s, own.length / 3)) return "its lease ends";
     }

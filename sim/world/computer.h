@@ -50,6 +50,8 @@ struct Computer {
     std::set<drivers::InstanceName> sick;         ///< fail their health checks
     Duration spent{};                             ///< by the driver call under way
     bool leash_is_slack = false;                  ///< it never ends anything: a planted bug
+    std::optional<Instant> leash_until;           ///< as it was last set, by the computer's clock
+    std::optional<Duration> leash_ebbed;          ///< when it was last renewed in its final seconds
     std::uint64_t leash_turn = 0;                 ///< the last time it was set
     unsigned leash_still = 0;                     ///< tenths of a second past its moment without anything to end or a daemon
     std::optional<Duration> thawed;               ///< the last time that all of it had stood still (rule F6)

@@ -118,7 +118,8 @@ void SitePeople::edit(Cell site, const std::string& name, std::optional<std::uin
             auto& computer = fleet_.computer(subject.first);
             auto made = override_of(computer.process->store(), computer.name, subject.second);
             if (marker && made) // else the core says the same
-                marks_[subject] = {*marker, made->key.name, made->uid.text(), made->generation};
+                marks_[subject] = {*marker, made->key.name, made->uid.text(), made->generation,
+                                   store::as<model::Override>(*made).spec().target().uid()};
             fleet_.tell(computer.name + (made ? " decides the marker of " : " leaves the marker to the core, of ") +
                         subject.second);
             done();
@@ -168,7 +169,10 @@ const AppWish* SitePeople::find(const std::string& name) const {
 
 std::optional<std::uint32_t> SitePeople::marker_at(Cell site, const std::string& app) const {
     auto at = marks_.find({site, app});
-    return at == marks_.end() ? std::nullopt : std::optional(at->second.marker);
+    if (at == marks_.end()) return std::nullopt;
+    auto object = fleet_.core().process ? fleet_.core().process->store().get(app_key(app)) : nullptr;
+    if (object && object->uid.text() != at->second.app_uid) return std::nullopt;
+    return at->second.marker;
 }
 
 std::string SitePeople::missing(Cell site) const {

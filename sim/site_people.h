@@ -48,6 +48,7 @@ public:
         std::uint32_t marker = 0;
         std::string override_name, uid;
         std::uint32_t generation = 0;
+        std::string app_uid; ///< of what it is about: an App of that name that is made anew is another one (rule W2)
     };
     /// Acknowledged ones.
     const std::map<std::pair<Cell, std::string>, Mark>& marks() const { return marks_; }

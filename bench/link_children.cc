@@ -67,7 +67,9 @@ public:
                                                         },
                                                     .verify = [this](const http::Chain& chain) -> Result<env::Peer> {
                                                         return trust::peer_of(TRY(trust::verify_parent(chain, pinned_)));
-                                                    }});
+                                                    },
+                                                    // All of them share one thread here, and each waits for the others.
+                                                    .deadline = 2min});
             seat.child = std::make_unique<sim::LightChild>(sim::LightChild::Options{.clock = clock_,
                                                                                     .timers = timers_,
                                                                                     .dialer = *seat.dialer,
@@ -136,7 +138,8 @@ int run(const std::string& state, const std::string& address, std::size_t count,
     log_from(Level::error);
     Crowd crowd(state, address, count);
     Duration within = std::chrono::seconds(seconds);
-    crowd.dial(within);
+    // At first each parses its certificate and key, which takes longer than its handshake.
+    crowd.dial(std::max<Duration>(within, count * 10ms));
     tell("up", crowd.wait());
     crowd.hang_up();
     crowd.dial(within);

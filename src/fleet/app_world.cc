@@ -37,15 +37,16 @@ plan::AppWorld world_of(const store::Store& store, const std::string& project) {
     return world;
 }
 
-RevisionList revisions_of(const store::Store& store, const std::string& project, const std::string& app) {
-    RevisionList list;
-    for (auto& object : store.list(Kind::revision, project)) {
+std::map<std::pair<std::string, std::string>, RevisionList> revisions_by_app(const store::Store& store) {
+    std::map<std::pair<std::string, std::string>, RevisionList> all;
+    for (auto& object : store.list(Kind::revision)) {
         const auto& revision = store::as<model::Revision>(*object);
-        if (revision.spec().app() != app || object->home != store.cell() || model::is_effective(revision)) continue;
+        if (object->home != store.cell() || model::is_effective(revision)) continue;
+        auto& list = all[{object->key.project, revision.spec().app()}];
         list.messages.push_back(&revision);
         list.objects.push_back(std::move(object));
     }
-    return list;
+    return all;
 }
 
 } // namespace skerry::fleet

@@ -1,4 +1,5 @@
 #include "fleet/one_cell_test.h"
+#include "fleet/revisions_loop.h"
 
 /// The life of an app in one cell.
 namespace skerry::fleet {
@@ -228,6 +229,27 @@ TEST_F(OneCell, HoweverManyBecomePossibleAtOnce) {
     for (int n = 0; n < 20 && !store->notes("epoch.site").empty(); ++n) settle();
     EXPECT_EQ(machine.running().size(), 0u);
     EXPECT_TRUE(store->notes("epoch.site").empty());
+}
+
+TEST_F(OneCell, ConfigsThatNoAppReadsCostNoTurn) {
+    push("pos", "1", "sha256:aa");
+    auto app = till();
+    auto& variable = *app.mutable_spec()->mutable_components(0)->add_env();
+    variable.set_name("GREETING");
+    variable.mutable_from()->set_config("read");
+    variable.mutable_from()->set_key("greeting");
+    apply(app);
+    RevisionsLoop loop(*cell);
+    auto made = [](const std::string& name) {
+        auto object = std::make_shared<store::Object>();
+        object->key = {Kind::config, "default", name};
+        object->wish.number = 7;
+        return store::Change{.key = object->key, .before = nullptr, .after = object, .number = 7};
+    };
+    EXPECT_TRUE(loop.wakes(made("other"))) << "nothing is known before the first turn";
+    loop.turn();
+    EXPECT_FALSE(loop.wakes(made("other")));
+    EXPECT_TRUE(loop.wakes(made("read"))) << "it is missing, and waited for";
 }
 
 TEST_F(OneCell, ATakenPortIsTold) {

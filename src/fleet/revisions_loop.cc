@@ -25,11 +25,12 @@ bool RevisionsLoop::wakes(const store::Change& change) const {
     case Kind::app:
     case Kind::project:
     case Kind::image:
-    case Kind::secret:
-    case Kind::config:
     case Kind::revision:
     case Kind::allocation:
         return change.changed(store::Part::wish);
+    case Kind::secret:
+    case Kind::config:
+        return change.changed(store::Part::wish) && (!read_ || read_->contains(change.key));
     case Kind::instance:
         return change.before && change.changed(store::Part::wish); // it may leave a Revision behind that nobody is on any more
     default:
@@ -40,18 +41,33 @@ bool RevisionsLoop::wakes(const store::Change& change) const {
 void RevisionsLoop::turn() {
     if (!rest_.is_over()) return;
     if (!writing_.begin()) return;
-    std::set<PinKey> wanted;
+    std::set<Key> wanted;
+    read_.emplace();
+    auto revisions = revisions_by_app(cell_.store());
     for (const auto& app : cell_.store().list(Kind::app))
-        if (app->home == cell_.store().cell()) make_revision(*app, wanted);
+        if (app->home == cell_.store().cell()) make_revision(*app, revisions[{app->key.project, app->key.name}], wanted);
     let_go_of_missing();
-    erase_pins(erase_revisions(), wanted);
+    auto gone = erase_revisions();
+    std::size_t count = cell_.store().count(Kind::revision);
+    // A copy is left over when its Revision went, or was never made of it.
+    if (!gone.empty() || !wanted.empty() || has_wanted_ || count != count_) erase_pins(gone, wanted);
+    has_wanted_ = !wanted.empty();
+    count_ = count;
     writing_.end();
 }
 
-void RevisionsLoop::make_revision(const store::Object& object, std::set<PinKey>& wanted) {
+void RevisionsLoop::make_revision(const store::Object& object, const RevisionList& revisions, std::set<Key>& wanted) {
     const auto& app = store::as<model::App>(object);
-    auto revisions = revisions_of(cell_.store(), object.key.project, object.key.name);
-    auto plan = plan::plan_app(app, revisions.messages, world_of(cell_.store(), object.key.project));
+    auto world = world_of(cell_.store(), object.key.project);
+    auto noted = [this, &object](Kind kind, auto look) {
+        return [this, &object, kind, look = std::move(look)](const std::string& name) {
+            read_->insert(Key{kind, object.key.project, name});
+            return look(name);
+        };
+    };
+    world.secret = noted(Kind::secret, std::move(world.secret));
+    world.config = noted(Kind::config, std::move(world.config));
+    auto plan = plan::plan_app(app, revisions.messages, world);
     if (!plan.revision_bytes) return;
     model::Revision revision;
     revision.ParseFromString(*plan.revision_bytes);
@@ -62,7 +78,7 @@ void RevisionsLoop::make_revision(const store::Object& object, std::set<PinKey>&
                           "revision " + revision.metadata().name() + " is made and rolls out");
 }
 
-bool RevisionsLoop::make_pins(const store::Object& app, const model::Revision& revision, std::set<PinKey>& wanted) {
+bool RevisionsLoop::make_pins(const store::Object& app, const model::Revision& revision, std::set<Key>& wanted) {
     bool all = true;
     auto label = [](model::Meta& meta, const std::string& name, const std::string& project) {
         meta.set_name(name);
@@ -72,7 +88,8 @@ bool RevisionsLoop::make_pins(const store::Object& app, const model::Revision& r
     const std::string& project = app.key.project;
     for (const auto& pin : revision.spec().pins()) {
         Kind kind = pin.kind() == "Secret" ? Kind::secret : Kind::config;
-        bool first = wanted.insert({kind, project, pin.copy()}).second;
+        bool first = wanted.insert(Key{kind, project, pin.copy()}).second;
+        read_->insert(Key{kind, project, pin.copy()});
         if (cell_.store().get(Key{kind, project, pin.copy()})) continue;
         all = false;
         if (!first) continue; // another app's revision makes it in this very turn
@@ -151,18 +168,18 @@ void RevisionsLoop::let_go_of_missing() {
     if (!transaction.empty()) store.commit(std::move(transaction), nullptr);
 }
 
-void RevisionsLoop::erase_pins(const std::set<Key>& gone, const std::set<PinKey>& wanted) {
+void RevisionsLoop::erase_pins(const std::set<Key>& gone, const std::set<Key>& wanted) {
     auto& store = cell_.store();
-    std::set<PinKey> used = wanted;
+    std::set<Key> used = wanted;
     for (const auto& object : store.list(Kind::revision)) {
         if (gone.contains(object->key)) continue;
         for (const auto& pin : store::as<model::Revision>(*object).spec().pins())
-            used.insert({pin.kind() == "Secret" ? Kind::secret : Kind::config, object->key.project, pin.copy()});
+            used.insert(Key{pin.kind() == "Secret" ? Kind::secret : Kind::config, object->key.project, pin.copy()});
     }
     auto sweep = [&](const store::ObjectPtr& object, const auto& labels) {
         auto label = labels.find(std::string(model::pinned_label));
         if (label == labels.end() || label->second != "true" || object->home != store.cell()) return;
-        if (!used.contains({object->key.kind, object->key.project, object->key.name})) writing_.erase(*object);
+        if (!used.contains(object->key)) writing_.erase(*object);
     };
     for (const auto& object : store.list(Kind::secret)) sweep(object, store::as<model::Secret>(*object).metadata().labels());
     for (const auto& object : store.list(Kind::config)) sweep(object, store::as<model::Config>(*object).metadata().labels());

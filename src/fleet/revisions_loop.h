@@ -1,11 +1,12 @@
 #pragma once
 
 #include "cell/writing.h"
+#include "fleet/app_world.h"
 #include "fleet/rest.h"
 
+#include <optional>
 #include <set>
-#include <string>
-#include <tuple>
+#include <string_view>
 
 namespace skerry::model {
 class Revision;
@@ -26,17 +27,20 @@ public:
     static constexpr std::size_t kept = 3;
 
 private:
-    using PinKey = std::tuple<model::Kind, std::string, std::string>; ///< kind, project, name of the copy
-
-    void make_revision(const store::Object& app, std::set<PinKey>& wanted);
-    bool make_pins(const store::Object& app, const model::Revision&, std::set<PinKey>& wanted);
+    /// `wanted`: copies of Secrets and Configs, to be there before the Revision.
+    void make_revision(const store::Object& app, const RevisionList&, std::set<store::Key>& wanted);
+    bool make_pins(const store::Object& app, const model::Revision&, std::set<store::Key>& wanted);
     std::set<store::Key> erase_revisions();
     void let_go_of_missing();
-    void erase_pins(const std::set<store::Key>& gone, const std::set<PinKey>& wanted);
+    void erase_pins(const std::set<store::Key>& gone, const std::set<store::Key>& wanted);
 
     cell::Cell& cell_;
     cell::Writing writing_;
     Rest rest_;
+    std::optional<std::set<store::Key>>
+        read_;                         ///< Secrets, Configs and copies that Apps asked for in the last turn; none: no turn yet
+    bool has_wanted_ = false;          ///< copies were wanted then
+    std::optional<std::size_t> count_; ///< Revisions there were then
 };
 
 } // namespace skerry::fleet

@@ -53,10 +53,11 @@ void RolloutsLoop::turn() {
         const auto& app = store::as<model::Allocation>(*object).spec().app();
         by_app[{object->key.project, app}].push_back(std::move(object));
     }
+    auto revisions = revisions_by_app(store);
     for (const auto& app : store.list(Kind::app)) {
         if (app->home != store.cell()) continue;
         auto mine = by_app.extract({app->key.project, app->key.name});
-        roll(*app, mine ? mine.mapped() : std::vector<store::ObjectPtr>(), rooms);
+        roll(*app, revisions[{app->key.project, app->key.name}], mine ? mine.mapped() : std::vector<store::ObjectPtr>(), rooms);
     }
     for (const auto& [name, orphans] : by_app)
         for (const auto& allocation : orphans) remove(*allocation, rooms);
@@ -143,10 +144,9 @@ bool RolloutsLoop::paused(const store::Object& object, bool halfway) {
     return true;
 }
 
-void RolloutsLoop::roll(const store::Object& object, const std::vector<store::ObjectPtr>& allocations,
-                        std::map<std::string, SiteRoom>& rooms) {
+void RolloutsLoop::roll(const store::Object& object, const RevisionList& revisions,
+                        const std::vector<store::ObjectPtr>& allocations, std::map<std::string, SiteRoom>& rooms) {
     const auto& app = store::as<model::App>(object);
-    auto revisions = revisions_of(cell_.store(), object.key.project, object.key.name);
     auto app_plan = plan::plan_app(app, revisions.messages, world_of(cell_.store(), object.key.project));
     const model::Revision* newest = plan::newest_revision(app, revisions.messages);
     AppFacts facts{.app = &app,

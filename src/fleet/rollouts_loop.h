@@ -2,6 +2,7 @@
 
 #include "cell/writing.h"
 #include "env/env.h"
+#include "fleet/app_world.h"
 #include "fleet/fleet.h"
 #include "fleet/rest.h"
 #include "fleet/room.h"
@@ -89,7 +90,8 @@ public:
 private:
     bool overtake(const std::vector<store::ObjectPtr>& own);
     void judge_sites(std::map<std::string, SiteRoom>& rooms);
-    void roll(const store::Object& app, const std::vector<store::ObjectPtr>& allocations, std::map<std::string, SiteRoom>& rooms);
+    void roll(const store::Object& app, const RevisionList&, const std::vector<store::ObjectPtr>& allocations,
+              std::map<std::string, SiteRoom>& rooms);
     plan::RolloutInput input_for(const model::App&, const model::Revision&, const Placement&,
                                  const std::vector<store::ObjectPtr>& allocations,
                                  const std::map<std::string, SiteRoom>& rooms) const;

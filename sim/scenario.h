@@ -49,6 +49,7 @@ void play_partition_policies(Fleet&, const Size&);
 void play_revoked(Fleet&, const Size&);
 void play_leases(Fleet&, const Size&);
 void play_moves(Fleet&, const Size&);
+void play_leaving(Fleet&, const Size&);
 void play_clocks(Fleet&, const Size&);
 void play_writes_while_cut(Fleet&, const Size&);
 void play_budgets(Fleet&, const Size&);

@@ -53,10 +53,13 @@ Result<Json> parse_body(const http::Request& request) {
 
 void refuse(const WriteRequest& write, const Error& error) { write.responder->respond(refusal(error, &write.resource)); }
 
-http::Response answer_of(const Resource& resource, int status, const cell::Admitted& admitted) {
-    http::Response response = json_response(status, api::write(resource.view, *admitted.object));
+http::Response warned(http::Response response, const cell::Admitted& admitted) {
     for (const std::string& warning : admitted.warnings) response.headers.add("Warning", "299 - " + write_json(Json(warning)));
     return response;
+}
+
+http::Response answer_of(const Resource& resource, int status, const cell::Admitted& admitted) {
+    return warned(json_response(status, api::write(resource.view, *admitted.object)), admitted);
 }
 
 /// Takes a manifest apart and holds it against the path; the message, or the refusal already sent.
@@ -228,7 +231,7 @@ void remove(WriteRequest write) {
         write.who, key, preconditions, modes->write,
         [responder = write.responder, resource = write.resource](std::expected<cell::Admitted, cell::Refusal> outcome) {
             if (!outcome) return responder->respond(refusal(outcome.error(), resource));
-            responder->respond(json_response(200, deleted_json(resource, outcome->object->uid.text())));
+            responder->respond(warned(json_response(200, deleted_json(resource, outcome->object->uid.text())), *outcome));
         });
 }
 

@@ -7,6 +7,7 @@
 #include "cell/leases/own_lease.h"
 #include "cell/links/children.h"
 #include "cell/links/parent.h"
+#include "cell/links/seats.h"
 #include "cell/turns.h"
 #include "model/meta.pb.h"
 #include "model/project.pb.h"
@@ -208,9 +209,13 @@ private:
         return false;
     }
 
+    /// By what it says itself, or by its seat, which a crash does not forget.
     std::optional<std::string> site_of(CellId cell) const {
-        for (const auto& object : store_.list(model::Kind::site))
+        for (const auto& object : store_.list(model::Kind::site)) {
             if (store::as<model::Site>(*object).status().cell() == cell.text()) return object->key.name;
+            auto seat = seat_of(store_, env::Peer::Role::site, object->key.name);
+            if (seat && seat->cell == cell && seat->object == object->uid) return object->key.name;
+        }
         return {};
     }
 

@@ -32,7 +32,8 @@ public:
     void crash();
 
     Instant now() const override;
-    WallTime wall() const override { return {1'800'000'000 + now().since_boot / 1s, 0}; }
+    WallTime wall() const override { return {1'800'000'000 + clock_error + now().since_boot / 1s, 0}; }
+    env::ClockTrust trust() const override { return clock_trust; }
     std::string boot_id() const override { return self_.name; }
     void run(std::string, std::function<void()> job, std::function<void()> then) override {
         job();
@@ -50,6 +51,8 @@ public:
     std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>();
     std::unique_ptr<store::Store> store;
     std::unique_ptr<Cell> cell;
+    std::int64_t clock_error = 0; ///< seconds
+    env::ClockTrust clock_trust;
 
 private:
     World& world_;

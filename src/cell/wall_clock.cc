@@ -20,6 +20,16 @@ bool wants_time(const env::CorrectedClock& clock) {
     return !last || clock.now() - *last >= confirm_every;
 }
 
+bool knows_time(const env::Clock& clock, bool is_root) {
+    using Level = env::ClockTrust::Level;
+    auto level = clock.trust().level;
+    return level == Level::confirmed || (level == Level::own && is_root);
+}
+
+WallTime judging_time(const env::Clock& clock, bool is_root) {
+    return knows_time(clock, is_root) ? clock.wall() : clock.trust().mark;
+}
+
 void restore_mark(env::CorrectedClock& clock, const store::Store& store) {
     auto note = store.note(clock_space, mark_note);
     if (!note) return;

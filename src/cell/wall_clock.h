@@ -15,6 +15,13 @@ inline constexpr Duration confirm_every = 24h * 7;
 /// Whether the parent should be asked for the time.
 bool wants_time(const env::CorrectedClock&);
 
+/// Whether this clock may say that something is over: a parent confirmed it, or there is none (`is_root`) and nothing is known
+/// against it.
+bool knows_time(const env::Clock&, bool is_root);
+/// What the ends of certificates and tokens are compared with (rules T1, T3). A clock that nobody vouches for ends nothing; what
+/// ended before the mark has ended whatever a clock says.
+WallTime judging_time(const env::Clock&, bool is_root);
+
 /// Gives the clock the mark of earlier runs: note "mark" of space "clock".
 void restore_mark(env::CorrectedClock&, const store::Store&);
 /// The parent signed that it was `time` at `at`; the mark is on its way to disk when this returns.

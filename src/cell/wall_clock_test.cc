@@ -24,6 +24,20 @@ TEST(WallClock, says_in_words_how_far_it_is_off) {
     EXPECT_EQ(words_of_correction(Duration::max()), "292 years behind");
 }
 
+TEST(WallClock, ends_nothing_that_nobody_vouches_for_T1) {
+    Machine machine;
+    env::CorrectedClock clock(machine);
+    clock.remember({1'790'000'000, 0});
+    EXPECT_EQ(judging_time(clock, true), machine.own) << "a root's own counts";
+    EXPECT_EQ(judging_time(clock, false).seconds, 1'790'000'000) << "another's is held against its mark";
+    machine.own = {20, 0};
+    EXPECT_EQ(judging_time(clock, true).seconds, 1'790'000'000);
+    EXPECT_FALSE(knows_time(clock, true));
+    clock.confirm({1'800'000'000, 0}, clock.now());
+    EXPECT_TRUE(knows_time(clock, false));
+    EXPECT_EQ(judging_time(clock, false).seconds, 1'800'000'000);
+}
+
 TEST(WallClock, its_condition_follows_its_trust) {
     Machine machine;
     env::CorrectedClock clock(machine);

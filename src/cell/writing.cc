@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "cell/links/seats.h"
 #include "cell/missing.h"
 #include "model/allocation.pb.h"
 #include "model/meta.pb.h"
@@ -59,8 +60,9 @@ Uid Writing::create(model::Kind kind, google::protobuf::Message& message) {
     meta.set_creation_timestamp(rfc3339(cell_.env().clock.wall()));
     std::string bytes = message.SerializeAsString();
     store::Transaction& transaction = room(bytes.size());
-    transaction.put({kind, meta.namespace_(), meta.name()}, uid, home, generation, std::move(bytes),
-                    store::Transaction::absent());
+    store::Key key{kind, meta.namespace_(), meta.name()};
+    transaction.put(key, uid, home, generation, std::move(bytes), store::Transaction::absent());
+    keep_seat(transaction, cell_.store(), key, uid);
     return uid;
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cell/writing.h"
 #include "fleet/decisions_loop.h"
+#include "fleet/leavers_loop.h"
 #include "fleet/revisions_loop.h"
 #include "fleet/rollouts_loop.h"
 #include "fleet/sites_loop.h"
@@ -39,7 +40,11 @@ private:
 void add_loops(cell::Cell& cell, Options options) {
     if (options.makes_site) cell.add(std::make_unique<OwnSiteLoop>(cell, *options.makes_site));
     cell.add(std::make_unique<RevisionsLoop>(cell));
-    cell.add(std::make_unique<RolloutsLoop>(cell, options));
+    // Before the rollouts, which ask it.
+    std::unique_ptr<LeaversLoop> leavers = options.only_own_site ? nullptr : std::make_unique<LeaversLoop>(cell);
+    const LeaversLoop* left = leavers.get();
+    if (leavers) cell.add(std::move(leavers));
+    cell.add(std::make_unique<RolloutsLoop>(cell, options, left));
     if (options.only_own_site) return;
     cell.add(std::make_unique<DecisionsLoop>(cell));
     cell.add(std::make_unique<SitesLoop>(cell, std::move(options)));

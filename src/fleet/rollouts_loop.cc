@@ -285,6 +285,8 @@ bool RolloutsLoop::may_run(const store::Object& object, const std::map<std::stri
     const auto& allocation = store::as<model::Allocation>(object);
     const auto& spec = allocation.spec();
     const auto& status = allocation.status();
+    // Whoever speaks for the site now knows nothing of what ran on the machine before (rule H6); its loop wakes this one.
+    if (leavers_ && leavers_->holds(spec.site()) && is_once(object)) return true;
     if (spec.replicas() == 0 && status.observed_generation() >= object.generation && status.replicas() == 0) return false;
     auto room = rooms.find(spec.site());
     if (room != rooms.end() && !room->second.joined) return false; // nobody ever came

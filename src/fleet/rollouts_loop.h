@@ -4,6 +4,7 @@
 #include "env/env.h"
 #include "fleet/app_world.h"
 #include "fleet/fleet.h"
+#include "fleet/leavers_loop.h"
 #include "fleet/rest.h"
 #include "fleet/room.h"
 #include "model/conditions.h"
@@ -79,8 +80,9 @@ void summarise_overrides(const store::Store&, const store::Object& app, const st
 /// gone.
 class RolloutsLoop final : public cell::Loop {
 public:
-    RolloutsLoop(cell::Cell& cell, Options options)
-        : cell_(cell), options_(std::move(options)), writing_(cell, "rollouts"), rest_(cell, "rollouts"),
+    /// `leavers`: null in a site's cell.
+    RolloutsLoop(cell::Cell& cell, Options options, const LeaversLoop* leavers)
+        : cell_(cell), options_(std::move(options)), leavers_(leavers), writing_(cell, "rollouts"), rest_(cell, "rollouts"),
           allowance_(options_.caution.per_minute) {}
 
     std::string_view name() const override { return "rollouts"; }
@@ -120,6 +122,7 @@ private:
 
     cell::Cell& cell_;
     Options options_;
+    const LeaversLoop* leavers_;
     cell::Writing writing_;
     bool disk_is_full_ = false; ///< the last words were refused for that
     Rest rest_;

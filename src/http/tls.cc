@@ -42,8 +42,10 @@ int judge(X509_STORE_CTX* store, void* argument) {
     for (int i = 0; i < sk_X509_num(sent) && i < 10; ++i) peer->chain.push_back(to_pem(sk_X509_value(sent, i)));
     auto identity = verify(peer->chain);
     if (!identity) {
+        // The other side hears no words, only which alert.
+        X509_STORE_CTX_set_error(store,
+                                 identity.error().code == Code::gone ? X509_V_ERR_CERT_REVOKED : X509_V_ERR_CERT_UNTRUSTED);
         session->refused(std::move(identity).error());
-        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
         return 0;
     }
     peer->identity = std::move(*identity).take();
@@ -255,8 +257,9 @@ Step TlsSession::after(int outcome, std::string_view doing) {
         } else if (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_WRONG_VERSION_NUMBER) {
             why_ = {Code::invalid, "the other side does not speak TLS"};
         } else if (reason > SSL_AD_REASON_OFFSET) {
-            const char* text = ERR_reason_error_string(number);
-            why_ = {Code::unauthenticated,
+            bool gone = reason == SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED;
+            const char* text = gone ? "the key that was shown is no longer good there" : ERR_reason_error_string(number);
+            why_ = {gone ? Code::gone : Code::unauthenticated,
                     std::string("the other side refused the connection: ") + (text != nullptr ? text : "TLS alert")};
         } else {
             why_ = fail_tls(Code::unavailable, doing).error();

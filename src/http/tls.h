@@ -36,7 +36,7 @@ private:
 };
 
 /// Judges a peer's chain during the handshake; what it returns travels with the connection (PeerIdentity::identity). An error
-/// ends the handshake with an alert. Runs on the loop's thread; must not block. Replaces all of OpenSSL's own checks of the chain
+/// ends the handshake with an alert, `gone` with the one for revoked certificates, which the other side gets as `gone`. Runs on the loop's thread; must not block. Replaces all of OpenSSL's own checks of the chain
 /// (the proof that the peer has the key stays), so a cell that must ignore its clock decides here (rules T2, T3).
 using Verify = std::function<Result<Verdict>(const Chain&)>;
 

@@ -99,6 +99,18 @@ TEST_F(Tls, ACustomJudgeDecidesAndItsReasonIsTold) {
     EXPECT_GE(length, 2u);
 }
 
+TEST_F(Tls, ARevokedClientIsToldSoByTheAlert) {
+    tls = *ServerTls::create({.credentials = make_credentials(authority, some_core()),
+                              .ca_pem = authority.certificate_pem(),
+                              .verify = [](const Chain&) -> Result<Verdict> { return fail(Code::gone, "revoked"); }});
+    server = std::move(*Server::open(context, {.listen = {"127.0.0.1:0"}, .tls = tls}));
+    auto mine = make_credentials(authority, some_site());
+    auto refused = get(*client({.tls = {.credentials = mine}}), {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::gone) << refused.error().message;
+    EXPECT_THAT(refused.error().message, HasSubstr("no longer good"));
+}
+
 TEST_F(Tls, ANewCertificateServesNewConnectionsWhileOldOnesGoOn) {
     serve_tls();
     auto other = make_authority("second");

@@ -282,8 +282,15 @@ std::unique_ptr<Call> connect_websocket(Stream stream, std::string host, Upgrade
                 return done(fail(code_of(status), "the server answers " + std::to_string(status) +
                                                       (why.empty() ? "" : ": " + why.substr(0, 300))));
             }
-            if (code)
-                return done(fail(code == beast::error::timeout ? Code::timeout : Code::unavailable, plain(code, socket->next())));
+            if (code) {
+                // In TLS 1.3 the word that our certificate is refused comes behind the handshake.
+                Code refused = code == asio::error::connection_reset ? socket->next().why().code : Code::unavailable;
+                bool known = refused == Code::unauthenticated || refused == Code::gone;
+                return done(fail(code == beast::error::timeout ? Code::timeout
+                                 : known                       ? refused
+                                                               : Code::unavailable,
+                                 plain(code, socket->next())));
+            }
             socket->opened();
             done(std::make_unique<WebSocketHandle>(socket));
         });

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "cell/cell.h"
+#include "cell/links/seats.h"
 #include "cell/slices/closure.h"
 #include "cell/wall_clock.h"
 #include "fleet/fleet.h"
@@ -99,7 +100,8 @@ private:
     void announce();
     void keep_ballast();
     Result<env::Peer> child_of(const http::PeerIdentity&) const;
-    void learn_key(const trust::Identity&, const http::Chain&) const;
+    void learn(const trust::Identity&, const env::Peer&, const http::Chain&) const;
+    void close_tunnels();
     std::string with_port(const std::string& host) const;
     /// Addresses that a token names are from then on this server's, also after a restart. Returns them with ports.
     Result<std::vector<std::string>> advertise(std::vector<std::string>);
@@ -150,6 +152,7 @@ private:
     std::unique_ptr<CourierDesk> courier_;
     std::unique_ptr<api::Blobs> blobs_;
     std::unique_ptr<api::Api> api_;
+    std::unique_ptr<store::Watch> leaving_;
 };
 
 Result<void> Daemon::open_store() {
@@ -399,21 +402,36 @@ Result<env::Peer> Daemon::child_of(const http::PeerIdentity& peer) const {
     auto child = TRY(trust::peer_of(shown->identity));
     if (is_neighbour(child)) return child;
     TRY_VOID(trust::may_link(shown->identity, known_.identity, has_site()));
+    TRY_VOID(cell::may_speak(*store_, child));
     if (trust_desk_) TRY_VOID(trust_desk_->may_link(shown->identity));
-    learn_key(shown->identity, peer.chain);
+    learn(shown->identity, child, peer.chain);
     return child;
 }
 
-/// Records of members of before do not have their keys whole, which couriers are sealed to.
-void Daemon::learn_key(const trust::Identity& child, const http::Chain& chain) const {
-    auto member = members_->member(child);
-    if (!member || !member->public_key.empty() || chain.empty()) return;
-    auto key = trust::certified_key(chain.front());
-    if (!key) return;
-    member->public_key = std::move(*key);
+/// Records of members of before do not have their keys whole, which couriers are sealed to, nor say for which object they joined.
+void Daemon::learn(const trust::Identity& identity, const env::Peer& child, const http::Chain& chain) const {
+    auto member = members_->member(identity);
+    if (!member) return;
     store::Transaction transaction;
-    Register::put(transaction, child, *member);
-    store_->commit(std::move(transaction), nullptr);
+    if (member->public_key.empty() && !chain.empty())
+        if (auto key = trust::certified_key(chain.front())) {
+            member->public_key = std::move(*key);
+            Register::put(transaction, identity, *member);
+        }
+    auto kind = child.role == env::Peer::Role::node ? model::Kind::node : model::Kind::site;
+    auto object = store_->get({kind, "", child.name});
+    if (object && !cell::seat_of(*store_, child.role, child.name))
+        cell::take_seat(transaction, child.role, child.name, {.object = object->uid, .cell = child.cell});
+    if (!transaction.empty()) store_->commit(std::move(transaction), nullptr);
+}
+
+/// Of Sites and Nodes that are deleted; the cell ends their links (rule H6).
+void Daemon::close_tunnels() {
+    leaving_ = store_->watch([this](const store::Change& change) {
+        bool is_node = change.key.kind == model::Kind::node;
+        if ((!is_node && change.key.kind != model::Kind::site) || !change.before || change.after) return;
+        tunnel_->dismiss(is_node ? env::Peer::Role::node : env::Peer::Role::site, change.key.name);
+    });
 }
 
 std::string Daemon::with_port(const std::string& host) const {
@@ -533,6 +551,7 @@ Result<void> Daemon::begin() {
     }
     cell_->start();
     if (neighbours_) neighbours_->start();
+    close_tunnels();
     if (!known_.parents.empty()) tunnel_->reach(*dialer_, known_.parents);
     start_standing();
     keep_ballast();

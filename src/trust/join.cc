@@ -81,6 +81,8 @@ Json TokenRecord::json() const {
     for (const auto& [key, value] : labels) list.set(key, value);
     json.set("labels", std::move(list));
     json.set("expires", rfc3339(expires));
+    if (object) json.set("object", object.text());
+    if (replaces) json.set("replaces", true);
     if (!used_by.empty()) {
         json.set("usedBy", used_by);
         json.set("cell", cell.text());
@@ -102,6 +104,9 @@ Result<TokenRecord> TokenRecord::from_json(const Json& json) {
         }
     }
     record.expires = TRY(parse_rfc3339(json.text("expires")) | during("expires"));
+    if (json.find("object")) record.object = Uid(TRY(id_member(json, "object")));
+    const Json* replaces = json.find("replaces");
+    record.replaces = replaces && replaces->boolean() && *replaces->boolean();
     record.used_by = TRY(text_member(json, "usedBy", 64));
     if (record.used_by.empty()) return record;
     record.cell = CellId(TRY(id_member(json, "cell")));
@@ -122,8 +127,8 @@ TokenRecord record_of(const JoinToken& token, std::map<std::string, std::string>
     return record;
 }
 
-Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, const Authority& parent_authority, WallTime now,
-                        Duration life) {
+Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, const Authority& parent_authority,
+                        const RedeemTerms& terms) {
     if (request.token != record.id || !matches(request.secret, record.secret_hash))
         return fail(Code::unauthenticated, "the join token's secret is wrong: use the token as it was printed");
     std::string title = std::string(name(record.kind)) + " " + record.name;
@@ -144,10 +149,11 @@ Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, c
                                              record.used_by.substr(0, 16) + "…): make a new one with `skerry token create`");
         return Redeemed{record, record.answer, identity, true};
     }
-    if (now > record.expires)
+    if (terms.judged > record.expires)
         return fail(Code::unauthenticated, "the join token for " + title + " ended at " + rfc3339(record.expires) +
-                                               " and it is " + rfc3339(now) + " here: make a new one with `skerry token create`");
-    Grant grant{.identity = identity, .addresses = {}, .authority = false, .now = now, .validity = life};
+                                               " and it is " + rfc3339(terms.judged) +
+                                               " here: make a new one with `skerry token create`");
+    Grant grant{.identity = identity, .addresses = {}, .authority = false, .now = terms.now, .validity = terms.life};
     if (identity.role == Role::node) grant.addresses = {record.name};
     JoinAnswer answer;
     answer.chain = TRY(parent_authority.issue_chain(request.request, grant));
@@ -160,7 +166,7 @@ Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, c
     }
     answer.parent_authority = parent_authority.certificate_pem();
     answer.parent = parent_authority.identity();
-    answer.life = life;
+    answer.life = terms.life;
     TokenRecord used = record;
     used.used_by = key;
     used.cell = request.cell;

@@ -41,6 +41,8 @@ struct TokenRecord {
     JoinKind kind = JoinKind::site;
     std::string name;
     std::map<std::string, std::string> labels; ///< for the Site or Node object that the join makes
+    Uid object;                                ///< the Site or Node that it is for; none in records of before
+    bool replaces = false;                     ///< whoever uses it may take the place of one that has joined
     WallTime expires;
     std::string used_by; ///< fingerprint of the key that joined; empty: unused
     CellId cell;         ///< that joined
@@ -54,16 +56,19 @@ TokenRecord record_of(const JoinToken&, std::map<std::string, std::string> label
 /// Answers a join. The caller stores `record` durably before it sends `answer`.
 ///
 /// Repeated with the same key, the same answer, also after the token's end; `forbidden` with another key or cell,
-/// `unauthenticated` with a wrong secret or past its end. Pure: `parent_authority` signs, `now` is the parent's clock, `life` how
-/// long the cell's certificate shall be good.
+/// `unauthenticated` with a wrong secret or past its end. Pure: `parent_authority` signs.
 struct Redeemed {
     TokenRecord record;
     JoinAnswer answer;
     Identity identity; ///< the new cell's
     bool repeated = false;
 };
-Result<Redeemed> redeem(const TokenRecord&, const JoinRequest&, const Authority& parent_authority, WallTime now,
-                        Duration life = 24h * 90);
+struct RedeemTerms {
+    WallTime now;             ///< the parent's clock: when what it signs begins
+    WallTime judged;          ///< what the token's end is compared with (rule T1)
+    Duration life = 24h * 90; ///< of the cell's certificate
+};
+Result<Redeemed> redeem(const TokenRecord&, const JoinRequest&, const Authority& parent_authority, const RedeemTerms&);
 
 /// The joining side's check of an answer: that the certificates are for its keys, name and cell, that their authority is the one
 /// the token pinned. Returns its own identity.

@@ -18,7 +18,9 @@ using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_
 
 constexpr std::size_t longest_chain = 6;
 
-[[nodiscard]] std::unexpected<Error> refuse_chain(std::string why) { return fail(Code::unauthenticated, std::move(why)); }
+[[nodiscard]] std::unexpected<Error> refuse_chain(std::string why, Code code = Code::unauthenticated) {
+    return fail(code, std::move(why));
+}
 
 struct Parsed {
     std::vector<CertificatePtr> owned;
@@ -77,7 +79,7 @@ Result<Path> walk(const Parsed& chain, const Parsed& anchors, const Judgement& j
         X509* certificate = sk_X509_value(path, i);
         if (judgement.revoked) {
             std::string key = TRY(fingerprint_of(X509_get0_pubkey(certificate)));
-            if (judgement.revoked(key)) return refuse_chain("key " + key + " was revoked");
+            if (judgement.revoked(key)) return refuse_chain("key " + key + " was revoked", Code::gone);
         }
         if (i + 1 < length) TRY_VOID(check_end(certificate, judgement));
         names.push_back(TRY(identity_of(certificate)));

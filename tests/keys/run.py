@@ -29,7 +29,7 @@ def body(world):
     # Revoked while the other's certificate runs out.
     old_config = world.folder + "/old.kubeconfig"
     shutil.copy(core.kubeconfig, old_config)
-    early = site_token(core, "store-2", ())
+    early = word(core.skerry("token", "create", "--site", "store-2", "--profile", "lan", "--replace").stdout, "skerry1.")
     core.skerry("site", "revoke", "store-2", "--reason", "stolen")
     wait_until("the revoked site is out", lambda: not in_touch(core, "store-2"), 20)
     if condition(core.get("site", "store-2"), "Revoked").get("status") != "True":

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/number.h"
 #include "cell/gate/owner.h"
+#include "cell/links/seats.h"
 #include "cell/missing.h"
 #include "model/app.pb.h"
 #include "model/image.pb.h"
@@ -165,6 +166,25 @@ std::vector<std::string> Gate::warnings(Kind kind, const Message& message) const
     return warnings;
 }
 
+/// What deleting a Site or Node means to the machine that joined for it (rule H6).
+std::vector<std::string> Gate::farewell(const Key& key) const {
+    bool is_node = key.kind == Kind::node;
+    auto role = is_node ? env::Peer::Role::node : env::Peer::Role::site;
+    auto seat = is_node || key.kind == Kind::site ? seat_of(store_, role, key.name) : std::nullopt;
+    if (!seat || !may_speak(store_, {.role = role, .name = key.name, .cell = seat->cell})) return {};
+    auto is_its_own = [&](const store::ObjectPtr& object) { return object->wish.from == seat->cell; };
+    auto apps = is_node ? 0 : std::ranges::count_if(store_.list(Kind::app), is_its_own);
+    std::string own =
+        apps == 0 ? ""
+                  : fmt::format(". {} App{} of its own stay{} here as a copy, which an edit takes over, or a delete removes",
+                                apps, apps == 1 ? "" : "s", apps == 1 ? "s" : "");
+    return {fmt::format(
+        "{} {} has joined: with the {} its link ends, and it may read nothing more here. The machine runs on with what it "
+        "runs, but for policy atMostOnce, until it is switched off, or skerry reset there; it comes back with a new "
+        "token only (skerry token create --{} {}){}",
+        is_node ? "node" : "site", key.name, is_node ? "Node" : "Site", is_node ? "node" : "site", key.name, own)};
+}
+
 void Gate::commit(store::Transaction transaction, store::ObjectPtr planned, Admitted admitted, Code on_conflict, Answer answer) {
     store_.commit(std::move(transaction), [planned, admitted = std::move(admitted), on_conflict,
                                            answer = std::move(answer)](Result<store::Number> result) mutable {
@@ -223,6 +243,7 @@ void Gate::create(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     if (options.dry_run) return answer_soon(std::move(answer), std::move(admitted));
     store::Transaction transaction;
     transaction.put(key, uid, planned->home, generation, *planned->wish.bytes, store::Transaction::absent());
+    keep_seat(transaction, store_, key, uid);
     commit(std::move(transaction), planned, std::move(admitted), Code::exists, std::move(answer));
 }
 
@@ -253,7 +274,10 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
         return answer_soon(
             std::move(answer),
             Admitted{.object = before, .change = Admitted::Change::unchanged, .warnings = warnings(kind, *object)});
-    if (before->home != store_.cell())
+    // Rule H6: about the App of a site's own people here may decide once its cell has left.
+    auto left = before->home != store_.cell() && kind == Kind::app ? left_site(store_, before->home) : std::nullopt;
+    bool takes_over = left && who.role == trust::Role::user;
+    if (before->home != store_.cell() && !takes_over)
         return refused(
             {{Code::forbidden, fmt::format("{} is decided at {}; edit it there", key.text(), name_of_(before->home))}, {}});
     if (revokes)
@@ -266,13 +290,19 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
 
     std::uint32_t generation = before->generation + 1;
     meta.set_generation(generation);
+    meta.set_home(store_.cell().text());
     auto planned = std::make_shared<Object>(*before);
     planned->generation = generation;
+    planned->home = store_.cell();
     planned->wish.bytes = std::make_shared<const std::string>(object->SerializeAsString());
+    planned->wish.from = {};
     Admitted admitted{.object = planned, .change = Admitted::Change::updated, .warnings = warnings(kind, *object)};
+    if (takes_over)
+        admitted.warnings.push_back(fmt::format(
+            "{} was decided at site {}, whose machine has left; from now on it is decided, and placed, here", key.text(), *left));
     if (options.dry_run) return answer_soon(std::move(answer), std::move(admitted));
     store::Transaction transaction;
-    transaction.put(key, before->uid, before->home, generation, *planned->wish.bytes, store::Transaction::unchanged(*before));
+    transaction.put(key, before->uid, planned->home, generation, *planned->wish.bytes, store::Transaction::unchanged(*before));
     commit(std::move(transaction), planned, std::move(admitted), Code::conflict, std::move(answer));
 }
 
@@ -409,7 +439,7 @@ void Gate::remove(const trust::Identity& who, const Key& key, Preconditions prec
     if (auto holds = still(*before, preconditions.uid.value_or(""), preconditions.resource_version.value_or("")); !holds)
         return refused(holds.error());
     if (auto free = may_vanish(*before); !free) return refused(free.error());
-    Admitted admitted{.object = before, .change = Admitted::Change::deleted, .warnings = {}};
+    Admitted admitted{.object = before, .change = Admitted::Change::deleted, .warnings = farewell(key)};
     if (options.dry_run) return answer_soon(std::move(answer), std::move(admitted));
     store::Transaction transaction;
     transaction.erase(key, {.number = {}, .uid = before->uid});

@@ -43,6 +43,7 @@ private:
     static void take_identity(google::protobuf::Message&, const google::protobuf::Message& was);
     Checked may_vanish(const store::Object&) const;
     std::vector<std::string> warnings(model::Kind, const google::protobuf::Message&) const;
+    std::vector<std::string> farewell(const store::Key&) const;
     void commit(store::Transaction, store::ObjectPtr, Admitted, Code on_conflict, Answer);
     void answer_soon(Answer, std::expected<Admitted, Refusal>);
 

@@ -1,6 +1,7 @@
 #include "cell/links/children.h"
 
 #include "base/log.h"
+#include "cell/links/seats.h"
 #include "model/site.pb.h"
 #include "model/uplink.h"
 
@@ -65,6 +66,7 @@ void Children::accept(std::unique_ptr<env::Wire> wire) {
 void Children::met(std::unique_ptr<env::Wire> wire, const sync::Hello& hello, std::string message) {
     const env::Peer& peer = wire->peer();
     std::string tag = peer_tag(peer.role, peer.name);
+    if (auto may = may_speak(context_.store, peer); !may) return arrivals_.refuse(std::move(wire), may.error().message);
     bool known = doubles_.trouble(tag, context_.env.clock.now()).has_value();
     auto verdict = doubles_.judge(tag, peer.cell, hello.incarnation, context_.env.clock.now());
     if (verdict != Doubles::Verdict::serve && !known) touched_();
@@ -90,8 +92,22 @@ Link& Children::link_to(const env::Peer& peer) {
 }
 
 void Children::dismiss(env::Peer::Role role, const std::string& name, const std::string& why) {
-    auto at = children_.find(peer_tag(role, name));
-    if (at != children_.end() && at->second.link) at->second.link->end(why);
+    std::string tag = peer_tag(role, name);
+    auto at = children_.find(tag);
+    if (at == children_.end() || !at->second.link) return;
+    at->second.link->end(why);
+    if (!may_speak(context_.store, at->second.link->peer())) let_go(tag, at->second);
+}
+
+/// Rule H6: the cell that was here speaks for this name no more. Its lease, where it has one, is counted on by the name.
+void Children::let_go(const std::string& tag, Child& child) {
+    keeping_out_.erase(tag);
+    child.in_touch = false;
+    child.timer.reset();
+    // We may be inside a call of it.
+    context_.env.timers.post([link = std::shared_ptr<Link>(std::move(child.link))] {});
+    child.link = nullptr;
+    touched_();
 }
 
 void Children::refresh(const std::string& tag, const store::Key& key, const store::Object* before) {
@@ -111,8 +127,15 @@ void Children::changed(const store::Change& change) {
             link.reconsider(change.key);
             return !link.keeps_out();
         });
-    if (change.key.kind != model::Kind::site || !change.changed(store::Part::wish)) return;
-    std::string tag = peer_tag(env::Peer::Role::site, change.key.name);
+    bool is_site = change.key.kind == model::Kind::site;
+    if ((!is_site && change.key.kind != model::Kind::node) || !change.changed(store::Part::wish)) return;
+    auto role = is_site ? env::Peer::Role::site : env::Peer::Role::node;
+    std::string tag = peer_tag(role, change.key.name);
+    if (change.before && (!change.after || change.after->uid != change.before->uid))
+        if (auto child = children_.find(tag); child != children_.end() && child->second.link)
+            if (auto may = may_speak(context_.store, child->second.link->peer()); !may)
+                return dismiss(role, change.key.name, may.error().message);
+    if (!is_site) return;
     auto at = children_.find(tag);
     if (at != children_.end() && at->second.link) at->second.link->set_beat(beat_of(tag));
 }

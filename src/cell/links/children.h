@@ -17,7 +17,8 @@ namespace skerry::cell {
 ///
 /// A child is in touch from its hello until its patience is over: three beats and two seconds after it was last heard. A wire
 /// that closes and comes back within that changes nothing. What that means for its Site or Node is for the role's loop to say,
-/// which is woken when it changes.
+/// which is woken when it changes. One whose Site or Node is deleted, or whose name another cell has joined for, is out of touch at
+/// once, and no child any more (`seats.h`).
 class Children {
 public:
     /// `touched` is called when a child comes into touch or goes out of it.
@@ -47,6 +48,7 @@ private:
         std::unique_ptr<env::Timer> timer; ///< its patience
     };
 
+    void let_go(const std::string& tag, Child&);
     void met(std::unique_ptr<env::Wire>, const sync::Hello&, std::string message);
     Duration beat_of(const std::string& tag) const;
     void turned(const std::string& tag, bool up, const std::string& why);

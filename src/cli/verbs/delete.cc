@@ -35,12 +35,16 @@ Result<std::vector<Target>> chosen(Session& session, const Invocation& call) {
     return objects;
 }
 
-/// An App's instances stop after it is gone; those at sites out of touch stop when these are back.
-Result<void> await_instances(Session& session, const Target& app, Instant until) {
+/// An App's instances stop after it is gone; those at sites out of touch stop when these are back. A Site's are shown until nothing
+/// can run there under a lease.
+Result<void> await_instances(Session& session, const Target& gone, Instant until) {
+    bool is_app = gone.kind->kind == model::Kind::app;
     std::size_t told = 0;
     for (;;) {
         Json list = TRY(list_all(session, model::facts(model::Kind::instance),
-                                 {.project = app.project, .label_selector = {}, .field_selector = "spec.app=" + app.name}));
+                                 {.project = is_app ? gone.project : "",
+                                  .label_selector = {},
+                                  .field_selector = (is_app ? "spec.app=" : "spec.site=") + gone.name}));
         auto& left = items_of(list);
         if (left.empty()) return {};
         if (session.clock().now() >= until) {
@@ -48,15 +52,14 @@ Result<void> await_instances(Session& session, const Target& app, Instant until)
             for (const Json& each : left) sites.emplace(each.at({"spec"}).text("site"));
             std::string names;
             for (auto& site : sites) names += (names.empty() ? "" : ", ") + site;
-            std::fprintf(
-                stderr,
-                "%s: not gone yet: %zu of its instances, at %s; a site out of touch stops them when it is back (skerry get "
-                "instances)\n",
-                app.title().c_str(), left.size(), printable(names).c_str());
+            std::fprintf(stderr, "%s: not gone yet: %zu of its instances, at %s; %s (skerry get instances)\n",
+                         gone.title().c_str(), left.size(), printable(names).c_str(),
+                         is_app ? "a site out of touch stops them when it is back" : "they go when the lease there is over");
             return {};
         }
         if (left.size() != told)
-            std::fprintf(stderr, "%s: waiting for %zu of its instances to stop\n", app.title().c_str(), left.size());
+            std::fprintf(stderr, "%s: waiting for %zu of its instances to %s\n", gone.title().c_str(), left.size(),
+                         is_app ? "stop" : "go");
         told = left.size();
         TRY_VOID(session.pause(look_again));
     }
@@ -89,7 +92,8 @@ Result<int> delete_all(Session& session, const Invocation& call, Duration patien
     if (!waits) return status;
     Instant until = session.clock().now() + patience;
     for (const Target& target : gone)
-        if (target.kind->kind == model::Kind::app) TRY_VOID(await_instances(session, target, until));
+        if (target.kind->kind == model::Kind::app || target.kind->kind == model::Kind::site)
+            TRY_VOID(await_instances(session, target, until));
     return status;
 }
 
@@ -101,7 +105,7 @@ Command delete_command() {
     options.push_back({.names = "--ignore-not-found", .value = "", .help = "a missing object is no failure"});
     options.push_back({.names = "--wait",
                        .value = "",
-                       .help = "wait until an app's instances have stopped (default; --wait=false)",
+                       .help = "wait until an app's instances have stopped, and a site's are gone (default; --wait=false)",
                        .choices = {"true", "false"}});
     options.push_back({.names = "--timeout", .value = "DURATION", .help = "how long to wait for instances (default 60s)"});
     options.push_back(
@@ -110,7 +114,9 @@ Command delete_command() {
     return {
         .name = "delete",
         .summary = "Delete objects",
-        .details = "A delete is done when the server has it on its disk; it waits for no link.",
+        .details = "A delete is done when the server has it on its disk; it waits for no link. The machine of a deleted site or "
+                   "node loses its "
+                   "link and runs on with what it runs; see first with --dry-run.",
         .examples = {"skerry delete app till", "skerry delete -f till.yaml", "skerry delete apps -l season=winter",
                      "skerry delete configs --all -n retail"},
         .arguments = {{.name = "KIND", .help = "or KIND/NAME", .required = false, .suggest = suggest_kinds_and_names},

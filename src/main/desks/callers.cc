@@ -1,6 +1,8 @@
 #include "main/desks/callers.h"
 
 #include "base/json.h"
+#include "cell/links/seats.h"
+#include "cell/wall_clock.h"
 #include "trust/tokens/access_token.h"
 
 #include <any>
@@ -8,11 +10,6 @@
 #include <utility>
 
 namespace skerry::main {
-
-bool Callers::knows_time() const {
-    auto level = clock_.trust().level;
-    return level == env::ClockTrust::Level::confirmed || (level == env::ClockTrust::Level::own && is_root_);
-}
 
 Result<http::Verdict> Callers::judge(const http::Chain& chain) const {
     trust::Judgement judgement{.use = trust::Use::client, .at = {}, .mark = {}, .revoked = [this](const std::string& key) {
@@ -24,14 +21,12 @@ Result<http::Verdict> Callers::judge(const http::Chain& chain) const {
     } else if (auto member = register_.member(shown.identity)) {
         // One that has ended gets as far as the renewal.
         if (member->key != shown.key)
-            return fail(Code::unauthenticated,
-                        "the key " + shown.key + " is not the one on record for " + shown.identity.title());
+            return fail(Code::gone, "the key " + shown.key + " is not the one on record for " + shown.identity.title());
     }
     return http::Verdict::of(std::move(shown));
 }
 
-/// Clocks that nobody vouches for refuse nobody; what ended before the mark has ended whatever a clock says (rule T3).
-WallTime Callers::judging_time() const { return knows_time() ? clock_.wall() : clock_.trust().mark; }
+WallTime Callers::judging_time() const { return cell::judging_time(clock_, is_root_); }
 
 Result<void> Callers::check_end(const trust::Shown& shown) const {
     if (shown.ends >= judging_time()) return {};
@@ -46,6 +41,8 @@ Result<trust::Identity> Callers::identify(const http::Request& request) const {
         if (auto* shown = std::any_cast<trust::Shown>(&request.peer->identity)) {
             if (register_.is_revoked(shown->key)) return fail(Code::unauthenticated, "key " + shown->key + " was revoked");
             TRY_VOID(check_end(*shown));
+            if (shown->identity.role != trust::Role::user)
+                TRY_VOID(cell::may_speak(store_, TRY(trust::peer_of(shown->identity))));
             return shown->identity;
         }
     std::string_view header = request.headers.get("Authorization");

@@ -14,8 +14,8 @@ namespace skerry::main {
 
 /// Who is at the other end of a connection to this cell: by certificate (people, children, neighbours) or by access token.
 ///
-/// A key that was revoked is nobody's. A child's must be the one on record; a certificate of its that has ended gets as far as the
-/// renewal (rule T2), a person's does not.
+/// A key that was revoked is nobody's. A child's must be the one on record, and its seat its own (rule H6); a certificate of its that
+/// has ended gets as far as the renewal (rule T2), a person's does not.
 class Callers {
 public:
     /// `is_root`: this cell has no parent that could tell it the time. All must outlive this.
@@ -32,7 +32,6 @@ public:
 
 private:
     WallTime judging_time() const;
-    bool knows_time() const;
 
     const env::CorrectedClock& clock_;
     const store::Store& store_;

@@ -1,5 +1,6 @@
 #include "api/status.h"
 #include "base/log.h"
+#include "cell/links/seats.h"
 #include "main/desks/courier_desk.h"
 #include "main/images/blob_fetch.h"
 #include "trust/certificate.h"
@@ -82,7 +83,7 @@ Result<void> CourierDesk::verify(Taking& taking, const link::CourierHeader& head
             return fail(Code::unauthenticated, "the keys of " + header.from.title() + " were revoked");
         auto who = TRY(trust::verify_renewal(chain, options_.membership.anchors(), member->key));
         if (who != header.from || who.cell != member->cell) return differs(who);
-        return {};
+        return cell::may_speak(options_.store, TRY(trust::peer_of(who)));
     }
     if (options_.membership.parent_authorities().empty())
         return fail(Code::unauthenticated, header.from.title() + " has not joined here");

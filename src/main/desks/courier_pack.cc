@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "cell/links/seats.h"
 #include "fleet/fleet.h"
 #include "main/desks/courier_desk.h"
 #include "main/images/blob_fetch.h"
@@ -137,6 +138,7 @@ Result<std::shared_ptr<CourierDesk::Packing>> CourierDesk::begin_packing(const h
             return fail(Code::unavailable,
                         "site: the key of site " + site + " is not on record here yet; it is once the site was in touch");
         packing->to.cell = member->cell;
+        TRY_VOID(cell::may_speak(options_.store, TRY(trust::peer_of(packing->to))) | during("site"));
         packing->receiver_key = member->key;
         packing->receiver_pem = member->public_key;
         packing->succession = trust::since(member->follows, options_.membership.succession());

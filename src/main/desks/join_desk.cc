@@ -3,6 +3,8 @@
 #include "api/status.h"
 #include "base/bytes.h"
 #include "base/log.h"
+#include "cell/links/seats.h"
+#include "cell/wall_clock.h"
 #include "fleet/fleet.h"
 #include "main/desks/desk_body.h"
 #include "main/machine/address.h"
@@ -27,6 +29,7 @@ struct Wish {
     std::string profile, jurisdiction;
     Duration ttl = 24h;
     std::vector<std::string> advertise;
+    bool replace = false;
 };
 
 Result<std::map<std::string, std::string>> parse_map(const Json& body, std::string_view field) {
@@ -52,12 +55,14 @@ Result<Wish> parse_wish(const http::Request& request) {
                                              {"profile"},
                                              {"jurisdiction"},
                                              {"ttl"},
-                                             {"advertise", Shape::list}}));
+                                             {"advertise", Shape::list},
+                                             {"replace", Shape::flag}}));
     Wish wish;
     if (auto kind = body.text("kind"); kind == "node")
         wish.kind = trust::JoinKind::node;
     else if (kind != "site")
         return fail(Code::invalid, "kind: \"" + std::string(kind) + "\" is neither site nor node");
+    wish.replace = flag_of(body, "replace");
     wish.name = body.text("name");
     if (auto problem = model::format_problem(wish.kind == trust::JoinKind::site ? "label" : "name", wish.name); !problem.empty())
         return fail(Code::invalid, "name: \"" + wish.name + "\" " + problem);
@@ -100,6 +105,27 @@ Result<trust::Member> member_of(const trust::Redeemed& redeemed, const trust::Au
     if (!redeemed.answer.authority_chain.empty())
         member.authority_key = TRY(trust::read_certificate(redeemed.answer.authority_chain)).key_fingerprint;
     return member;
+}
+
+trust::Identity named(trust::JoinKind kind, const std::string& name) {
+    return {.role = kind == trust::JoinKind::site ? trust::Role::site : trust::Role::node,
+            .name = name,
+            .site = {},
+            .cell = {},
+            .groups = {}};
+}
+
+env::Peer::Role peer_role(const trust::Identity& identity) {
+    return identity.role == trust::Role::node ? env::Peer::Role::node : env::Peer::Role::site;
+}
+
+store::Key key_of(trust::JoinKind kind, const std::string& name) {
+    return {kind == trust::JoinKind::site ? model::Kind::site : model::Kind::node, "", name};
+}
+
+/// "skerry token create --site store-17"
+std::string remedy_of(trust::JoinKind kind, const std::string& name) {
+    return "skerry token create --" + std::string(trust::name(kind)) + " " + name;
 }
 
 } // namespace
@@ -147,6 +173,16 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
         return refuse({Code::conflict, "site " + wish->name + " exists, and " + other +
                                            "; leave that out, or edit the Site first (skerry get site " + wish->name +
                                            " -o yaml, then skerry apply)"});
+    auto identity = named(wish->kind, wish->name);
+    if (auto member = wish->replace ? std::nullopt : sitting(identity)) {
+        auto view = options_.cell.peers().child(wish->name, peer_role(identity));
+        return refuse(
+            {Code::conflict, "name: " + identity.title() + " has joined" +
+                                 (view && view->in_touch ? " and is in touch" : " (and is out of touch)") +
+                                 "; a machine that joins with a new token takes its place, and the one there now loses its "
+                                 "link and may read nothing more here. If that is meant: " +
+                                 remedy_of(wish->kind, wish->name) + " --replace"});
+    }
     std::vector<std::string> addresses;
     if (!wish->advertise.empty()) {
         auto complete = options_.advertise(wish->advertise);
@@ -163,8 +199,14 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
     trust::JoinToken token =
         trust::make_join_token(env.chance, wish->kind, wish->name, options_.membership.authority()->key(), addresses, expires);
     trust::TokenRecord record = trust::record_of(token, wish->labels);
-    auto stored = [this, token, record, responder](Result<store::Key> made) {
+    record.replaces = wish->replace;
+    auto stored = [this, token, record, responder](Result<store::Key> made) mutable {
         if (!made) return responder->respond(api::refusal(made.error()));
+        auto object = options_.store.get(*made);
+        if (!object)
+            return responder->respond(api::refusal(
+                {Code::unavailable, made->text() + " was damaged on this cell's disk; apply it again first, then ask again"}));
+        record.object = object->uid;
         store::Transaction transaction;
         transaction.note(token_space, record.id.text(), write_json(record.json()));
         sweep(transaction);
@@ -193,34 +235,84 @@ void JoinDesk::join(const http::Request& request, std::shared_ptr<http::Responde
     auto stored = parse_json(*note);
     auto record = stored ? trust::TokenRecord::from_json(*stored) : std::unexpected(stored.error());
     if (!record) return responder->respond(api::refusal({Code::corrupt, "the token's record: " + record.error().message}));
-    if (under_way_.contains(record->id))
+    std::string title = named(record->kind, record->name).title();
+    if (under_way_.contains(title))
         return responder->respond(
-            api::refusal({Code::unavailable, "this token is being used by another request at this moment; try again"}));
-    auto redeemed =
-        trust::redeem(*record, *wanted, *options_.membership.authority(), options_.cell.env().clock.wall(), options_.life);
+            api::refusal({Code::unavailable, title + " is being joined by another request at this moment; try again"}));
+    auto redeemed = redeem(*record, *wanted);
     auto member = redeemed ? member_of(*redeemed, *options_.membership.authority()) : std::unexpected(redeemed.error());
     if (!member) return responder->respond(api::refusal(member.error()));
     if (options_.members.is_revoked(member->key) || options_.members.is_revoked(member->authority_key))
         return responder->respond(api::refusal(
             {Code::forbidden,
              "request: its key was revoked; join with a new token, for which a new key is made (skerry token create)"}));
+    auto object = object_of(*record);
+    if (!object) return responder->respond(api::refusal(object.error()));
     log(Level::info, "join", "{} joins from {}{}", redeemed->identity.title(), request.remote,
         redeemed->repeated ? " (again)" : "");
     if (redeemed->repeated) return responder->respond(api::json_response(200, redeemed->answer.json()));
     store::Transaction transaction;
     transaction.note(token_space, record->id.text(), write_json(redeemed->record.json()));
     Register::put(transaction, redeemed->identity, *member);
-    under_way_.insert(record->id);
-    options_.store.commit(std::move(transaction), [this, responder, id = record->id, answer = redeemed->answer.json(),
+    if (*object)
+        cell::take_seat(transaction, peer_role(redeemed->identity), record->name, {.object = *object, .cell = member->cell});
+    under_way_.insert(title);
+    options_.store.commit(std::move(transaction), [this, responder, title, answer = redeemed->answer.json(),
                                                    who = redeemed->identity](Result<store::Number> done) {
-        under_way_.erase(id);
+        under_way_.erase(title);
         if (done) options_.joined(who);
         responder->respond(done ? api::json_response(200, answer) : api::refusal(done.error()));
     });
 }
 
+Result<trust::Redeemed> JoinDesk::redeem(const trust::TokenRecord& record, const trust::JoinRequest& wanted) const {
+    const env::Clock& clock = options_.cell.env().clock;
+    auto redeemed =
+        TRY(trust::redeem(record, wanted, *options_.membership.authority(),
+                          {.now = clock.wall(), .judged = cell::judging_time(clock, is_root()), .life = options_.life}));
+    if (redeemed.repeated) return redeemed;
+    std::string remedy = remedy_of(record.kind, record.name);
+    if (is_beyond(record))
+        return fail(Code::unauthenticated, "the join token for " + redeemed.identity.title() +
+                                               " was made while the clock here was wrong: make a new one with " + remedy);
+    if (!record.replaces && sitting(redeemed.identity))
+        return fail(Code::forbidden,
+                    redeemed.identity.title() +
+                        " has joined since this token was made, and it is not for taking its place: make one that is with " +
+                        remedy + " --replace");
+    return redeemed;
+}
+
+std::optional<trust::Member> JoinDesk::sitting(const trust::Identity& identity) const {
+    auto member = options_.members.member(identity);
+    if (!member || options_.members.is_revoked(member->key)) return {};
+    const Membership& own = options_.membership;
+    // Under a key of ours that was given up nobody is believed.
+    bool believed = member->issued_by == own.authority()->key() || !trust::since(member->issued_by, own.succession()).empty();
+    bool there = options_.store.get(key_of(identity.role == trust::Role::node ? trust::JoinKind::node : trust::JoinKind::site,
+                                           identity.name)) != nullptr;
+    if (!believed || !there) return {};
+    if (!cell::may_speak(options_.store, {.role = peer_role(identity), .name = identity.name, .cell = member->cell})) return {};
+    return member;
+}
+
+Result<Uid> JoinDesk::object_of(const trust::TokenRecord& record) const {
+    store::Key key = key_of(record.kind, record.name);
+    auto object = options_.store.get(key);
+    if (!object && options_.store.missing().contains(key)) return record.object;
+    if (object && (!record.object || object->uid == record.object)) return object->uid;
+    return fail(Code::forbidden, named(record.kind, record.name).title() +
+                                     " was deleted since this token was made for it: make a new one with " +
+                                     remedy_of(record.kind, record.name));
+}
+
+bool JoinDesk::is_beyond(const trust::TokenRecord& record) const {
+    const env::Clock& clock = options_.cell.env().clock;
+    return record.used_by.empty() && cell::knows_time(clock, is_root()) && clock.wall() + longest_ttl < record.expires;
+}
+
 void JoinDesk::sweep(store::Transaction& transaction) const {
-    WallTime now = options_.cell.env().clock.wall();
+    WallTime now = cell::judging_time(options_.cell.env().clock, is_root());
     std::size_t gone = 0;
     for (const auto& [id, text] : options_.store.notes(token_space)) {
         auto json = parse_json(text);
@@ -228,7 +320,7 @@ void JoinDesk::sweep(store::Transaction& transaction) const {
         if (!record) continue;
         WallTime end = record->expires;
         if (!record->used_by.empty()) end.seconds += std::chrono::seconds(kept_after_use).count();
-        if (end >= now) continue;
+        if (end >= now && !is_beyond(*record)) continue;
         transaction.erase_note(token_space, id);
         if (++gone == most_swept) return;
     }

@@ -16,13 +16,13 @@ namespace skerry::main {
 
 /// The parent's side of joining: gives out tokens and answers those who come with one.
 ///
-///     POST /tokens/v1  {kind, name, labels, values, ttl, advertise} → {token, name, expires}    for administrators
+///     POST /tokens/v1  {kind, name, labels, values, ttl, advertise, replace} → {token, name, expires}    for administrators
 ///     POST /join/v1    trust::JoinRequest → trust::JoinAnswer                                    for whoever has a token
 ///
 /// Token records are notes (space "token", by id), durable before an answer leaves, so that a repeated join gets the same
 /// certificate. A used one is kept for a month after its end, since a lost answer is asked for again; an unused one goes with
-/// the first token or join after its end. A cell that is here already joins again
-/// with a new token and new keys; those on record until then are out.
+/// the first token or join after its end. A token is for the very Site or Node that was there when it was made (`Seat`), and
+/// takes the place of a machine that has joined only if it was made to (`replace`): those keys are out from then on.
 class JoinDesk {
 public:
     struct Options {
@@ -52,11 +52,19 @@ private:
     void create_token(const http::Request&, std::shared_ptr<http::Responder>);
     void join(const http::Request&, std::shared_ptr<http::Responder>);
 
+    Result<trust::Redeemed> redeem(const trust::TokenRecord&, const trust::JoinRequest&) const;
+    /// Who has joined as this, and may speak; none: nobody, or one that is out.
+    std::optional<trust::Member> sitting(const trust::Identity&) const;
+    /// The Site or Node that a token is for; none: its row is damaged, and still missing (rule S5).
+    Result<Uid> object_of(const trust::TokenRecord&) const;
+    /// Its end is further away than any token's: it was made while the clock here was wrong.
+    bool is_beyond(const trust::TokenRecord&) const;
+    bool is_root() const { return options_.membership.parent_authorities().empty(); }
     /// Fills a transaction.
     void sweep(store::Transaction&) const;
 
     Options options_;
-    std::set<Id> under_way_; ///< tokens whose first use is on its way to disk: a second one waits for what it says
+    std::set<std::string> under_way_; ///< names whose join is on its way to disk: a second one waits for what it says
 };
 
 } // namespace skerry::main

@@ -1,5 +1,6 @@
 #include "main/desks/join_desk.h"
 
+#include "cell/links/seats.h"
 #include "env/fake_files.h"
 #include "main/desks/desk_test.h"
 #include "main/membership/membership.h"
@@ -55,6 +56,15 @@ struct JoinDeskTest : DeskTest {
     }
     Answer join(const trust::JoinRequest& request) { return ask(*desk, "POST", "/join/v1", write_json(request.json())); }
 
+    void erase_site() {
+        store::Transaction transaction;
+        transaction.erase(site_key, store::Transaction::anything());
+        core.store->commit(std::move(transaction), nullptr);
+        world.settle();
+    }
+
+    static constexpr std::int64_t year = 365 * 24 * 3600;
+    store::Key site_key{model::Kind::site, "", "store-17"};
     env::FakeFiles files;
     Membership membership{core.env(), files, *core.store, "/keys"};
     Register members{*core.store};
@@ -113,6 +123,88 @@ TEST_F(JoinDeskTest, ARevokedKeyDoesNotJoinAgain) {
     auto refused = join(request);
     EXPECT_EQ(refused.status, 403);
     EXPECT_THAT(refused.message(), HasSubstr("revoked"));
+}
+
+TEST_F(JoinDeskTest, ATokenOfASiteThatWasDeletedIsRefused) {
+    auto text = token();
+    Joiner site(11);
+    auto request = site.request(text);
+    erase_site();
+    auto refused = join(request);
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_THAT(refused.message(), HasSubstr("was deleted since this token was made"));
+    EXPECT_THAT(refused.message(), HasSubstr("skerry token create --site store-17"));
+    auto anew = token(); // makes another Site of that name
+    EXPECT_EQ(join(request).status, 403);
+    EXPECT_TRUE(joined.empty());
+    EXPECT_EQ(join(site.request(anew)).status, 200);
+}
+
+TEST_F(JoinDeskTest, WhoJoinsSitsInTheNameOfTheSiteThatIsThere) {
+    Joiner site(11);
+    ASSERT_EQ(join(site.request(token())).status, 200);
+    env::Peer peer{env::Peer::Role::site, "store-17", site.store->cell()};
+    auto seat = cell::seat_of(*core.store, peer.role, peer.name);
+    ASSERT_TRUE(seat);
+    EXPECT_EQ(seat->cell, peer.cell);
+    EXPECT_EQ(seat->object, core.store->get(site_key)->uid);
+    EXPECT_TRUE(cell::may_speak(*core.store, peer));
+    erase_site();
+    EXPECT_FALSE(cell::may_speak(*core.store, peer));
+    auto anew = token();
+    EXPECT_FALSE(cell::may_speak(*core.store, peer)) << "not for the new Site before it joins anew";
+    ASSERT_EQ(join(site.request(anew)).status, 200);
+    EXPECT_TRUE(cell::may_speak(*core.store, peer));
+}
+
+TEST_F(JoinDeskTest, ATokenTakesTheNameOfAMachineThatHasJoinedOnlyIfItWasMadeTo) {
+    auto first = token(), second = token();
+    Joiner site(11), other(12);
+    ASSERT_EQ(join(site.request(first)).status, 200);
+    auto late = join(other.request(second));
+    EXPECT_EQ(late.status, 403) << "made before anybody had joined";
+    EXPECT_THAT(late.message(), HasSubstr("--replace"));
+    auto refused = ask(*desk, "POST", "/tokens/v1", R"({"kind":"site","name":"store-17"})");
+    EXPECT_EQ(refused.status, 409);
+    EXPECT_THAT(refused.message(), HasSubstr("site store-17 has joined"));
+    EXPECT_THAT(refused.message(), HasSubstr("skerry token create --site store-17 --replace"));
+    EXPECT_EQ(join(site.request(first)).status, 200) << "the same once more";
+    ASSERT_EQ(join(other.request(token(R"({"kind":"site","name":"store-17","replace":true})"))).status, 200);
+    EXPECT_EQ(cell::seat_of(*core.store, env::Peer::Role::site, "store-17")->cell, other.store->cell());
+    EXPECT_EQ(joined.size(), 2u);
+}
+
+TEST_F(JoinDeskTest, WhoIsRevokedIsReplacedWithoutAFlag) {
+    Joiner site(11);
+    auto request = site.request(token());
+    ASSERT_EQ(join(request).status, 200);
+    store::Transaction transaction;
+    members.revoke(transaction, {.key = members.member(trust::Identity::of_site("store-17", request.cell))->key,
+                                 .holder = "site store-17",
+                                 .reason = "stolen",
+                                 .when = {}});
+    core.store->commit(std::move(transaction), nullptr);
+    world.settle();
+    EXPECT_EQ(join(site.request(token())).status, 200);
+}
+
+TEST_F(JoinDeskTest, AClockThatNobodyVouchesForEndsNoTokenAndRemovesNone_T1) {
+    auto text = token(R"({"kind":"site","name":"store-17","ttl":"10m"})");
+    Joiner site(11);
+    core.clock_error = 10 * year;
+    core.clock_trust.level = env::ClockTrust::Level::wrong;
+    auto late = token(R"({"kind":"site","name":"store-18"})");
+    EXPECT_EQ(core.store->notes(JoinDesk::token_space).size(), 2u);
+    EXPECT_EQ(join(site.request(text)).status, 200);
+    // The time is known again: the one that was made meanwhile would be good for ten years.
+    core.clock_error = 0;
+    core.clock_trust.level = env::ClockTrust::Level::confirmed;
+    Joiner other(12);
+    auto refused = join(other.request(late));
+    EXPECT_EQ(refused.status, 401);
+    EXPECT_THAT(refused.message(), HasSubstr("while the clock here was wrong"));
+    token(R"({"kind":"site","name":"store-19"})");
+    EXPECT_EQ(core.store->notes(JoinDesk::token_space).size(), 2u) << "the used one, and the new one";
 }
 
 TEST_F(JoinDeskTest, ATokenForASiteThatIsOtherwiseIsRefused) {

@@ -2,6 +2,7 @@
 
 #include "api/status.h"
 #include "base/log.h"
+#include "cell/links/seats.h"
 #include "cell/writing.h"
 #include "main/desks/desk_body.h"
 #include "main/desks/join_desk.h"
@@ -105,6 +106,7 @@ void TrustDesk::renew(const http::Request& request, Responding responder) {
         if (!member)
             return fail(Code::unauthenticated,
                         shown->identity.title() + " is not on record here; let it join with a token (skerry token create)");
+        TRY_VOID(cell::may_speak(options_.store, TRY(trust::peer_of(shown->identity))));
         auto who = TRY(trust::verify_renewal(request.peer->chain, options_.membership.anchors(), member->key));
         auto wanted = TRY(trust::RenewalRequest::from_json(TRY(body_of(request))));
         bool has_parent = !options_.membership.parent_authorities().empty();
@@ -211,7 +213,11 @@ void TrustDesk::mark_revoked(Peer::Role role, const std::string& name, const std
 }
 
 void TrustDesk::joined(const trust::Identity& who) {
-    mark_revoked(who.role == trust::Role::node ? Peer::Role::node : Peer::Role::site, who.name, {});
+    auto role = who.role == trust::Role::node ? Peer::Role::node : Peer::Role::site;
+    mark_revoked(role, who.name, {});
+    // Whoever is linked by that name has keys of before.
+    options_.dismiss(role, who.name, who.title() + " joined anew, here or on another machine");
+    options_.cell.wake("leavers");
 }
 
 void TrustDesk::revoke(const http::Request& request, Responding responder) {

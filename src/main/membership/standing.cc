@@ -45,7 +45,8 @@ void Standing::link_began() {
 }
 
 void Standing::link_failed(const Error& error) {
-    if (error.code == Code::unauthenticated || error.code == Code::forbidden) ask_within(1s);
+    bool refused = error.code == Code::unauthenticated || error.code == Code::forbidden || error.code == Code::gone;
+    if (refused) ask_within(1s);
 }
 
 void Standing::ask_within(Duration longest) {
@@ -87,7 +88,13 @@ void Standing::ask() {
             options_.env.timers.post([call = std::shared_ptr<http::Call>(std::move(call_)),
                                       client = std::shared_ptr<http::Client>(std::move(client_))] {});
             if (response) return answered(request, asked, *response);
-            if (response.error().code == Code::unauthenticated) return ask_succession();
+            if (response.error().code == Code::unauthenticated) return ask_succession(response.error());
+            if (response.error().code == Code::gone)
+                return failed(
+                    "the parent takes this cell's key no more: it was revoked there (skerry site revoke, skerry node revoke), or "
+                    "another machine has joined in its place. To come back it needs a new token (skerry token create there, "
+                    "--join TOKEN here)",
+                    Level::warning);
             failed(response.error().message);
         });
 }
@@ -95,8 +102,9 @@ void Standing::ask() {
 void Standing::answered(const trust::RenewalRequest& request, Instant asked, const http::Response& response) {
     auto body = parse_json(response.body, {.bytes = 2 << 20, .depth = 5, .values = 8192});
     if (response.status != 200)
-        return failed("the parent refuses: " +
-                      (body ? std::string(body->text("message")).substr(0, 500) : "status " + std::to_string(response.status)));
+        return failed("the parent refuses: " + (body ? std::string(body->text("message")).substr(0, 500)
+                                                     : "status " + std::to_string(response.status)),
+                      response.status == 401 || response.status == 403 ? Level::warning : Level::info);
     auto answer = body ? trust::RenewalAnswer::from_json(*body) : std::unexpected(body.error());
     auto taken = answer ? take(request, asked, *answer) : std::unexpected(answer.error());
     if (!taken) return failed(taken.error().message);
@@ -150,18 +158,22 @@ Result<void> Standing::take(const trust::RenewalRequest& request, Instant asked,
 }
 
 /// The parent showed a key that is not pinned. Anyone may answer: only the pinned key can have signed what counts.
-void Standing::ask_succession() {
+void Standing::ask_succession(const Error& refused) {
     const std::string& address = options_.parents[(next_ + options_.parents.size() - 1) % options_.parents.size()];
     std::string key = options_.membership.pinned().front();
     http::ClientOptions made{.base = "https://" + address};
-    made.tls.insecure = true;
+    auto is_pinned = std::make_shared<bool>(false);
+    made.tls.verify = [this, is_pinned](const http::Chain& chain) -> Result<http::Verdict> {
+        *is_pinned = trust::verify_parent(chain, options_.membership.pinned(), options_.clock.trust().mark).has_value();
+        return http::Verdict{};
+    };
     made.max_body = 2 << 20;
     auto client = http::Client::create(options_.context, std::move(made));
     if (!client) return failed(client.error().message);
     client_ = std::move(*client);
     http::Request get{.path = "/succession/v1", .query = {}};
     get.query.add("key", key);
-    call_ = client_->send(std::move(get), [this, key](Result<http::Response> response) {
+    call_ = client_->send(std::move(get), [this, key, is_pinned, refused = refused.message](Result<http::Response> response) {
         options_.env.timers.post([call = std::shared_ptr<http::Call>(std::move(call_)),
                                   client = std::shared_ptr<http::Client>(std::move(client_))] {});
         auto followed = [&]() -> Result<void> {
@@ -171,6 +183,10 @@ void Standing::ask_succession() {
             TRY_VOID(options_.membership.follow(passed));
             return {};
         }();
+        if (!followed && *is_pinned)
+            return failed("the parent is the pinned one and does not take this cell's certificate (" + refused +
+                              "); to come back this cell needs a new token (skerry token create there, --join TOKEN here)",
+                          Level::warning);
         if (!followed)
             return failed("the parent shows another authority than the pinned one: " + followed.error().message +
                           "; if that is meant, join again with a new token (skerry token create)");
@@ -182,8 +198,8 @@ void Standing::ask_succession() {
     });
 }
 
-void Standing::failed(const std::string& why) {
-    log(failures_ == 0 ? Level::info : Level::debug, "main", "nothing renewed at the parent: {}", why);
+void Standing::failed(const std::string& why, Level first) {
+    log(failures_ == 0 ? first : Level::debug, "main", "nothing renewed at the parent: {}", why);
     ++failures_;
     in_a_row_ = 0;
     if (is_due()) ask_within(1s);

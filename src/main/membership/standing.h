@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/log.h"
 #include "env/corrected_clock.h"
 #include "http/client.h"
 #include "main/membership/membership.h"
@@ -53,8 +54,10 @@ private:
     void ask();
     void answered(const trust::RenewalRequest&, Instant asked, const http::Response&);
     Result<void> take(const trust::RenewalRequest&, Instant asked, const trust::RenewalAnswer&);
-    void ask_succession();
-    void failed(const std::string& why);
+    /// `refused`: what came of asking with this cell's certificate.
+    void ask_succession(const Error& refused);
+    /// `first`: how loud, where it is the first failure in a row.
+    void failed(const std::string& why, Level first = Level::info);
     bool is_due() const;
 
     Options options_;

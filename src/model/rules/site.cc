@@ -15,8 +15,20 @@ namespace skerry::model {
 
 namespace {
 
+constexpr Duration shortest_beat = 100ms, longest_beat = 24h;
 constexpr Duration longest_lease = 30 * 24h;
 constexpr Duration longest_window = 31 * 24h;
+
+void check_beat(const Uplink& uplink, const std::string& at, Problems& problems) {
+    auto beat = parse_duration(uplink.beat());
+    if (!uplink.has_beat() || !beat) return;
+    if (*beat < shortest_beat)
+        problems.add(at + ".beat",
+                     quoted(uplink.beat()) + " is shorter than " + skerry::text(shortest_beat) + " (write that or more)");
+    if (*beat > longest_beat)
+        problems.add(at + ".beat", quoted(uplink.beat()) + " is longer than " + skerry::text(longest_beat) +
+                                       " (write that or less; a site without any link goes by courier)");
+}
 
 void check_budget(const Uplink& uplink, const std::string& at, Problems& problems) {
     auto budget = parse_bytes(uplink.budget());
@@ -67,6 +79,7 @@ void check(const Site& site, Problems& problems) {
         if (i > 0)
             problems.add(join("spec.uplinks", static_cast<std::size_t>(i)),
                          "a second uplink is not served yet (keep the one that the site uses)");
+        check_beat(uplink, join("spec.uplinks", static_cast<std::size_t>(i)), problems);
         check_budget(uplink, join("spec.uplinks", static_cast<std::size_t>(i)), problems);
         check_windows(uplink, join("spec.uplinks", static_cast<std::size_t>(i)), problems);
         auto lease = parse_duration(uplink.lease());

@@ -188,6 +188,10 @@ spec.location: has a latitude without a longitude (write both))");
                          R"({"metadata":{"name":"a"},"spec":{"uplinks":[{"name":"wan","profile":"satellite","budget":"90k"}]}})"),
         HasSubstr(
             R"(spec.uplinks[0].budget: "90k" a day is less than twice what the beats of a day take, one each 5m (write 93k or more)"));
+    for (std::string beat : {"50ms", "25h"})
+        EXPECT_THAT(
+            problems_of_spec("Site", R"({"metadata":{"name":"a"},"spec":{"uplinks":[{"name":"wan","beat":")" + beat + R"("}]}})"),
+            HasSubstr("spec.uplinks[0].beat: \"" + beat + "\" is "));
     EXPECT_THAT(
         problems_of_spec("Site", R"({"metadata":{"name":"a"},"spec":{"uplinks":[{"name":"wan","windows":[{"start":"0 25 * * *",
         "lasts":"30s"}]}]}})"),

@@ -31,6 +31,10 @@ public:
     }
 
     bool keeps_unknown() const override { return keep_unknown; }
+    std::optional<Item> give_back(const ItemKey& key) const override {
+        auto item = held[0].find(key);
+        return item == held[0].end() ? std::nullopt : std::optional(item->second);
+    }
 
     std::map<ItemKey, Item> held[lanes];
     std::optional<Cursor> cursor;
@@ -97,6 +101,10 @@ private:
         for (int i = 0; i < 10'000; ++i) {
             bool busy = false;
             while (auto apply = session_.take_apply()) waiting_.push_back(std::move(*apply));
+            while (auto back = session_.take_returned()) {
+                CHECK(back->items.size() <= max_recalled, "more came back than was asked for");
+                if (back->last) session_.recall_done(back->lane);
+            }
             // Not acknowledged frames are bounded by the window, whatever the peer sends.
             CHECK(waiting_.size() <= window * lanes + 1, "the session hands out more than its window");
             if (!waiting_.empty()) {
@@ -177,6 +185,7 @@ std::string transcript(Side to, std::uint64_t items, std::size_t size) {
         }
         for (Place* place : {&self, &peer})
             while (auto apply = place->session->take_apply()) place->waiting.push_back(std::move(*apply));
+        self.take_back(), peer.take_back();
         self.land(now), peer.land(now);
         if (auto out = self.session->take_output(now)) peer.session->received(*out, now);
         if (auto out = peer.session->take_output(now)) {

@@ -265,6 +265,25 @@ void Fleet::make_room(Cell cell) {
     one.disturbed = now();
 }
 
+void Fleet::recovered(Computer& computer) {
+    tell(computer.name + " has recovered");
+    if (!people_look_again) return;
+    if (computer.role == Role::core) operators_.look_again();
+    if (computer.role == Role::site) site_people_.look_again(computer.cell);
+}
+
+void Fleet::restore(Cell cell, const Disk::Backup& backup) {
+    Computer& one = computer(cell);
+    if (one.process) kill(cell);
+    tell("the disk of " + one.name + " is put back as it was a while ago");
+    one.disk.restore(backup);
+    checks_.went_back(one);
+    one.disturbed = now();
+    agenda_.at(now() + 5s, What::process, 0, Agenda::Bound::free, [this, cell] {
+        if (computer(cell).powered && !computer(cell).process) start(cell);
+    });
+}
+
 void Fleet::use_files() {
     for (auto& computer : computers_)
         if (computer) computer->disk.use_files();

@@ -81,6 +81,10 @@ public:
     void heal(Cell child);
     /// A full disk has room again.
     void make_room(Cell);
+    /// It has recovered from an old backup.
+    void recovered(Computer&);
+    /// An old image of its disk is put back while the process is down; everything else stays as it is. It starts again.
+    void restore(Cell, const Disk::Backup&);
     /// All stores are kept by the SQLite backend; before the start.
     void use_files();
     /// The process found that its disk is dead: it ends and is started again.
@@ -121,10 +125,11 @@ public:
     bool probes_believe_clocks = false; ///< planted: what a wall clock that is set makes look late is called ill
     /// A wall clock is set: its error from now on.
     void set_wall(Cell, std::int64_t error_seconds);
-    bool cut_kills = false;       ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
-    bool files_are_whole = false; ///< planted: a courier file with a base is taken for everything
-    bool newer_core = false;      ///< its build knows one more field, and people use it
-    bool heal_forgets = false;    ///< planted: after a heal the driver says that what runs is lost
+    bool cut_kills = false;         ///< planted: what runs at a site dies when its link is cut, and the driver says it runs
+    bool files_are_whole = false;   ///< planted: a courier file with a base is taken for everything
+    bool newer_core = false;        ///< its build knows one more field, and people use it
+    bool people_look_again = false; ///< after a disk was put back, and do again what is lost with it
+    bool heal_forgets = false;      ///< planted: after a heal the driver says that what runs is lost
 
 private:
     Cell add(env::Peer::Role, const std::string& name, Cell parent);

@@ -188,6 +188,16 @@ void Operators::revoke_revision(const std::string& revision) {
                                             });
 }
 
+void Operators::look_again() {
+    image_there_ = false;
+    push_image();
+    auto wishes = wishes_;
+    for (const auto& [name, wish] : wishes) apply(wish);
+    const auto& store = fleet_.core().process->store();
+    for (const auto& object : store.list(Kind::app))
+        if (object->home == store.cell() && !wishes_.contains(object->key.name)) remove(object->key.name);
+}
+
 void Operators::do_something(env::Chance& chance) {
     double drawn = chance.fraction();
     if (wishes_.empty() || (wishes_.size() < most_apps && drawn < 0.25)) {

@@ -52,6 +52,8 @@ public:
     void remove(const std::string& name);
     /// Of the app's newest revision: that it must start nowhere any more. Repeated until acknowledged.
     void revoke(const std::string& name);
+    /// What is wanted is asked for again, and what is not wanted and there is removed.
+    void look_again();
     /// One thing that people do.
     void do_something(env::Chance&);
     /// Is anything still not acknowledged?

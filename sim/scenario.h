@@ -56,6 +56,7 @@ void play_budgets(Fleet&, const Size&);
 /// An operator's edit of a Site: what its uplink may carry in a day, and when bulk may flow for half an hour. Empty: no bound.
 void set_uplink(Fleet&, Cell site, const std::string& budget, const std::string& window);
 void play_couriers(Fleet&, const Size&);
+void play_restored(Fleet&, const Size&);
 void play_weather(Fleet&, const Size&);
 void play_partitions(Fleet&, const Size&);
 void play_children(Fleet&, const Size&);

@@ -139,6 +139,22 @@ void SitePeople::drop(Cell site, const std::string& app) {
     until_answered({site, app}, ticket, [this, site, app](std::function<void()> done) { edit(site, app, {}, std::move(done)); });
 }
 
+void SitePeople::look_again(Cell site) {
+    auto apps = apps_;
+    auto marks = marks_;
+    for (const auto& [subject, own] : apps)
+        if (subject.first == site) apply(site, own.wish);
+    for (const auto& [subject, made] : marks)
+        if (subject.first == site) mark(site, subject.second, made.marker);
+    const auto& store = fleet_.computer(site).process->store();
+    for (const auto& object : store.list(Kind::app))
+        if (object->home == store.cell() && !apps_.contains({site, object->key.name})) remove(site, object->key.name);
+    for (const auto& object : store.list(Kind::override_)) {
+        const auto& app = store::as<model::Override>(*object).spec().target().name();
+        if (object->home == store.cell() && !marks_.contains({site, app}) && !busy_.contains({site, app})) drop(site, app);
+    }
+}
+
 void SitePeople::do_something(Cell site, env::Chance& chance) {
     double drawn = chance.fraction();
     std::vector<std::string> own, given;

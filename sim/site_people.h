@@ -28,6 +28,8 @@ public:
     /// Another marker for an App of the core's, at this site. Nothing happens where the site has no such App.
     void mark(Cell site, const std::string& app, std::uint32_t marker);
     void drop(Cell site, const std::string& app);
+    /// What is wanted at this site is asked for again, and what is not wanted and there is removed.
+    void look_again(Cell site);
     /// One thing that people do.
     void do_something(Cell site, env::Chance&);
     bool busy() const { return !busy_.empty(); }

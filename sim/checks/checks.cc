@@ -91,8 +91,41 @@ void Checks::opened(Computer& computer) {
     if (auto boot = boots_.find(computer.cell); boot != boots_.end()) boot->second.started = fleet_.now();
 }
 
+void Checks::went_back(Computer& computer) {
+    std::erase_if(generations_, [&](const auto& each) { return each.first.first == computer.cell; });
+    std::erase_if(epochs_, [&](const auto& each) { return each.first.first == computer.cell; });
+    auto term = terms_.extract(computer.cell);
+    auto& highest = went_back_[computer.cell];
+    highest.recovers = false;
+    if (term) highest.term = std::max(highest.term, term.mapped());
+}
+
+/// What was acknowledged before, and had reached others, is there again; and the term is above all that was given.
+void Checks::recovered() {
+    for (auto at = went_back_.begin(); at != went_back_.end();) {
+        Computer& computer = fleet_.computer(at->first);
+        bool works = computer.process && computer.process->works();
+        bool active = works && computer.process->cell().recovery().active();
+        if (!works || active || !at->second.recovers) {
+            at->second.recovers = at->second.recovers || active;
+            ++at;
+            continue;
+        }
+        WentBack was = at->second;
+        at = went_back_.erase(at);
+        std::uint32_t term = computer.process->cell().epochs().term();
+        if (term <= was.term)
+            fleet_.violate("term-never-back", computer.name + " has recovered, and gives epochs of term " + std::to_string(term) +
+                                                  ", which it gave before");
+        fleet_.recovered(computer);
+        if (computer.role == env::Peer::Role::core) acknowledged_is_there();
+        if (computer.role == env::Peer::Role::site) acknowledged_at(computer.cell);
+    }
+}
+
 void Checks::changed(Computer& computer, const store::Change& change) {
-    if (change.after && !change.before) stamp(computer, *change.after);
+    // What came back from others has been made before.
+    if (change.after && !change.before && change.after->generation == 1) stamp(computer, *change.after);
     if (change.after && change.key.kind == Kind::revision && store::as<model::Revision>(*change.after).spec().has_revoked())
         fleet_.ledger().revoked(computer.cell, change.key);
     if (change.after && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
@@ -138,7 +171,7 @@ void Checks::unknown_kept(Computer& computer, const store::Object& object) {
 
 void Checks::acknowledged_is_there() {
     auto& core = fleet_.core();
-    if (!core.process || !core.process->works()) return;
+    if (!core.process || !core.process->works() || went_back_.contains(core.cell)) return;
     for (const auto& [name, written] : fleet_.operators().acknowledged()) {
         auto object = core.process->store().get({Kind::app, Operators::project, name});
         std::string what = "App " + name + ", acknowledged in generation " + std::to_string(written.generation) + ", ";
@@ -152,6 +185,7 @@ void Checks::acknowledged_is_there() {
 
 /// Rule W1, W2: what a site was told itself is as safe as what the core was told.
 void Checks::acknowledged_at(Cell site) {
+    if (went_back_.contains(site)) return;
     if (std::string what = fleet_.site_people().missing(site); !what.empty()) fleet_.violate("acked-never-lost", what);
 }
 
@@ -440,6 +474,7 @@ void Checks::audit() {
     boots_alone();
     queues();
     at_most_once();
+    recovered();
     terms();
     for (Cell site : fleet_.sites()) {
         acknowledged_at(site);

@@ -27,6 +27,9 @@ public:
     /// A store was opened again, or something in it changed.
     void opened(Computer&);
     void changed(Computer&, const store::Change&);
+    /// An old backup was put back: what its store says of itself begins anew. What people were told is there again when it has
+    /// recovered (rule H3).
+    void went_back(Computer&);
     void cut(Cell site);
     void healed(Cell site) { kept_.erase(site); }
     void before_reboot(Computer&);
@@ -53,6 +56,7 @@ private:
     void at_most_once();
     void epochs(Computer& site, const store::Object& allocation);
     void terms();
+    void recovered();
 
     /// What one end of a link saw of a day, as its clock has it, in messages and not by its own count.
     struct Day {
@@ -81,6 +85,12 @@ private:
     std::map<Cell, Boot> boots_;
     std::map<std::pair<Cell, Uid>, model::Epoch> epochs_; ///< highest that a site acted on
     std::map<Cell, std::uint32_t> terms_;
+    /// Those whose disk was put back, until they have recovered.
+    struct WentBack {
+        std::uint32_t term = 0; ///< the highest that it showed before
+        bool recovers = false;  ///< it has noticed
+    };
+    std::map<Cell, WentBack> went_back_;
     std::map<Cell, Duration> confirmed_; ///< since when its wall clock was seen to be confirmed
 };
 

@@ -65,7 +65,10 @@ void Ledger::ending(Computer& computer, const drivers::InstanceName& name) {
     ++causes_;
     ++endings_[computer.cell];
     life.ended = true;
-    if (fleet_.verbose) fleet_.tell(computer.name + " ends " + name + ": " + why);
+    if (!fleet_.verbose) return;
+    auto processes = computer.machine.processes();
+    auto process = processes.find(name);
+    fleet_.tell(computer.name + " ends " + (process == processes.end() ? name : process->second.spec.title) + ": " + why);
 }
 
 void Ledger::audit(Computer& computer) {

@@ -217,6 +217,66 @@ void forgotten_term(Fleet& fleet) {
     fleet.pass(10s);
 }
 
+/// The core's disk is put back as it was before something was deployed that runs at both sites.
+void begin_restored(Fleet& fleet) {
+    begin(fleet);
+    auto backup = fleet.core().disk.backup();
+    fleet.operators().apply({.name = "web"});
+    fleet.converge(10min);
+    if (!fleet.violated()) fleet.restore(core, backup);
+}
+
+void unproven_copies(Fleet& fleet) {
+    begin_restored(fleet);
+    for (Cell site : fleet.sites()) {
+        auto& store = fleet.computer(site).process->store();
+        store::Transaction forget;
+        for (const auto& [key, bytes] : store.notes("sealed")) forget.erase_note("sealed", key);
+        store.commit(std::move(forget), nullptr);
+    }
+    fleet.pass(5min);
+}
+
+void hasty_recovery(Fleet& fleet) {
+    begin_restored(fleet);
+    fleet.pass(20s);
+    store::Transaction forget;
+    forget.erase_note("recovery", "active");
+    fleet.core().process->store().commit(std::move(forget), nullptr);
+    fleet.pass(1s);
+    fleet.kill(core);
+    fleet.pass(5s);
+    fleet.start(core);
+    fleet.pass(10s);
+}
+
+void forgotten_leases(Fleet& fleet) {
+    for (int n = 1; n <= 3; ++n)
+        fleet.add_site({.name = "store-" + std::to_string(n), .labels = {{"tier", "store"}}, .profile = "dsl"});
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "ledger", .each = false, .policy = "atMostOnce"});
+    fleet.converge(10min);
+    auto& store = fleet.core().process->store();
+    store::Transaction forget;
+    for (const auto& [key, bytes] : store.notes("lease")) forget.erase_note("lease", key);
+    store.commit(std::move(forget), nullptr);
+    fleet.pass(1s);
+    auto backup = fleet.core().disk.backup();
+    auto holder = [&] {
+        for (Cell site : fleet.sites())
+            if (!fleet.computer(site).machine.running().empty()) return site;
+        return store_1;
+    };
+    Cell first = holder();
+    fleet.cut(first);
+    fleet.pass(5min);
+    fleet.cut(holder());
+    fleet.restore(core, backup);
+    fleet.heal(first);
+    fleet.pass(2min);
+}
+
 void leaking_timers(Fleet& fleet) {
     fleet.agenda().keeps_cancelled = true;
     begin(fleet);
@@ -271,6 +331,7 @@ const std::vector<Plant>& plants() {
     static const std::vector<Plant> list = {
         {"acked-never-lost", "the core's disk says durable and keeps the last five seconds to itself", lying_core},
         {"acked-never-lost", "a site's disk does, while it is cut off and told of local changes", forgetful_site},
+        {"acked-never-lost", "sites lose the seals of what they hold, and the core's disk is put back", unproven_copies},
         {"generations-never-back", "a site's disk does", lying_site},
         {"restart-only-for-cause", "a driver restarts what it adopts", restarting_driver},
         {"no-restart-on-heal", "a driver forgets what runs when the link comes back", forgetful_driver},
@@ -285,9 +346,11 @@ const std::vector<Plant>& plants() {
         {"couriers", "a courier file that has what changed is taken for everything", whole_files},
         {"queues-bounded", "timers that were let go stay for ever", leaking_timers},
         {"at-most-once", "a leash holds nothing, and the daemon above it is stopped", slack_leash},
+        {"at-most-once", "a core that is put back from a backup has no note of any lease", forgotten_leases},
         {"epoch-never-back", "a site forgets the epochs that it accepted, and a core sends lower ones", obedient_site},
         {"term-never-back", "a core forgets its term", forgotten_term},
         {"budgets-kept", "a site's disk forgets what crossed today, and its process dies again and again", forgotten_use},
+        {"term-never-back", "a core forgets in the middle that it recovers", hasty_recovery},
         {"unknown-fields-kept", "somebody at a site writes a Revision anew with an older build", older_writer},
     };
     return list;

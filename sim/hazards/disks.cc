@@ -40,15 +40,16 @@ void flip_bits(Fleet& fleet, env::Chance& chance, Duration) {
     later(fleet, 2s, [&fleet, cell = one.cell] { fleet.start(cell); });
 }
 
-/// An old image of the disk is put back. What cells do then is for rules H2 to H4 to say.
+/// An old image of the disk is put back (rules H2 to H4). People look at what is there when the cell has recovered, since what
+/// nobody else had is lost.
 void restore_backup(Fleet& fleet, env::Chance& chance, Duration lasts) {
     Computer& one = any(fleet, chance, Spares::nobody);
     auto backup = std::make_shared<Disk::Backup>(one.disk.backup());
     later(fleet, lasts, [&fleet, &one, backup] {
         if (!one.powered) return;
         fleet.reboot(one.cell, 10s);
-        fleet.tell("the disk of " + one.name + " is put back as it was a while ago");
-        one.disk.restore(*backup);
+        fleet.restore(one.cell, *backup);
+        fleet.people_look_again = true;
     });
 }
 

@@ -36,6 +36,10 @@ const std::vector<Scenario>& scenarios() {
         {"couriers",
          "sites without a link live on courier files, which are lost, applied again and in any order, while cells die",
          play_couriers},
+        {"restored",
+         "disks of the core and of a site are put back from old backups: what they had forgotten comes back, nothing restarts, "
+         "and nothing promised is promised twice",
+         play_restored},
         {"weather", "everything drawn from the seed: shape of the fleet, links, people, cuts, crashes, drivers", play_weather},
         {"partitions", "small fleets whose links are cut and healed all the time, at any moment of anything", play_partitions},
         {"children", "100,000 children of one parent vanish and return at once; a child is a real sync session without a store",

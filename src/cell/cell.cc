@@ -39,6 +39,13 @@ public:
               [this](const std::string& loop) { turns_.wake(loop); }),
           epochs_(store_),
           meters_(env_, store_, options_.self.role == env::Peer::Role::site ? options_.self.name : "", !options_.parents.empty()),
+          seals_(store_, env_.chance),
+          recovery_(env_, store_, epochs_, events_, options_.self.name,
+                    {.longest_lease = [this] { return children_ ? children_->longest_lease() : Duration{0}; },
+                     .busy = [this] { return (children_ && children_->is_recalling()) || (parent_ && parent_->is_recalling()); },
+                     .heard = [this](const std::string& tag) { return has_heard(tag); },
+                     .grant_nothing = [this](std::string why) { grant_nothing(std::move(why)); },
+                     .over = [this] { turns_.wake_all(); }}),
           gate_(
               env_, store_, options_.self, [this](CellId cell) { return name_of(cell); },
               [this](CellId cell) { return exists(cell); }) {
@@ -73,11 +80,14 @@ public:
     Epochs& epochs() override { return epochs_; }
     Meters& meters() override { return meters_; }
     Couriers& couriers() override { return *this; }
+    Recovery& recovery() override { return recovery_; }
 
     void add(std::unique_ptr<Loop> loop) override { turns_.add(std::move(loop)); }
     void start() override {
         since_ = env_.clock.now();
         tell_of_missing();
+        recovery_.start();
+        if (options_.restored) recovery_.behind("its operator");
         if (options_.with_default_project) ensure_default_project();
         if (parent_) parent_->start();
         turns_.start();
@@ -133,7 +143,19 @@ private:
                 .replicas = replicas_,
                 .meters = meters_,
                 .self = options_.self,
-                .version = options_.version};
+                .version = options_.version,
+                .recovery = recovery_,
+                .seals = seals_};
+    }
+
+    bool has_heard(const std::string& tag) const {
+        if (tag == parent_tag) {
+            auto up = parent();
+            return !up || up->heard;
+        }
+        bool site = tag.starts_with("site/");
+        auto peer = child(tag.substr(tag.find('/') + 1), site ? env::Peer::Role::site : env::Peer::Role::node);
+        return peer && peer->heard;
     }
 
     /// Everything that is kept from changes, from the objects that are there.
@@ -231,6 +253,8 @@ private:
     OwnLease own_lease_;
     Epochs epochs_;
     Meters meters_;
+    Seals seals_;
+    Recovery recovery_;
     Gate gate_;
     std::unique_ptr<Children> children_;
     std::unique_ptr<Parent> parent_;

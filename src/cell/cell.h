@@ -9,6 +9,7 @@
 #include "cell/links/meters.h"
 #include "cell/links/peers.h"
 #include "cell/loop.h"
+#include "cell/recovery/recovery.h"
 #include "cell/slices/couriers.h"
 #include "cell/slices/slicer.h"
 #include "env/env.h"
@@ -32,6 +33,7 @@ public:
         std::vector<std::string> parents;  ///< addresses host:port, in order of preference; empty: no parent
         Duration redial_first = 500ms;     ///< back-off with full jitter between dials …
         Duration redial_most = 30s;        ///< … up to this
+        bool restored = false;             ///< its store was put back from a backup: it recovers from the start on (rules H3, H4)
         bool with_default_project = false; ///< makes project `default` where it is absent (cells without a parent)
     };
 
@@ -49,6 +51,7 @@ public:
     virtual Epochs& epochs() = 0;
     virtual Meters& meters() = 0;
     virtual Couriers& couriers() = 0;
+    virtual Recovery& recovery() = 0;
 
     /// Before `start`.
     virtual void add(std::unique_ptr<Loop>) = 0;

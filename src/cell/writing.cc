@@ -28,6 +28,7 @@ Writing::Writing(Cell& cell, std::string_view loop) : cell_(cell), loop_(loop), 
 Writing::~Writing() = default;
 
 bool Writing::begin() {
+    if (cell_.recovery().active()) return false; // all loops are woken when that is over
     if (state_->pending > 0) {
         state_->woken = true;
         return false;

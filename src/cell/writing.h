@@ -19,7 +19,8 @@ namespace skerry::cell {
 /// What one loop writes: wishes whose home is this cell.
 ///
 /// The store shows only what is durable, so a loop that turned again while its writes are on their way would plan them a second
-/// time. Hence `begin`: false until they have landed, and the loop is woken then.
+/// time. Hence `begin`: false until they have landed, and the loop is woken then. It is false also while the cell recovers: what
+/// seems to be missing may be on its way back (rule H3).
 class Writing {
 public:
     Writing(Cell&, std::string_view loop);

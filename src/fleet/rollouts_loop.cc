@@ -65,6 +65,7 @@ void RolloutsLoop::turn() {
         bool full = !done && done.error().code == Code::exhausted;
         if (full && !std::exchange(disk_is_full_, full)) cell_.wake(name());
         disk_is_full_ = full;
+        if (done) cell_.recovery().planned(name());
     });
 }
 

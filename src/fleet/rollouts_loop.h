@@ -83,7 +83,9 @@ public:
     /// `leavers`: null in a site's cell.
     RolloutsLoop(cell::Cell& cell, Options options, const LeaversLoop* leavers)
         : cell_(cell), options_(std::move(options)), leavers_(leavers), writing_(cell, "rollouts"), rest_(cell, "rollouts"),
-          allowance_(options_.caution.per_minute) {}
+          allowance_(options_.caution.per_minute) {
+        cell_.recovery().add_planner(name());
+    }
 
     std::string_view name() const override { return "rollouts"; }
     bool wakes(const store::Change&) const override;

@@ -17,6 +17,23 @@ bool SitesLoop::wakes(const store::Change& change) const {
     return change.key.kind == Kind::site && (change.changed(Part::wish) || change.changed(Part::found));
 }
 
+namespace {
+
+/// What of ours only this site has, and what people can do about it (rule H3).
+std::string orphans_of(const std::string& name, const cell::PeerView& peer) {
+    if (peer.orphans == 0 || peer.recalling) return {};
+    std::string text =
+        std::to_string(peer.orphans) + (peer.orphans == 1 ? " object" : " objects") +
+        " that this cell decided and forgot, since its store went back, could not be taken back and runs on there as it is: ";
+    std::string list;
+    for (const auto& each : peer.left_there) list += (list.empty() ? "" : ", ") + each;
+    return text + (list.empty() ? "the site does not give it back" : list) +
+           "; to keep it, apply it again under a name of its own; to let it go: kubectl annotate site " + name +
+           " skerry/orphans=drop";
+}
+
+} // namespace
+
 void SitesLoop::turn() {
     if (!rest_.is_over()) return;
     auto& store = cell_.store();
@@ -36,6 +53,7 @@ void SitesLoop::turn() {
                   .trouble = peer ? peer->trouble : "",
                   .doubled = peer ? peer->doubled : "",
                   .witness = witness == witnesses.end() ? "" : witness->second,
+                  .orphans = peer ? orphans_of(name, *peer) : "",
                   .waiting = peer && peer->peer.cell ? cell_.meters().waiting(cell::peer_tag(env::Peer::Role::site, name))
                                                      : cell::Waiting{},
                   .found = object->found.number,
@@ -93,6 +111,12 @@ void SitesLoop::report(const store::Object& object, const Known& known, std::uin
         model::remove_condition(conditions, "Duplicated");
     }
     if (known.called) report_budget(object, known.waiting, conditions);
+    if (!known.orphans.empty()) {
+        if (!model::holds(conditions, "Orphans")) cell_.events().record(object, cell::Tone::warning, "Orphans", known.orphans);
+        model::set_condition(conditions, "Orphans", "True", "HistoryBehind", known.orphans, now);
+    } else if (known.called) {
+        model::remove_condition(conditions, "Orphans");
+    }
     if (known.called && (was != known.in_touch || !counted)) status.set_link_bytes(std::to_string(link_bytes));
     cell::report_part(cell_.store(), object, Part::seen, report);
 }

@@ -29,7 +29,7 @@ private:
     /// All that a report is made of. Most sites are as they were, and cost a turn no more than this comparison.
     struct Known {
         bool own = false, called = false, in_touch = false;
-        std::string trouble, doubled, witness;
+        std::string trouble, doubled, witness, orphans;
         cell::Waiting waiting;             ///< at its link
         store::Number found = 0, seen = 0; ///< of the last changes of these parts
         bool operator==(const Known&) const = default;

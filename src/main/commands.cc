@@ -104,6 +104,7 @@ int run(DaemonOptions::Role role, const cli::Invocation& call) {
         if (auto good = check_address("--advertise", address); !good) return wrong(good.error().message);
     if (call.has("join")) options.join = call.get("join");
     options.with_node = !call.has("without-node");
+    options.restored = call.has("restored");
     for (const char* option : {"name", "site"}) {
         if (!call.has(option)) continue;
         options.name = call.get(option);
@@ -125,6 +126,12 @@ int run(DaemonOptions::Role role, const cli::Invocation& call) {
     if (call.has("verbose")) log_from(Level::debug);
     return run_daemon(options);
 }
+
+const cli::Option restored_option{
+    .names = "--restored",
+    .value = "",
+    .help = "once, after its state was put back from a backup: what neighbours hold of it comes back before it decides anything",
+    .choices = {}};
 
 const cli::Option join_option{
     .names = "--join", .value = "TOKEN", .help = "needed once: what `skerry token create` printed at the parent", .choices = {}};
@@ -159,6 +166,7 @@ std::vector<cli::Command> daemon_commands() {
          .arguments = {},
          .options = options_of_parent(
              {{.names = "--name", .value = "NAME", .help = "of this core (default core)", .choices = {}},
+              restored_option,
               {.names = "--freeze-share",
                .value = "PERCENT",
                .help = "of all sites: when more vanish at once this core doubts itself and replaces none (default 30)",
@@ -176,6 +184,7 @@ std::vector<cli::Command> daemon_commands() {
          .arguments = {},
          .options = options_of_parent(
              {join_option,
+              restored_option,
               {.names = "--without-node", .value = "", .help = "run nothing on this machine itself", .choices = {}}}),
          .run = [](const cli::Invocation& call) { return run(Role::site, call); }});
     commands.push_back({.name = "node",

@@ -234,7 +234,11 @@ Result<void> Daemon::build_cell() {
     if (known_.identity.role == trust::Role::node) up = cell::slice_of_node(known_.identity.name);
     env::Peer self = TRY(trust::peer_of(known_.identity));
     cell_ = cell::Cell::make(env_, *store_,
-                             {.self = self, .version = version, .parents = known_.parents, .with_default_project = is_core()},
+                             {.self = self,
+                              .version = version,
+                              .parents = known_.parents,
+                              .restored = options_.restored,
+                              .with_default_project = is_core()},
                              std::move(down), std::move(up));
 
     std::optional<fleet::SiteWish> own_site;

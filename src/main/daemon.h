@@ -29,6 +29,7 @@ struct DaemonOptions {
     std::optional<std::string> join;           ///< text of a token
     std::map<std::string, std::string> labels; ///< of the Site that `up` makes
     bool with_node = true;                     ///< a site whose own machine runs nothing: false
+    bool restored = false;                     ///< its store was put back from a backup
     std::uint32_t freeze_share = 30;           ///< of a core: percent of sites which, vanishing at once, make it doubt itself
     std::uint32_t replace_rate = 6;            ///< of a core: sites a minute that may get their first substitutes
     Duration certificate_life = 24h * 90;      ///< of the sites and nodes that join here

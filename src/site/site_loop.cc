@@ -48,7 +48,9 @@ const model::ClosedComponent* component_of(const Effective& effective, const std
 
 } // namespace
 
-SiteLoop::SiteLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)), writing_(cell, "site") {}
+SiteLoop::SiteLoop(cell::Cell& cell, Options options) : cell_(cell), options_(std::move(options)), writing_(cell, "site") {
+    cell_.recovery().add_planner(name());
+}
 
 bool SiteLoop::wakes(const store::Change& change) const {
     switch (change.key.kind) {
@@ -222,6 +224,7 @@ void SiteLoop::turn() {
         bool full = !done && done.error().code == Code::exhausted;
         if (full && !std::exchange(disk_is_full_, full)) cell_.wake(name());
         disk_is_full_ = full;
+        if (done) cell_.recovery().planned(name());
     });
     report_allocations(plan, world, allocations, refused);
     report_nodes(world);

@@ -132,6 +132,25 @@ public:
     }
 
     bool keeps_unknown() const override { return keep_unknown; }
+    std::string seal(const Item& item) const override { return item.key.part == 0 ? std::string(16, 's') : std::string(); }
+    std::optional<Item> give_back(const ItemKey& key) const override {
+        auto got = held[0].find(key);
+        if (got == held[0].end() || !gives_back) return {};
+        return Item{key, got->second.generation, std::make_shared<const std::string>(got->second.bytes), std::string(16, 's')};
+    }
+    /// Takes in what came back: as the next generation, if `takes_back`.
+    void take_back() {
+        while (auto back = session->take_returned()) {
+            for (Item& item : back->items) {
+                returned.push_back(item);
+                if (!takes_back) continue;
+                auto& version = mine[at(back->lane)][item.key];
+                version = {item.generation + 1, item.bytes, ++number_};
+                session->put(back->lane, item.key, version.generation, version.bytes, version.number);
+            }
+            if (back->last) session->recall_done(back->lane);
+        }
+    }
 
     static std::size_t at(Lane lane) { return static_cast<std::size_t>(lane); }
 
@@ -147,6 +166,8 @@ public:
     std::deque<Apply> waiting;
     std::unique_ptr<Session> session;
     bool keep_unknown = false;
+    bool gives_back = true, takes_back = false;
+    std::vector<Item> returned;
 
 private:
     void start() {
@@ -209,6 +230,7 @@ public:
     /// One step of one side; false if that side has nothing to do.
     bool output(Place& from) {
         while (auto apply = from.session->take_apply()) from.waiting.push_back(std::move(*apply));
+        from.take_back();
         if (!up) return false;
         auto message = from.session->take_output(now);
         if (!message) {

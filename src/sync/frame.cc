@@ -94,7 +94,39 @@ void write(wire::Frame& out, const Beat& in) {
     }
     if (!in.lease) return;
     beat.mutable_lease()->set_number(in.lease->number);
+    beat.mutable_lease()->set_held(in.lease->held);
     for (const IncarnationId& earlier : in.lease->earlier) beat.mutable_lease()->add_earlier(earlier.bytes());
+}
+
+void write_key(wire::Item& item, const ItemKey& key) {
+    item.set_kind(key.kind);
+    item.set_project(key.project);
+    item.set_name(key.name);
+    item.set_uid(key.uid.bytes());
+    item.set_home(key.home.bytes());
+    item.set_part(key.part);
+}
+
+void write_content(wire::Item& item, const Item& in) {
+    item.set_generation(in.generation);
+    item.set_content(*in.bytes);
+    item.set_seal(in.seal);
+}
+
+void write(wire::Frame& out, const Recall& in) {
+    out.mutable_recall()->set_lane(static_cast<std::uint32_t>(in.lane));
+    for (const Digest& hash : in.hashes) *out.mutable_recall()->mutable_hashes() += hash.bytes();
+}
+
+void write(wire::Frame& out, const Returned& in) {
+    auto& returned = *out.mutable_returned();
+    returned.set_lane(static_cast<std::uint32_t>(in.lane));
+    returned.set_last(in.last);
+    for (const Item& each : in.items) {
+        auto& item = *returned.add_items();
+        write_key(item, each.key);
+        write_content(item, each);
+    }
 }
 
 void write(wire::Frame& out, const Batch& in) {
@@ -102,19 +134,11 @@ void write(wire::Frame& out, const Batch& in) {
     batch.set_lane(static_cast<std::uint32_t>(in.lane));
     for (const BatchItem& each : in.items) {
         auto& item = *batch.add_items();
-        if (each.hash) {
+        if (each.hash)
             item.set_hash(*each.hash);
-        } else {
-            const ItemKey& key = each.item.key;
-            item.set_kind(key.kind);
-            item.set_project(key.project);
-            item.set_name(key.name);
-            item.set_uid(key.uid.bytes());
-            item.set_home(key.home.bytes());
-            item.set_part(key.part);
-        }
-        item.set_generation(each.item.generation);
-        item.set_content(*each.item.bytes);
+        else
+            write_key(item, each.item.key);
+        write_content(item, each.item);
     }
     std::string removed;
     for (const Digest& hash : in.removed) removed += hash.bytes();
@@ -201,6 +225,7 @@ Result<Beat> read(const wire::Beat& in) {
     if (in.lease().earlier_size() > static_cast<int>(most_earlier))
         return bad(fmt::format("beat.lease.earlier has {} entries (at most {})", in.lease().earlier_size(), most_earlier));
     beat.lease.emplace().number = in.lease().number();
+    beat.lease->held = in.lease().held();
     for (const auto& earlier : in.lease().earlier())
         beat.lease->earlier.push_back(TRY(read_id<IncarnationId>(earlier, "beat.lease.earlier")));
     return beat;
@@ -223,9 +248,33 @@ Result<BatchItem> read(wire::Item& in) {
                          .home = TRY(read_id<CellId>(in.home(), "item.home")),
                          .part = static_cast<std::uint8_t>(in.part())};
     }
+    if (in.seal().size() > max_seal_bytes)
+        return bad(fmt::format("an item with a seal of {} bytes (at most {})", in.seal().size(), max_seal_bytes));
     item.item.generation = in.generation();
     item.item.bytes = std::make_shared<const std::string>(std::move(*in.mutable_content()));
+    item.item.seal = std::move(*in.mutable_seal());
     return item;
+}
+
+Result<Recall> read(const wire::Recall& in) {
+    Recall recall{.lane = TRY(read_lane(in.lane()))};
+    std::string_view hashes = in.hashes();
+    if (hashes.empty() || hashes.size() % 16 != 0 || hashes.size() / 16 > max_recalled)
+        return bad(fmt::format("recall.hashes of {} bytes (16 each, at most {})", hashes.size(), max_recalled));
+    for (; !hashes.empty(); hashes.remove_prefix(16)) recall.hashes.push_back(TRY(Digest::from_bytes(hashes.substr(0, 16))));
+    return recall;
+}
+
+Result<Returned> read(wire::Returned& in) {
+    Returned returned{.lane = TRY(read_lane(in.lane())), .last = in.last()};
+    if (static_cast<std::size_t>(in.items_size()) > max_recalled)
+        return bad(fmt::format("returned.items has {} entries (at most {})", in.items_size(), max_recalled));
+    for (auto& each : *in.mutable_items()) {
+        BatchItem item = TRY(read(each));
+        if (item.hash) return bad("an item is returned without its key");
+        returned.items.push_back(std::move(item.item));
+    }
+    return returned;
 }
 
 Result<Batch> read(wire::Batch& in) {
@@ -337,6 +386,8 @@ Flow flow_of(const Frame& frame) {
                           [](const Batch& f) { return flow_of(f.lane); },
                           [](const Ranges& f) { return flow_of(f.lane); },
                           [](const Verify& f) { return flow_of(f.lane); },
+                          [](const Recall& f) { return flow_of(f.lane); },
+                          [](const Returned& f) { return flow_of(f.lane); },
                           [](const Fragment& f) { return flow_of(f.lane); },
                           [](const Ack&) { return Flow::desired; },
                           [](const auto&) { return Flow::security; },
@@ -353,6 +404,8 @@ std::string encode(const Frame& frame) {
                    [&](const Ranges& f) { write(out, f); },
                    [&](const Courier& f) { write(out, f); },
                    [&](const Listing& f) { write(out, f); },
+                   [&](const Recall& f) { write(out, f); },
+                   [&](const Returned& f) { write(out, f); },
                    [&](const Ack& f) {
                        auto& ack = *out.mutable_ack();
                        ack.set_desired(f.frames[0]);
@@ -410,6 +463,10 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
         return TRY(read(in.courier()));
     case wire::Frame::kListing:
         return TRY(read(in.listing()));
+    case wire::Frame::kRecall:
+        return TRY(read(in.recall()));
+    case wire::Frame::kReturned:
+        return TRY(read(*in.mutable_returned()));
     case wire::Frame::kVerify:
         return Verify{TRY(read_lane(in.verify().lane()))};
     case wire::Frame::kSettings:

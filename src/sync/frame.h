@@ -24,6 +24,8 @@ inline constexpr std::size_t max_message = 64 << 10;
 inline constexpr std::size_t frame_target = max_message - (2 << 10);
 /// Items and removals of one frame: one transaction of the receiver (rule S4).
 inline constexpr std::size_t max_frame_items = 128;
+/// What a sender puts into one. That transaction has as many notes at most, and each seal is one, beside the cursor's.
+inline constexpr std::size_t most_sent_items = 120;
 inline constexpr std::size_t max_frame_bytes = 1 << 20;
 /// Largest content of one item; below S4's bound with room for the rest.
 inline constexpr std::size_t max_item_bytes = 800 << 10;
@@ -34,6 +36,9 @@ inline constexpr std::size_t max_listed = 1'900;
 inline constexpr std::size_t max_ranges = 4'096;
 /// Openings of a store that a courier file tells of, the newest.
 inline constexpr std::size_t most_openings = 256;
+/// Key hashes of one recall, of which one at a time is under way.
+inline constexpr std::size_t max_recalled = 128;
+inline constexpr std::size_t max_seal_bytes = 32;
 /// Items of one slice.
 inline constexpr std::size_t max_slice_items = 400'000;
 
@@ -68,7 +73,7 @@ struct Beat {
 };
 
 struct BatchItem {
-    std::optional<std::uint64_t> hash; ///< low half of the key's hash, instead of the key, where the receiver has it
+    std::optional<std::uint64_t> hash; ///< low half of the key's hash; crosses instead of the key, where the receiver has it
     Item item;
 };
 
@@ -132,6 +137,18 @@ struct Fragment {
     bool last = false;
 };
 
+/// Asks the receiver of a slice what it holds (rule H3).
+struct Recall {
+    Lane lane = Lane::desired;
+    std::vector<Digest> hashes;
+};
+
+struct Returned {
+    Lane lane = Lane::desired;
+    std::vector<Item> items;
+    bool last = false;
+};
+
 /// Answers a lease request (rule F1).
 struct Grant {
     std::uint32_t number = 0;
@@ -163,7 +180,8 @@ struct Unknown {};
 /// The highest format that the writer of this hello and we both speak; none: the two cannot talk.
 std::optional<std::uint32_t> common_format(const Hello&);
 
-using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Grant, Courier, Listing, Unknown>;
+using Frame = std::variant<Hello, Beat, Batch, Ack, Ranges, Verify, Settings, Bye, Fragment, Grant, Courier, Listing, Recall,
+                           Returned, Unknown>;
 
 /// The lane it is counted for; acknowledgements, which speak of two, as `desired`.
 Flow flow_of(const Frame&);

@@ -68,6 +68,11 @@ public:
     void closed(const Cursor& cursor) { cursor_ = cursor; }
     bool batch_open() const { return batch_open_; }
     bool holds(const ItemKey& key) const { return index_.find(key_hash(key_, key)) != nullptr; }
+    /// What is held under this hash; null: nothing.
+    const ItemKey* find(const Digest& hash) const {
+        const auto* slot = index_.find(hash);
+        return slot ? &slot->entry : nullptr;
+    }
 
 private:
     /// What the sender of the slice asked, and how far it is answered.

@@ -38,6 +38,7 @@ struct Item {
     ItemKey key;
     std::uint32_t generation = 0; ///< 0 for soft parts, which are compared by value (rule L4)
     Blob bytes;
+    std::string seal = {}; ///< by which its home knows it again (rule H3); empty: none
 };
 
 /// A place in the history of the cell that sends a slice (rule S3).

@@ -47,6 +47,11 @@ Granting::Answer Granting::answer(const LeaseQuestion& question, const Terms& te
     if (!is_continued && now < over_)
         return refuse(fmt::format("an earlier run or a copy of this cell may still hold the lease; that is over in {} (rule F1)",
                                   text(std::chrono::ceil<std::chrono::seconds>(over_ - now))));
+    if (!question.request.held && now < terms.fresh_from)
+        return refuse(
+            fmt::format("the parent has started lately, and what was granted before may still run elsewhere; that is over in "
+                        "{} (rule F4)",
+                        text(std::chrono::ceil<std::chrono::seconds>(terms.fresh_from - now))));
     // What was replaced while the child had no lease must be known there before it has one again.
     bool unbroken = is_continued && now < end_;
     if (!unbroken && !terms.child_is_current) return {.what = What::wait};

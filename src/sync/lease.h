@@ -33,6 +33,8 @@ struct LeaseRequest {
     /// Earlier openings of the same store, newest first, while the asking process has held no lease: so a parent tells a daemon
     /// that was started again on the same boot from a clone.
     std::vector<IncarnationId> earlier;
+    /// One runs at this moment: then nobody else has been given what is the child's, whatever this parent has forgotten.
+    bool held = false;
 };
 inline constexpr std::size_t most_earlier = 4;
 
@@ -67,6 +69,9 @@ public:
         Instant own_end;               ///< of the granting cell's own lease; never where it has no parent (rule F5)
         std::string why_none;          ///< of the granting cell's own lease, where there is none
         bool child_is_current = false; ///< it holds durably all that it should
+        /// Before this, leases of which the granting cell's store knows nothing (it may be a backup) may still run elsewhere: only
+        /// who holds one has it renewed.
+        Instant fresh_from{};
     };
     struct Answer {
         enum class What : std::uint8_t {

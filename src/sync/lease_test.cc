@@ -11,7 +11,7 @@ namespace {
 using What = Granting::Answer::What;
 
 LeaseQuestion question(Instant arrived, std::uint64_t opening = 1, std::string boot = "boot-1") {
-    return {.request = {.number = 1, .earlier = {}},
+    return {.request = {.number = 1, .earlier = {}, .held = false},
             .incarnation = incarnation_id(2, opening),
             .boot_id = std::move(boot),
             .arrived = arrived};
@@ -47,6 +47,20 @@ TEST(Lease, NotesWhoHoldsItAndForHowLongBeforeTheFirstGrantAndNeverAgain) {
         EXPECT_EQ(granting.answer(question(start + n * 1s), terms(30s), start + n * 1s).what, What::grant);
     EXPECT_EQ(read_lease_note(write_lease_note(first.note)), first.note);
     EXPECT_FALSE(read_lease_note("x"));
+}
+
+/// Rule F4: the parent's store may be an old backup, and somebody else may hold what it has forgotten to have moved.
+TEST(Lease, AfterAStartOnlyWhoHoldsOneHasItRenewed) {
+    Granting granting({incarnation_id(2, 1), "boot-1", 30s}, start);
+    auto given = terms(30s);
+    given.fresh_from = start + 40s;
+    auto asked = question(start + 1s);
+    auto answer = granting.answer(asked, given, asked.arrived);
+    EXPECT_EQ(answer.what, What::refuse);
+    EXPECT_NE(answer.reason.find("39s"), std::string::npos) << answer.reason;
+    asked.request.held = true;
+    EXPECT_EQ(grant(granting, asked, given).what, What::grant);
+    EXPECT_EQ(grant(granting, question(start + 40s), given).what, What::grant);
 }
 
 /// Rule F4.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace skerry::sync {
 
@@ -127,6 +128,11 @@ void Outbound::resume(const Held& receiver, Place place, const ErasedSince& eras
     queue_.clear();
     asked_.clear();
     to_ask_.clear();
+    to_recall_.clear();
+    recall_asked_.clear();
+    // What came back and was not taken in before the connection was lost is asked for again.
+    bool interrupted = std::exchange(recalling_, false);
+    recall_sent_ = false;
     verify_ = false;
     descents_ = 0;
     keep_unknown_ = keep_unknown || place == Place::ahead;
@@ -146,12 +152,17 @@ void Outbound::resume(const Held& receiver, Place place, const ErasedSince& eras
     }
     entries_.each([&](Slot& slot) {
         if (!slot.entry.key_known) slot.entry.orphan = keep_unknown_;
+        if (interrupted) slot.entry.recalled = false;
     });
     mark_all();
     // In agreement, and without a cursor that would say so the next time.
-    if (lane_ == Lane::desired && current_count_ > 0 && (place == Place::none || place == Place::forgotten)) verify_ = true;
+    bool unsaid = place == Place::none || place == Place::forgotten;
+    if (lane_ == Lane::desired && ((current_count_ > 0 && unsaid) || place == Place::ahead)) verify_ = true;
     // Told by the cursor that it has everything, though its digest says something else.
-    if (in_doubt || (dirty_.empty() && held() != receiver.digest)) begin_descent();
+    if (in_doubt || (dirty_.empty() && held() != receiver.digest))
+        begin_descent();
+    else if (keep_unknown_)
+        begin_recall(!interrupted);
 }
 
 void Outbound::cut(std::uint64_t room) {
@@ -201,13 +212,13 @@ std::size_t Outbound::fitting_into(std::uint64_t room) const {
 }
 
 std::optional<Batch> Outbound::next(bool may_cut, std::uint64_t room) {
-    if (state_ == State::idle && may_cut && wants()) cut(room);
+    if (state_ == State::idle && may_cut && wants() && !recalling_) cut(room);
     if (state_ != State::open || flights_.size() >= window) return {};
 
     Batch batch{.lane = lane_};
     Flight flight;
     std::size_t bytes = 0;
-    while (!queue_.empty() && flight.before.size() < max_frame_items) {
+    while (!queue_.empty() && flight.before.size() < most_sent_items) {
         Cut& cut = queue_.front();
         Slot* slot = entries_.find(cut.hash);
         bool changed_since = !slot || slot->entry.current != cut.digest;
@@ -225,11 +236,8 @@ std::optional<Batch> Outbound::next(bool may_cut, std::uint64_t room) {
         if (bytes > 0 && bytes + size > frame_target) break;
         bytes += size;
         if (cut.bytes) {
-            BatchItem item{.hash = {}, .item = {.key = {}, .generation = cut.generation, .bytes = cut.bytes}};
-            if (is_new)
-                item.item.key = key;
-            else
-                item.hash = cut.hash.low;
+            BatchItem item{.hash = {}, .item = {.key = key, .generation = cut.generation, .bytes = cut.bytes}};
+            if (!is_new) item.hash = cut.hash.low;
             batch.items.push_back(std::move(item));
         } else {
             batch.removed.push_back(cut.hash);
@@ -269,7 +277,7 @@ CarriedSlice Outbound::carry(std::optional<Number> base) const {
         std::size_t size =
             entry->bytes->size() + item_overhead + entry->key.project.size() + entry->key.name.size() + key_overhead;
         bool full =
-            carried.batches.empty() || carried.batches.back().items.size() == max_frame_items || bytes + size > frame_target;
+            carried.batches.empty() || carried.batches.back().items.size() == most_sent_items || bytes + size > frame_target;
         if (full) carried.batches.push_back({.lane = lane_}), bytes = 0;
         bytes += size;
         carried.batches.back().items.push_back(
@@ -351,8 +359,71 @@ Result<void> Outbound::answered(Ranges&& answer) {
         state_ = State::idle;
         mark_all();
         verify_ = true; // close it in any case, so that both sides see whether they agree now
+        if (keep_unknown_) begin_recall(false);
     }
     return {};
+}
+
+void Outbound::begin_recall(bool only_orphans) {
+    to_recall_.clear();
+    entries_.each([&](Slot& slot) {
+        bool differs = !only_orphans && slot.entry.bytes && slot.digest != Digest{} && slot.digest != slot.entry.current;
+        if (slot.entry.orphan ? !slot.entry.recalled : differs) to_recall_.push_back(slot.hash);
+    });
+    recalling_ = !to_recall_.empty();
+}
+
+std::vector<Digest> Outbound::next_recall() {
+    if (recall_sent_ || to_recall_.empty() || state_ != State::idle || !flights_.empty()) return {};
+    std::size_t count = std::min(to_recall_.size(), max_recalled);
+    recall_asked_.assign(to_recall_.begin(), to_recall_.begin() + static_cast<long>(count));
+    to_recall_.erase(to_recall_.begin(), to_recall_.begin() + static_cast<long>(count));
+    recall_sent_ = true;
+    return recall_asked_;
+}
+
+Result<void> Outbound::came_back(const ItemKey& key) {
+    auto asked = std::ranges::find(recall_asked_, key_hash(key_, key));
+    if (asked == recall_asked_.end()) return fail(Code::invalid, "returns what nobody asked for: " + key.text());
+    if (Slot* slot = entries_.find(*asked)) slot->entry.recalled = true;
+    recall_asked_.erase(asked);
+    return {};
+}
+
+bool Outbound::recall_answered() {
+    for (const Digest& hash : recall_asked_) {
+        Slot* slot = entries_.find(hash);
+        if (!slot || !slot->entry.orphan) continue;
+        slot->entry.orphan = false;
+        --orphans_;
+        mark(*slot);
+    }
+    recall_asked_.clear();
+    recall_sent_ = false;
+    return to_recall_.empty();
+}
+
+void Outbound::recall_done() {
+    recalling_ = recall_sent_ = false;
+    to_recall_.clear();
+    recall_asked_.clear();
+}
+
+void Outbound::let_go(const ItemKey& key) {
+    Slot* slot = entries_.find(key_hash(key_, key));
+    if (!slot || !slot->entry.orphan) return;
+    slot->entry.orphan = false;
+    --orphans_;
+    mark(*slot);
+}
+
+void Outbound::let_go_of_orphans() {
+    entries_.each([&](Slot& slot) {
+        if (!slot.entry.orphan) return;
+        slot.entry.orphan = false;
+        mark(slot);
+    });
+    orphans_ = 0;
 }
 
 Result<void> Outbound::take_sums(const RangeSums& theirs) {

@@ -64,13 +64,29 @@ public:
     void keep_unknown(bool keep) { keep_unknown_ = keep; }
     /// Part of an answer. Unasked for, or endless: an error.
     Result<void> answered(Ranges&&);
+
+    // Recovery (rule H3): a descent that keeps what is unknown has found items that the receiver holds and we do not, or not so.
+    // Before anything else is sent we ask for them, some at a time.
+    /// The next to ask for; none: nothing, or an answer is under way.
+    std::vector<Digest> next_recall();
+    /// Came back. Unasked for: an error.
+    Result<void> came_back(const ItemKey&);
+    /// That was all of an answer: what did not come is no wish, and goes. Whether nothing more is to be asked for.
+    bool recall_answered();
+    /// What came back has been taken in, or will not be: the slice goes on.
+    void recall_done();
+    bool recalling() const { return recalling_; }
+    /// What only the receiver has of this goes, or all that only it has.
+    void let_go(const ItemKey&);
+    void let_go_of_orphans();
+
     /// An empty batch with a digest goes out when the lane is quiet.
     void verify() { verify_ = true; }
 
     /// Something waits to be cut into a batch.
     bool wants() const { return !dirty_.empty() || verify_; }
     /// No batch open, nothing unacknowledged.
-    bool quiet() const { return state_ == State::idle && flights_.empty(); }
+    bool quiet() const { return state_ == State::idle && flights_.empty() && !recalling_; }
     bool clean() const { return quiet() && !wants(); }
 
     /// Of what the receiver holds, once all that is in flight is durable.
@@ -94,7 +110,8 @@ private:
         std::uint32_t generation = 0;
         bool key_known = true;
         bool orphan = false;
-        Blob bytes; ///< null: not in the slice
+        bool recalled = false; ///< it was asked for
+        Blob bytes;            ///< null: not in the slice
         Number number = 0;
         Digest current; ///< zero: not in the slice
     };
@@ -136,6 +153,7 @@ private:
     void cut(std::uint64_t room);
     std::size_t fitting_into(std::uint64_t room) const;
     void begin_descent();
+    void begin_recall(bool only_orphans);
     std::uint8_t word() const { return static_cast<std::uint8_t>((descents_ - 1) % words); }
     Result<void> take_sums(const RangeSums&);
     Result<void> take_list(const RangeSums&);
@@ -157,6 +175,11 @@ private:
 
     std::deque<Asked> asked_;
     std::deque<Range> to_ask_;
+    bool recalling_ = false;
+    std::deque<Digest> to_recall_;
+    std::vector<Digest> recall_asked_; ///< and not come back
+    bool recall_sent_ = false;         ///< an answer is under way
+
     unsigned descents_ = 0;   ///< since the last agreement
     std::size_t unknown_ = 0; ///< found in this descent
 };

@@ -15,6 +15,8 @@ constexpr std::size_t desired = static_cast<std::size_t>(Lane::desired);
 constexpr std::size_t fragment_bytes = 60 << 10;
 constexpr Duration least_beat = 100ms;
 constexpr Duration longest_beat = 24h;
+/// An answer may be long, and the link slow.
+constexpr Duration recall_patience = 2min;
 
 std::uint32_t milliseconds(Duration duration) {
     return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
@@ -72,7 +74,12 @@ void Session::disconnected(Instant) {
     told_path_ = {};
     lease_asked_.clear(); // no answer comes on another connection
     for (auto& sending : sending_) sending.fragments.clear();
-    for (auto& receiving : receiving_) receiving.assembled = {};
+    for (auto& receiving : receiving_) {
+        receiving.assembled = {};
+        receiving.give_back.clear();
+        receiving.owes_return = false;
+    }
+    returned_.clear();
 }
 
 void Session::load_if_due(std::size_t lane) {
@@ -135,6 +142,12 @@ void Session::tick(Instant now) {
         if (now >= *heard_ + patience)
             fail_with(fmt::format("silent for {} (three beats of {} and two seconds)", text(patience), text(beat_)));
     }
+    // A peer that does not answer a recall is one that knows of none: what it holds stays there, and the slice goes on.
+    for (auto& sending : sending_)
+        if (sending.outbound.recalling() && sending.recalled_at != Instant{} && now >= sending.recalled_at + recall_patience) {
+            sending.recalled_at = {};
+            sending.outbound.recall_done();
+        }
 }
 
 Instant Session::next_wake() const {
@@ -142,8 +155,11 @@ Instant Session::next_wake() const {
     if (phase_ != Phase::up) return connected_ + options_.hello_patience;
     Instant wake = options_.side == Side::child ? last_sent_ + beat_ : *heard_ + (3 * beat_ + 2s);
     wake = std::min(wake, lease_due());
-    for (const auto& sending : sending_)
+    for (const auto& sending : sending_) {
         if (sending.outbound.quiet() && sending.outbound.wants() && !sending.waits) wake = std::min(wake, sending.next_cut);
+        if (sending.outbound.recalling() && sending.recalled_at != Instant{})
+            wake = std::min(wake, sending.recalled_at + recall_patience);
+    }
     return wake;
 }
 
@@ -152,6 +168,21 @@ std::optional<Apply> Session::take_apply() {
     Apply apply = std::move(applies_.front());
     applies_.pop_front();
     return apply;
+}
+
+std::optional<Session::Back> Session::take_returned() {
+    if (returned_.empty()) return {};
+    Back back = std::move(returned_.front());
+    returned_.pop_front();
+    return back;
+}
+
+void Session::recall_done(Lane lane) { sending_[static_cast<std::size_t>(lane)].outbound.recall_done(); }
+
+void Session::let_go(Lane lane, const ItemKey& key) { sending_[static_cast<std::size_t>(lane)].outbound.let_go(key); }
+
+void Session::let_go_of_orphans() {
+    for (auto& sending : sending_) sending.outbound.let_go_of_orphans();
 }
 
 void Session::settle(Receiving& receiving) {
@@ -197,6 +228,10 @@ void Session::forget(Lane lane, const ItemKey& key) {
     if (receiving_[index].inbound.forget(key)) verify_due_[index] = true;
 }
 
+void Session::load_again() {
+    for (Receiving& receiving : receiving_) receiving.load_due = true;
+}
+
 void Session::set_beat(Duration beat) {
     beat = std::clamp(beat, least_beat, longest_beat);
     if (beat == beat_) return;
@@ -225,7 +260,7 @@ void Session::tell_settings() {
 bool Session::lane_is_quiet(std::size_t lane) const {
     const Inbound& inbound = receiving_[lane].inbound;
     return sending_[lane].outbound.quiet() && sending_[lane].fragments.empty() && receiving_[lane].pending.empty() &&
-           !inbound.batch_open() && !inbound.owes_answers() && !inbound.differs();
+           !receiving_[lane].owes_return && !inbound.batch_open() && !inbound.owes_answers() && !inbound.differs();
 }
 
 bool Session::is_quiet() const { return lane_is_quiet(0) && lane_is_quiet(1) && !ack_due_; }
@@ -299,7 +334,12 @@ std::optional<std::string> Session::take_output(Instant now) {
             return sent(flow, std::move(message));
         }
         if (auto answer = receiving_[lane].inbound.next_answer()) return sent(flow, encode(*answer));
+        if (receiving_[lane].owes_return) return sent(flow, whole_or_fragments(lane, encode(next_returned(lane))));
         if (auto ask = sending.outbound.next_ask()) return sent(flow, encode(*ask));
+        if (auto hashes = sending.outbound.next_recall(); !hashes.empty()) {
+            sending.recalled_at = now;
+            return sent(flow, encode(Recall{lane_of(lane), std::move(hashes)}));
+        }
         if (verify_due_[lane] && receiving_[lane].pending.empty() && !receiving_[lane].inbound.batch_open()) {
             verify_due_[lane] = false;
             return sent(flow, encode(Verify{lane_of(lane)}));
@@ -310,15 +350,39 @@ std::optional<std::string> Session::take_output(Instant now) {
         sending.waits = may_cut && !batch && sending.outbound.quiet() && sending.outbound.wants();
         if (!batch) continue;
         if (was_quiet && lane != desired) sending.next_cut = now + options_.status_gap;
-        std::string whole = encode(*batch);
-        if (whole.size() <= max_message) return sent(flow, std::move(whole));
-        for (std::size_t at = 0; at < whole.size(); at += fragment_bytes)
-            sending.fragments.push_back(encode(Fragment{.lane = lane_of(lane),
-                                                        .content = whole.substr(at, fragment_bytes),
-                                                        .last = at + fragment_bytes >= whole.size()}));
-        return take_output(now);
+        for (BatchItem& each : batch->items) each.item.seal = host_.seal(each.item);
+        return sent(flow, whole_or_fragments(lane, encode(*batch)));
     }
     return {};
+}
+
+/// The first message of it; the others wait in the lane.
+std::string Session::whole_or_fragments(std::size_t lane, std::string whole) {
+    if (whole.size() <= max_message) return whole;
+    auto& fragments = sending_[lane].fragments;
+    for (std::size_t at = 0; at < whole.size(); at += fragment_bytes)
+        fragments.push_back(encode(Fragment{
+            .lane = lane_of(lane), .content = whole.substr(at, fragment_bytes), .last = at + fragment_bytes >= whole.size()}));
+    std::string first = std::move(fragments.front());
+    fragments.pop_front();
+    return first;
+}
+
+Returned Session::next_returned(std::size_t lane) {
+    Receiving& receiving = receiving_[lane];
+    Returned returned{.lane = lane_of(lane)};
+    for (std::size_t bytes = 0; !receiving.give_back.empty(); receiving.give_back.pop_front()) {
+        const ItemKey* key = receiving.inbound.find(receiving.give_back.front());
+        auto item = key ? host_.give_back(*key) : std::nullopt;
+        if (!item) continue;
+        std::size_t size = item->bytes->size() + item->key.project.size() + item->key.name.size() + 128;
+        if (bytes > 0 && bytes + size > frame_target) break;
+        bytes += size;
+        returned.items.push_back(std::move(*item));
+    }
+    returned.last = receiving.give_back.empty();
+    receiving.owes_return = !returned.last;
+    return returned;
 }
 
 Session::View Session::view() const {
@@ -333,7 +397,10 @@ Session::View Session::view() const {
               .beat = beat_};
     view.status_waits = sending_[static_cast<std::size_t>(Lane::status)].waits;
     view.agreement = view.up && is_quiet() && sending_[0].outbound.clean() && sending_[1].outbound.clean();
-    for (const auto& each : sending_) view.orphans += each.outbound.orphans();
+    for (const auto& each : sending_) {
+        view.orphans += each.outbound.orphans();
+        view.recalling = view.recalling || each.outbound.recalling();
+    }
     return view;
 }
 

@@ -29,6 +29,11 @@ public:
     /// Whether absence here is no reason to remove there: our history went back, or our disk lost something (rules H3, S5). Asked
     /// at each hello and before each descent.
     virtual bool keeps_unknown() const = 0;
+    /// What goes with an item of ours, so that it can be given back to us; empty: nothing.
+    virtual std::string seal(const Item&) const { return {}; }
+    /// A wish of the peer's that we hold, with its seal, for a peer whose history went back (rule H3). None: it is no wish, or not
+    /// here any more.
+    virtual std::optional<Item> give_back(const ItemKey&) const { return {}; }
 };
 
 /// One side of one link, for as long as the cell runs: outlives connections. No I/O, no clock, no randomness.
@@ -77,8 +82,17 @@ public:
     void rejected(Ticket, std::string reason);
     /// An item that was applied or passed over does not stand here: ask for it again.
     void forget(Lane, const ItemKey&);
+    /// Something else stands here than was brought: what we hold is loaded again before the next hello, or the next file.
+    void load_again();
     /// Asks the peer to close its slice once more, so that `Apply::close` tells of agreement.
     void verify(Lane lane) { verify_due_[static_cast<std::size_t>(lane)] = true; }
+    /// What `take_returned` gave last of this lane has been taken in, as far as it will be: sending goes on.
+    void recall_done(Lane);
+    /// What only the peer has of an item goes there, or all that only it has.
+    void let_go(Lane, const ItemKey&);
+    void let_go_of_orphans();
+    /// What our history lacked is here again.
+    void history_mended() { history_behind_ = false; }
     /// Parent: from now on; told to a connected child at once.
     void set_beat(Duration);
     /// How much may still cross on the status lane: what is over that waits, and is sent in its newest form when there is room
@@ -99,6 +113,8 @@ public:
     // The lease lane (rules F1 to F5).
     /// Child: beats ask for a lease from now on, the first at once, or no longer do.
     void want_lease(bool);
+    /// Child: until when one runs that was granted on another link, or to an earlier process.
+    void holds_lease_until(Instant until) { held_until_ = until; }
     /// Child: what was granted on this link.
     const HeldLease& lease() const { return lease_; }
     /// Child: why the last request was refused; empty: it was not.
@@ -130,6 +146,14 @@ public:
 
     // What the host has to do.
     std::optional<Apply> take_apply();
+    /// Objects of ours that the peer gave back (rule H3). While they are asked for and until `recall_done`, nothing else of that
+    /// lane is sent.
+    struct Back {
+        Lane lane = Lane::desired;
+        std::vector<Item> items;
+        bool last = false; ///< of all that was asked for
+    };
+    std::optional<Back> take_returned();
     /// The next message for the wire, most urgent lane first (rule L6); bytes are the newest at this moment.
     std::optional<std::string> take_output(Instant now);
     /// The wire is to be closed once `take_output` has no more; why, for people.
@@ -145,6 +169,7 @@ public:
         bool history_behind = false; ///< the peer has seen more of our history than we have (rule H3)
         std::size_t orphans = 0;     ///< items only the peer has, which stay
         bool status_waits = false;   ///< for room: see `set_status_room`
+        bool recalling = false;      ///< they are asked for, or taken in
         std::string peer_version;
         std::uint32_t format = 0; ///< of frames, as agreed with the peer; 0: never yet
         Duration beat{};
@@ -160,10 +185,12 @@ private:
     };
     struct Receiving {
         Inbound inbound;
-        bool load_due = true;        ///< the index is not what is durable
-        std::deque<Pending> pending; ///< frames handed out and not acknowledged, in order
-        std::uint32_t done = 0;      ///< frames of this connection that are durable
-        std::string assembled;       ///< fragments so far
+        bool load_due = true;         ///< the index is not what is durable
+        std::deque<Pending> pending;  ///< frames handed out and not acknowledged, in order
+        std::uint32_t done = 0;       ///< frames of this connection that are durable
+        std::string assembled;        ///< fragments so far
+        std::deque<Digest> give_back; ///< what the peer recalls
+        bool owes_return = false;
     };
     struct Sending {
         Outbound outbound;
@@ -172,6 +199,7 @@ private:
         Instant next_cut{};
         std::optional<std::uint64_t> room; ///< none: no bound
         bool waits = false;                ///< for room
+        Instant recalled_at{};             ///< when the last recall was sent
     };
 
     void load_if_due(std::size_t lane);
@@ -188,6 +216,10 @@ private:
     void take(const Ack&);
     void take(Fragment&&);
     void take(Grant&&);
+    void take(Recall&&);
+    void take(Returned&&);
+    Returned next_returned(std::size_t lane);
+    std::string whole_or_fragments(std::size_t lane, std::string whole);
     std::optional<LeaseRequest> lease_request(Instant now);
     Instant lease_due() const;
     bool beat_is_due(Instant now) const;
@@ -211,6 +243,7 @@ private:
     std::vector<Sending> sending_;
     std::deque<std::pair<Flow, std::string>> control_;
     std::deque<Apply> applies_;
+    std::deque<Back> returned_;
     std::optional<std::string> over_;
     std::optional<Instant> heard_;
     Instant connected_{}, last_sent_{}, next_verify_{};
@@ -232,6 +265,7 @@ private:
     Instant lease_asked_at_{};
     std::deque<std::pair<std::uint32_t, Instant>> lease_asked_; ///< requests without an answer: their numbers, and when sent
     HeldLease lease_;
+    Instant held_until_{};
     std::string lease_refused_;
 };
 

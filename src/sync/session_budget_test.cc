@@ -35,6 +35,34 @@ TEST(SessionBudget, BothEndsCountTheSame) {
     EXPECT_EQ(link.parent.session->take_uses(), Uses{});
 }
 
+/// Rule H3: asking for what was forgotten, and the answers, count on their lane at both ends.
+TEST(SessionBudget, WhatComesBackIsCountedOnItsLane) {
+    FakeLink link;
+    link.parent.put(Lane::desired, key_of(1), "kept");
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    auto backup = link.parent.save();
+    for (std::uint64_t n = 0; n < 100; ++n) link.parent.put(Lane::desired, key_of(10 + n), std::string(1'000, 'f'));
+    link.parent.put(Lane::desired, key_of(900), std::string(200'000, 'f')); // in fragments
+    ASSERT_TRUE(link.settle());
+    link.cut();
+    link.parent.restore(backup);
+    link.parent.takes_back = true;
+    (void)link.child.session->take_uses();
+    link.connect();
+    ASSERT_TRUE(link.pass(5s));
+    ASSERT_TRUE(link.agree());
+    ASSERT_GE(link.parent.returned.size(), 101u);
+    Uses parent = link.parent.session->take_uses(), child = link.child.session->take_uses();
+    for (std::size_t n = 0; n < flows; ++n) {
+        EXPECT_EQ(parent.of[n].sent, child.of[n].received) << word(static_cast<Flow>(n));
+        EXPECT_EQ(parent.of[n].received, child.of[n].sent) << word(static_cast<Flow>(n));
+    }
+    EXPECT_GT(parent[Flow::desired].received, 300'000u);
+    EXPECT_LT(parent[Flow::security].both(), 2'000u);
+    EXPECT_LT(parent[Flow::status].both(), 2'000u);
+}
+
 TEST(SessionBudget, StatusWaitsAndWishesDoNot) {
     FakeLink link;
     link.child.session->set_status_room(0);

@@ -27,6 +27,9 @@ CarriedSlices Session::carry(Courier courier) const {
     if (carried.courier.base) base = carried.courier.base->number;
     carried.slices[0] = sending_[0].outbound.carry(base);
     carried.slices[1] = sending_[1].outbound.carry({}); // soft: told anew each time (rule L4)
+    for (CarriedSlice& slice : carried.slices)
+        for (Batch& batch : slice.batches)
+            for (BatchItem& each : batch.items) each.item.seal = host_.seal(each.item);
     return carried;
 }
 
@@ -102,14 +105,14 @@ void Session::bring(Lane lane, Inbound::Difference&& difference, const std::opti
     };
     for (BatchItem& each : difference.items) {
         std::size_t size = each.item.bytes->size();
-        if (!batch.items.empty() && (batch.items.size() == max_frame_items || bytes + size > brought_bytes)) give();
+        if (!batch.items.empty() && (batch.items.size() == most_sent_items || bytes + size > brought_bytes)) give();
         bytes += size;
         batch.items.push_back(std::move(each));
     }
     if (!batch.items.empty()) give();
     for (const Digest& hash : difference.unlisted) {
         batch.removed.push_back(hash);
-        if (batch.removed.size() == max_frame_items) give();
+        if (batch.removed.size() == most_sent_items) give();
     }
     if (!batch.removed.empty()) give();
     if (close) {

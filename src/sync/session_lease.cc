@@ -35,7 +35,7 @@ std::optional<LeaseRequest> Session::lease_request(Instant now) {
     lease_asked_at_ = now;
     lease_asked_.emplace_back(lease_number_, now);
     if (lease_asked_.size() > most_asked) lease_asked_.pop_front();
-    LeaseRequest request{.number = lease_number_, .earlier = {}};
+    LeaseRequest request{.number = lease_number_, .earlier = {}, .held = now < std::max(lease_.until, held_until_)};
     if (lease_.length == Duration{0})
         request.earlier.assign(options_.earlier.begin(),
                                options_.earlier.begin() + static_cast<long>(std::min(options_.earlier.size(), most_earlier)));

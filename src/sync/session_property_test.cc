@@ -94,6 +94,45 @@ TEST(SessionProperty, AgreesAfterAnyCutsAndCrashes) {
     }
 }
 
+/// Rule H3: whatever is cut or crashes meanwhile, a sender that went back has again what the receiver held.
+TEST(SessionProperty, ASenderThatWentBackIsGivenBackAll) {
+    for (std::uint64_t seed = 1, end = test::seeds(200); seed <= end; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        env::SeededChance chance(seed);
+        auto pick = [&](std::uint64_t below) { return chance.bits() % below; };
+        FakeLink link;
+        link.parent.takes_back = true;
+        auto edit = [&](std::uint64_t objects) {
+            for (std::uint64_t n = pick(objects); n > 0; --n)
+                link.parent.put(Lane::desired, key_of(pick(objects), 1 + pick(10)), "v" + std::to_string(chance.bits()));
+        };
+        edit(400);
+        link.connect();
+        ASSERT_TRUE(link.settle());
+        auto backup = link.parent.save();
+        edit(500);
+        link.parent.put(Lane::desired, key_of(1'000), "the last");
+        ASSERT_TRUE(link.settle());
+        auto held = link.child.held[0];
+        link.cut();
+        link.parent.restore(backup);
+        edit(20);
+        link.connect();
+        for (std::uint64_t steps = pick(200); steps > 0; --steps) {
+            Place& side = pick(2) ? link.parent : link.child;
+            (void)any({link.output(side), link.deliver(side), link.land(side)});
+            if (pick(60) == 0) link.connect();
+            if (pick(90) == 0) pick(2) ? link.crash_parent() : link.crash_child();
+        }
+        if (!link.up) link.connect();
+        ASSERT_TRUE(link.settle());
+        ASSERT_TRUE(link.pass(3s));
+        ASSERT_EQ(link.ended, "");
+        EXPECT_TRUE(link.agree());
+        for (const auto& [key, got] : held) ASSERT_TRUE(link.parent.mine[0].contains(key)) << key.text();
+    }
+}
+
 TEST(SessionProperty, RandomBytesNeitherCrashNorGrow) {
     for (std::uint64_t seed = 1, end = test::seeds(2'000); seed <= end; ++seed) {
         env::SeededChance chance(seed);

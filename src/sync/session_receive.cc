@@ -49,6 +49,8 @@ void Session::dispatch(Frame&& frame, Instant now) {
     }
     if (auto* verify = std::get_if<Verify>(&frame)) return sending_[static_cast<std::size_t>(verify->lane)].outbound.verify();
     if (auto* grant = std::get_if<Grant>(&frame)) return take(std::move(*grant));
+    if (auto* recall = std::get_if<Recall>(&frame)) return take(std::move(*recall));
+    if (auto* returned = std::get_if<Returned>(&frame)) return take(std::move(*returned));
     if (auto* settings = std::get_if<Settings>(&frame)) {
         if (options_.side == Side::parent) return fail_with("bad frame: settings from a child");
         beat_ = std::chrono::milliseconds(std::clamp(settings->beat_ms, least_beat_ms, longest_beat_ms));
@@ -164,9 +166,28 @@ void Session::take(Fragment&& fragment) {
     auto frame = decode(std::exchange(receiving.assembled, {}), max_frame_bytes);
     if (!frame) return fail_with(std::move(frame).error().message);
     auto* batch = std::get_if<Batch>(&*frame);
+    auto* returned = std::get_if<Returned>(&*frame);
+    if (returned && returned->lane == fragment.lane) return take(std::move(*returned));
     if (!batch || batch->lane != fragment.lane)
         return fail_with("bad frame: fragments of something other than a batch of their lane");
     take(std::move(*batch));
+}
+
+void Session::take(Recall&& recall) {
+    Receiving& receiving = receiving_[static_cast<std::size_t>(recall.lane)];
+    if (receiving.owes_return) return fail_with("bad frame: a recall before the last was answered");
+    receiving.give_back.assign(recall.hashes.begin(), recall.hashes.end());
+    receiving.owes_return = true;
+}
+
+void Session::take(Returned&& returned) {
+    Sending& sending = sending_[static_cast<std::size_t>(returned.lane)];
+    if (sending.recalled_at == Instant{}) return; // too late: we have gone on
+    for (const Item& item : returned.items)
+        if (auto asked = sending.outbound.came_back(item.key); !asked) return fail_with("bad frame: " + asked.error().message);
+    bool last = returned.last && sending.outbound.recall_answered();
+    if (last) sending.recalled_at = {};
+    returned_.push_back({.lane = returned.lane, .items = std::move(returned.items), .last = last});
 }
 
 } // namespace skerry::sync

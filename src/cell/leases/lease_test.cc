@@ -114,12 +114,29 @@ TEST_F(LeaseTest, RestartsOfEitherSide) {
     boot_core();
     ASSERT_TRUE(over()) << "it has not called, and may hold one";
     EXPECT_EQ(*over(), world.now + 20s + skerry::sync::lease_margin(20s));
-    // The site's daemon alone: the same boot, so it is granted again at once.
+    // The site's daemon too, and nothing held its lease for it: as long as another may have it, it waits.
     site.crash();
     boot_site();
     EXPECT_NE(own(site).trouble.find("rule F2"), std::string::npos);
     site.cell->leases().want("node", true);
     world.heal();
+    world.pass(2s);
+    EXPECT_FALSE(own(site).runs(world.now));
+    EXPECT_NE(own(site).trouble.find("started lately"), std::string::npos) << own(site).trouble;
+    world.pass(23s);
+    EXPECT_TRUE(own(site).runs(world.now));
+    // The parent alone: what runs is renewed at once.
+    core.crash();
+    world.pass(1s);
+    boot_core();
+    Instant until = own(site).until;
+    world.pass(10s);
+    EXPECT_GT(own(site).until, until);
+    // The site's daemon alone: the same boot, so it is granted again at once.
+    world.pass(30s);
+    site.crash();
+    boot_site();
+    site.cell->leases().want("node", true);
     world.pass(2s);
     EXPECT_TRUE(own(site).runs(world.now));
 }

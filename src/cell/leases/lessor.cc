@@ -25,6 +25,8 @@ Lessor::Lessor(env::Env env, store::Store& store, OwnLease& own) : env_(env), st
                 tag);
             note = sync::LeaseNote{.incarnation = {}, .boot_id = {}, .longest = sync::longest_lease};
         }
+        // What was granted by a history that this store does not know lasts no longer either, as far as can be known.
+        fresh_from_ = std::max(fresh_from_, start + note->longest + sync::lease_margin(note->longest));
         children_[tag].granting = sync::Granting(std::move(*note), start);
     }
 }
@@ -33,15 +35,21 @@ void Lessor::look(const std::string& tag, Duration length, sync::Session& sessio
     if (!session.lease_question()) return;
     Child& child = children_[tag];
     if (child.noting) return;
-    if (!why_nothing_.empty()) return session.answer_lease({}, why_nothing_);
+    if (!why_nothing_.empty()) {
+        longest_asked_ = std::max(longest_asked_, std::min(length, sync::longest_lease));
+        return session.answer_lease({}, why_nothing_);
+    }
     needed(2 * length + 60s);
     auto own = own_.view();
     const sync::LeaseQuestion question = *session.lease_question();
     using What = sync::Granting::Answer::What;
-    auto answer = child.granting.answer(
-        question,
-        {.length = length, .own_end = own.until, .why_none = own.trouble, .child_is_current = session.child_is_current()},
-        env_.clock.now());
+    auto answer = child.granting.answer(question,
+                                        {.length = length,
+                                         .own_end = own.until,
+                                         .why_none = own.trouble,
+                                         .child_is_current = session.child_is_current(),
+                                         .fresh_from = fresh_from_},
+                                        env_.clock.now());
     switch (answer.what) {
     case What::wait:
         break;
@@ -87,6 +95,13 @@ void Lessor::needed(Duration lasts) {
 std::optional<Instant> Lessor::over(const std::string& tag) const {
     auto at = children_.find(tag);
     return at == children_.end() ? std::nullopt : at->second.granting.over(env_.clock.now());
+}
+
+Duration Lessor::longest() const {
+    Duration longest = longest_asked_;
+    for (const auto& [tag, child] : children_)
+        if (child.granting.note()) longest = std::max(longest, child.granting.note()->longest);
+    return longest;
 }
 
 std::vector<std::string> Lessor::holders() const {

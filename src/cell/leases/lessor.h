@@ -31,6 +31,8 @@ public:
     /// Children with a lease that is not over, called or not.
     std::vector<std::string> holders() const;
     void grant_nothing(std::string why) { why_nothing_ = std::move(why); }
+    /// The longest lease that was ever granted, or asked for since nothing is granted (rule H4).
+    Duration longest() const;
 
 private:
     struct Child {
@@ -44,6 +46,8 @@ private:
     OwnLease& own_;
     std::map<std::string, Child, std::less<>> children_;
     std::string why_nothing_;
+    Duration longest_asked_{};
+    Instant fresh_from_{};
     Instant needed_until_{};
     std::unique_ptr<env::Timer> timer_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);

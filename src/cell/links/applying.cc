@@ -26,6 +26,8 @@ std::unexpected<Error> refuse(const sync::ItemKey& key, std::string_view why) {
                 fmt::format("{} {}: {}", facts ? facts->name : "object of an unknown kind", model::quoted(name), why));
 }
 
+} // namespace
+
 std::string_view form_problem(const sync::ItemKey& key) {
     if (!model::format_problem("name", key.name).empty()) return "its name has not the form of names";
     if (!key.project.empty() && !model::format_problem("label", key.project).empty())
@@ -33,13 +35,10 @@ std::string_view form_problem(const sync::ItemKey& key) {
     return {};
 }
 
-/// The bytes must say the same as the key that the slice knows them by.
 bool matches(const model::Meta& meta, const sync::Item& item) {
     return meta.name() == item.key.name && meta.namespace_() == item.key.project && meta.uid() == item.key.uid.text() &&
            meta.home() == item.key.home.text() && meta.generation() == item.generation;
 }
-
-} // namespace
 
 std::string write_cursor(const sync::Cursor& cursor) { return cursor.incarnation.bytes() + big_endian(cursor.number); }
 
@@ -111,6 +110,7 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
             return {};
         }
         if (same && before->generation > item.generation) {
+            if (carrying_) carrying_->met_later = true;
             keep_out(lane, item.key,
                      fmt::format("{}: generation {} arrived, generation {} is known here: the sender's history went back",
                                  key.text(), item.generation, before->generation));
@@ -119,6 +119,7 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
     }
     transaction.put(key, item.key.uid, item.key.home, item.generation, *item.bytes,
                     before ? store::Transaction::unchanged(*before) : store::Transaction::absent(), peer_.cell);
+    stage_seal(transaction, key, item.seal);
     applying_->put.insert(key);
     kept_out_.erase({key, item.key.part});
     return {};
@@ -133,10 +134,12 @@ void Link::stage_removal(store::Transaction& transaction, const sync::ItemKey& i
     store::ObjectPtr before = context_.store.get(key);
     if (!before || before->uid != item.uid || before->part(part).from != peer_.cell) return;
     if (applying_->put.contains(key)) return; // another object of this name came in the same frame, and replaces it whole
-    if (part == store::Part::wish)
+    if (part == store::Part::wish) {
         transaction.erase(key, {.number = {}, .uid = before->uid});
-    else
+        stage_seal(transaction, key, {});
+    } else {
         applying_->reports.push_back({.key = item, .generation = 0, .bytes = std::make_shared<const std::string>()});
+    }
 }
 
 Result<void> Link::stage(store::Transaction& transaction, const sync::Apply& apply) {

@@ -7,6 +7,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace skerry::cell {
@@ -73,7 +74,9 @@ void Children::met(std::unique_ptr<env::Wire> wire, const sync::Hello& hello, st
     if (verdict == Doubles::Verdict::refuse) return arrivals_.refuse(std::move(wire), Doubles::reason(tag));
     Child& child = children_[tag];
     if (verdict == Doubles::Verdict::expel && child.link) child.link->end(Doubles::reason(tag));
-    link_to(peer).attach(std::move(wire), std::move(message));
+    Link& link = link_to(peer);
+    link.drop_orphans(drops_orphans(tag));
+    link.attach(std::move(wire), std::move(message));
 }
 
 Link& Children::link_to(const env::Peer& peer) {
@@ -137,7 +140,31 @@ void Children::changed(const store::Change& change) {
                 return dismiss(role, change.key.name, may.error().message);
     if (!is_site) return;
     auto at = children_.find(tag);
-    if (at != children_.end() && at->second.link) at->second.link->set_beat(beat_of(tag));
+    if (at == children_.end() || !at->second.link) return;
+    at->second.link->set_beat(beat_of(tag));
+    at->second.link->drop_orphans(drops_orphans(tag));
+}
+
+bool Children::drops_orphans(const std::string& tag) const {
+    if (!tag.starts_with("site/")) return false;
+    const auto* site = context_.store.get<model::Site>({model::Kind::site, "", tag.substr(5)});
+    if (!site) return false;
+    auto note = site->metadata().annotations().find(std::string(orphans_annotation));
+    return note != site->metadata().annotations().end() && note->second == "drop";
+}
+
+Duration Children::longest_lease() const {
+    Duration longest = lessor_.longest();
+    if (longest == Duration{0}) return longest;
+    for (const auto& object : context_.store.list(model::Kind::site))
+        longest = std::max(longest, std::min(lease_of_site(object->message()), sync::longest_lease));
+    return longest;
+}
+
+bool Children::is_recalling() const {
+    return std::ranges::any_of(children_, [](const auto& child) {
+        return child.second.link && child.second.link->has_wire() && child.second.link->view().recalling;
+    });
 }
 
 void Children::turned(const std::string& tag, bool up, const std::string& why) {

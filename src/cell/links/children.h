@@ -37,6 +37,10 @@ public:
     /// There may be room for what waited on the link of this tag.
     void look(const std::string& tag);
     void grant_nothing(std::string why) { lessor_.grant_nothing(std::move(why)); }
+    /// Ever granted, as far as is known; and where any was, the longest that a Site of today would get.
+    Duration longest_lease() const;
+    /// Something that this cell forgot is on its way back from one of them.
+    bool is_recalling() const;
 
     std::vector<PeerView> views() const;
     std::optional<PeerView> view(std::string_view name, std::optional<env::Peer::Role>) const;
@@ -55,6 +59,7 @@ private:
     PeerView view_of(const std::string& tag, const Child&) const;
     PeerView absent(const std::string& tag) const;
     Duration lease_of(const std::string& tag) const;
+    bool drops_orphans(const std::string& tag) const;
 
     LinkContext context_;
     Lessor lessor_;
@@ -65,6 +70,9 @@ private:
     /// By tag: those whose link may keep something out. Few, so that a new object is no matter of all children.
     std::set<std::string> keeping_out_;
 };
+
+/// On a Site: `drop` says that what only the site has of its parent's objects goes (rule H3).
+inline constexpr std::string_view orphans_annotation = "skerry/orphans";
 
 /// Time between two beats of a child: of its first uplink's profile (lan 1 s, dsl 15 s, cellular 60 s, satellite 300 s) or as
 /// that uplink says. A site that names no uplink counts as dsl, a node as lan.

@@ -66,6 +66,7 @@ Link::Link(LinkContext context, sync::Side side, env::Peer peer, std::string tag
                 .beat = beat,
                 .earlier = earlier_of(context_.store)},
                *this) {
+    is_behind_ = context_.store.note(behind_space, peer_.cell.text()).has_value();
     for (const store::Key& key : context_.closure.members(tag_)) refresh(key, nullptr);
     recall_peer_cursor();
 }
@@ -173,6 +174,7 @@ void Link::drop_wire(const std::string& why) {
     past_.sent += traffic.sent;
     past_.received += traffic.received;
     session_.disconnected(context_.env.clock.now());
+    coming_back_ = {}; // it is asked for again
     // We may be inside a call of this very wire.
     context_.env.timers.post([wire = std::shared_ptr<env::Wire>(std::move(wire_))] {});
     wire_ = nullptr;
@@ -198,6 +200,12 @@ void Link::pump() {
     Instant now = context_.env.clock.now();
     session_.tick(now);
     while (auto apply = session_.take_apply()) queue_.push_back(std::move(*apply));
+    while (auto back = session_.take_returned()) take_back(std::move(*back));
+    if (drops_orphans_ && session_.view().orphans > 0 && !session_.view().recalling) {
+        log(Level::warning, "cell", "{}: what only it has of this cell's objects goes there, as people decided", tag_);
+        session_.let_go_of_orphans();
+        left_.clear();
+    }
     if (lease_lane_) lease_lane_(session_);
     if (side_ == sync::Side::parent) session_.set_names_taken(names_taken());
     count();
@@ -210,15 +218,8 @@ void Link::pump() {
         count();
     }
     pumping_ = false;
+    note_history();
     auto view = session_.view();
-    if (view.history_behind && !context_.store.note(behind_space, peer_.cell.text())) {
-        log(Level::warning, "cell",
-            "{} {} has seen later changes of this cell than it has itself: its store went back to an older state", tag_,
-            peer_.cell.text());
-        store::Transaction transaction;
-        note_behind(transaction);
-        context_.store.commit(std::move(transaction), nullptr);
-    }
     if (wire_ && view.up && !was_up_) {
         was_up_ = true;
         turned_(true, {});
@@ -240,7 +241,40 @@ void Link::measure() {
         {.round_trip_us = static_cast<std::uint32_t>(std::min<Duration>(path.round_trip, 1000s) / 1us), .loss = loss_.percent()});
 }
 
-void Link::note_behind(store::Transaction& transaction) { transaction.note(behind_space, peer_.cell.text(), "1"); }
+/// The peer has seen more of our history than we have, as a wire or a courier file shows. It stays noted until both agree again
+/// and nothing is left that only the peer has.
+void Link::note_behind(store::Transaction& transaction) {
+    if (std::exchange(is_behind_, true)) return;
+    context_.recovery.behind(tag_);
+    transaction.note(behind_space, peer_.cell.text(), "1");
+}
+
+void Link::note_history() {
+    if (noting_history_) return;
+    auto view = session_.view();
+    bool mended = wire_ && view.agreement && view.orphans == 0 && coming_back_.steps.empty() && !context_.recovery.active();
+    bool news = view.history_behind && !is_behind_;
+    if (!news && mended) context_.recovery.settled(tag_);
+    if (!news && !(is_behind_ && mended)) return;
+    store::Transaction transaction;
+    if (news) {
+        note_behind(transaction);
+    } else {
+        session_.history_mended();
+        left_.clear();
+        is_behind_ = false;
+        transaction.erase_note(behind_space, peer_.cell.text());
+    }
+    noting_history_ = true;
+    context_.store.commit(std::move(transaction), [this, alive = std::weak_ptr(alive_)](const Result<store::Number>&) {
+        if (!alive.expired()) noting_history_ = false;
+    });
+}
+
+void Link::drop_orphans(bool drop) {
+    drops_orphans_ = drop;
+    pump_soon();
+}
 
 void Link::arm() {
     Instant wake = session_.next_wake();
@@ -297,9 +331,7 @@ void Link::load(sync::Lane lane, sync::Inbound& inbound) {
     }
 }
 
-bool Link::keeps_unknown() const {
-    return context_.store.note(behind_space, peer_.cell.text()).has_value() || lacks_objects(context_.store);
-}
+bool Link::keeps_unknown() const { return is_behind_ || lacks_objects(context_.store); }
 
 PeerView Link::peer_view() const {
     auto view = session_.view();
@@ -316,13 +348,16 @@ PeerView Link::peer_view() const {
     out.path = session_.path();
     out.refused = kept_out_.size();
     out.names_taken = names_taken();
+    out.orphans = view.orphans;
+    out.recalling = view.recalling;
+    out.left_there.assign(left_.begin(), left_.end());
     if (side_ == sync::Side::child) out.names_taken_there = session_.names_taken();
     if (wire_) {
         out.sent += wire_->traffic().sent;
         out.received += wire_->traffic().received;
     }
     if (out.trouble.empty() && !kept_out_.empty()) out.trouble = kept_out_.begin()->second.why;
-    if (out.trouble.empty() && context_.store.note(behind_space, peer_.cell.text()))
+    if (out.trouble.empty() && is_behind_)
         out.trouble =
             "the peer has seen later changes of this cell than it has itself: nothing is removed there for being absent here";
     return out;

@@ -2,6 +2,8 @@
 
 #include "cell/links/meters.h"
 #include "cell/links/peers.h"
+#include "cell/recovery/recovery.h"
+#include "cell/recovery/seal.h"
 #include "cell/slices/closure.h"
 #include "cell/slices/couriers.h"
 #include "env/env.h"
@@ -13,9 +15,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 namespace skerry::cell {
 
@@ -39,6 +44,8 @@ struct LinkContext {
     Meters& meters;
     env::Peer self;
     std::string version;
+    Recovery& recovery;
+    const Seals& seals;
 };
 
 /// One neighbour: a sync session, the wire it uses now, and the store it writes into. Lives as long as the neighbour is known,
@@ -48,6 +55,9 @@ struct LinkContext {
 /// L2); soft parts are reported behind it (rule L4). What the neighbour may not send closes the wire, with a reason that names
 /// the object. What it may send but has no place here (rule H5: the name is taken; rule H3: we know a later generation) is kept
 /// out and counted.
+///
+/// Where our history went back, the neighbour is asked for what it holds of ours before anything else is sent (`recovery/taking_back.cc`).
+/// What cannot be taken back stays there as it is, an orphan, until people let go of it.
 class Link final : private env::Wire::Listener, private sync::Host {
 public:
     /// The wire is up and hellos were exchanged, or is down, for this reason.
@@ -77,9 +87,11 @@ public:
     /// Called whenever something is kept out; `keeps_out`: something still is.
     void on_keep_out(std::function<void()> call) { keeping_out_ = std::move(call); }
     bool keeps_out() const { return !kept_out_.empty(); }
+    /// People want that what only the peer has of ours goes there, now and whenever such is found.
+    void drop_orphans(bool drop);
 
     // Courier files (rule C1; courier.cc).
-    sync::CarriedSlices pack(Couriers::Extent);
+    Result<sync::CarriedSlices> pack(Couriers::Extent);
     using Applied = std::function<void(Result<Couriers::Outcome>)>;
     void take(sync::CarriedSlices, Couriers::How, Applied then);
 
@@ -94,6 +106,19 @@ public:
 
 private:
     struct Applying;
+    /// What came back, in order; and Allocations, which wait for all else.
+    struct ComingBack {
+        struct Step {
+            sync::Lane lane;
+            sync::Item item;
+            bool last = false; ///< no item: all came that was asked for
+        };
+        std::deque<Step> steps, allocations;
+        bool busy = false; ///< some are being written
+        int tries = 0;
+        std::vector<std::pair<sync::Lane, sync::ItemKey>> taken;
+        std::shared_ptr<int> connection = std::make_shared<int>(0);
+    };
 
     void arrived(std::string message) override;
     void closed(std::string why) override;
@@ -103,6 +128,8 @@ private:
     std::optional<std::vector<sync::ItemKey>> erased_since(sync::Lane, sync::Number) override;
     void load(sync::Lane, sync::Inbound&) override;
     bool keeps_unknown() const override;
+    std::string seal(const sync::Item&) const override;
+    std::optional<sync::Item> give_back(const sync::ItemKey&) const override;
 
     void count();
     void measure();
@@ -122,8 +149,8 @@ private:
     void stage_removal(store::Transaction&, const sync::ItemKey&);
     void keep_out(sync::Lane, const sync::ItemKey&, std::string why, bool name_taken = false);
     sync::ItemKey item_key(const store::Object&, store::Part) const;
-    void note_behind(store::Transaction&);
 
+    // Courier files.
     using Place = sync::Outbound::Place;
     void note_open(store::Transaction&, const sync::Apply&);
     bool may_be_newer(const sync::Courier&);
@@ -133,6 +160,15 @@ private:
     void carry_on();
     void carried_all();
     void end_carrying(Result<Couriers::Outcome>);
+
+    // Our history went back.
+    void note_behind(store::Transaction&);
+    void note_history();
+    void stage_seal(store::Transaction&, const store::Key&, const std::string& seal);
+    void take_back(sync::Session::Back&&);
+    void take_back_next();
+    bool stage_return(store::Transaction&, sync::Lane, const sync::Item&, const std::set<Uid>& erased);
+    void leave_there(const sync::ItemKey&, std::string why);
 
     LinkContext context_;
     env::Peer peer_;
@@ -168,8 +204,13 @@ private:
         Couriers::Outcome outcome = {};
         std::optional<sync::Ticket> last = {};
         std::size_t kept_out_before = 0;
+        bool met_later = false; ///< it has an earlier generation of something than is here
     };
     std::unique_ptr<Carrying> carrying_;
+    ComingBack coming_back_;
+    std::set<std::string> left_; ///< what was not taken back, and why; the first few
+    bool drops_orphans_ = false;
+    bool is_behind_ = false, noting_history_ = false; ///< our history lacks something of what the peer has seen, as noted
     LeaseLane lease_lane_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

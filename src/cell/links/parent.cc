@@ -54,6 +54,7 @@ Link& Parent::link_to(const env::Peer& peer) {
                                    [this](bool up, const std::string& why) { turned(up, why); });
     link_->set_lease_lane([this](sync::Session& session) {
         lease_.heard(session.lease(), session.lease_refused());
+        session.holds_lease_until(lease_.view().until);
         if (names_taken_ == session.names_taken()) return;
         names_taken_ = session.names_taken();
         told_();

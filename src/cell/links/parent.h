@@ -35,6 +35,7 @@ public:
     /// Asks for a lease from now on, or no longer.
     void want_lease(bool);
     std::optional<PeerView> view() const;
+    bool is_recalling() const { return link_ && link_->has_wire() && link_->view().recalling; }
 
 private:
     void dial();

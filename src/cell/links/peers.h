@@ -37,7 +37,12 @@ struct PeerView {
     sync::Path path; ///< how well the way carries, as the child measures it
     /// Status that this cell would send has to wait for the budget (cell/links/meters.h).
     bool status_waits = false;
-    std::string trouble; ///< why there is no agreement or no touch, as a sentence
+    /// Objects that were decided here, that only this peer has since this cell's history went back, and that stay there (rule H3);
+    /// the first few that it gave back and that could not be taken in, with the reason.
+    std::size_t orphans = 0;
+    std::vector<std::string> left_there;
+    bool recalling = false; ///< it is asked for what it has of them
+    std::string trouble;    ///< why there is no agreement or no touch, as a sentence
 };
 
 class Peers {

@@ -75,7 +75,11 @@ void Link::note_peer_cursor(store::Transaction& transaction, const std::optional
         transaction.erase_note(acknowledged_space, peer);
 }
 
-sync::CarriedSlices Link::pack(Couriers::Extent extent) {
+Result<sync::CarriedSlices> Link::pack(Couriers::Extent extent) {
+    if (context_.recovery.active() || (wire_ && session_.view().recalling))
+        return fail(Code::unavailable,
+                    "this cell's store went back to an older state, and what it forgot is still on its way back: "
+                    "what it has now is old. Pack again when that is over, in a minute or two (rule H3)");
     const store::Store& store = context_.store;
     std::string peer = peer_.cell.text();
     sync::Courier courier{.from = store.cell(), .to = peer_.cell};
@@ -112,6 +116,7 @@ void Link::take(sync::CarriedSlices carried, Couriers::How how, Applied then) {
 
 void Link::carry_on() {
     if (!carrying_ || carrying_->last || applying_ || !queue_.empty()) return;
+    if (wire_ && session_.view().recalling) return; // what we forgot comes first; it would be asked for anew
     // A file that has nothing new is no reason to end a wire.
     auto weighed = session_.weigh(carrying_->carried, cursor_in(context_.store.note(status_space, peer_.cell.text())),
                                   may_be_newer(carrying_->carried.courier));
@@ -139,6 +144,8 @@ void Link::carried_all() {
     sync::Taken& taken = carrying_->outcome.taken;
     std::size_t before = carrying_->kept_out_before;
     carrying_->outcome.refused = kept_out_.size() > before ? kept_out_.size() - before : 0;
+    // So that a link shows what only we have of the sender's (rule H3).
+    if (carrying_->met_later) session_.load_again();
     if (!taken.is_latest) return end_carrying(carrying_->outcome);
     std::string peer = peer_.cell.text();
     store::Transaction transaction;

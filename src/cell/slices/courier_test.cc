@@ -27,6 +27,15 @@ protected:
         world.settle();
         return outcome;
     }
+    void restore_core(const std::shared_ptr<store::MemoryDisk>& backup) {
+        core.crash();
+        core.disk = std::make_shared<store::MemoryDisk>(*backup);
+        boot_core();
+    }
+    std::string revision_at(Machine& one, const std::string& name) {
+        const auto* allocation = one.store->get<model::Allocation>({Kind::allocation, "default", name});
+        return allocation ? allocation->spec().revision() : "none";
+    }
     /// A site that has till-a by link, and is cut off.
     void boot_apart() {
         boot();
@@ -74,6 +83,7 @@ TEST_F(CourierTest, AFileThereAndOneBackMoveTheCursorsWithoutALink) {
     // A link that returns sends the difference, which is none.
     world.heal();
     std::uint64_t before = world.bytes;
+    for (int seconds = 0; seconds < 40 && !in_touch(); ++seconds) world.pass(1s); // it dials with a back-off
     world.pass(5s);
     EXPECT_TRUE(in_touch());
     EXPECT_LT(world.bytes - before, 3'000u);
@@ -150,6 +160,55 @@ TEST_F(CourierTest, WhatASiteMayNotDecideIsRefusedFromAFileToo) {
     world.settle();
     ASSERT_FALSE(outcome);
     EXPECT_THAT(outcome.error().message, HasSubstr("may not decide this"));
+}
+
+/// What a file brings has its proof with it (rule H3): a core that forgot it is given it back when a link returns.
+TEST_F(CourierTest, WhatAFileBroughtComesBackOverALink) {
+    boot_apart();
+    auto backup = std::make_shared<store::MemoryDisk>(*core.disk);
+    write_revision("till.2");
+    write_allocation("till-b", "till.2");
+    ASSERT_TRUE(apply(site, pack(core)));
+    Uid uid = site.store->get({Kind::allocation, "default", "till-b"})->uid;
+    restore_core(backup);
+    world.heal();
+    world.pass(40s);
+    ASSERT_TRUE(has(core, Kind::allocation, "till-b"));
+    EXPECT_EQ(core.store->get({Kind::allocation, "default", "till-b"})->uid, uid);
+    EXPECT_TRUE(has(site, Kind::allocation, "till-b"));
+}
+
+TEST_F(CourierTest, AFileTellsThatTheHistoryWentBackAndNoOldOneIsPacked) {
+    boot_apart();
+    auto backup = std::make_shared<store::MemoryDisk>(*core.disk);
+    write_revision("till.2");
+    write_allocation("till-a", "till.2");
+    write_allocation("till-b", "till.2");
+    ASSERT_TRUE(apply(site, pack(core)));
+    restore_core(backup);
+    EXPECT_FALSE(core.cell->recovery().active());
+    auto told = apply(core, pack(site, Couriers::Extent::everything));
+    ASSERT_TRUE(told) << told.error().message;
+    ASSERT_TRUE(core.cell->recovery().active());
+    auto old = core.cell->couriers().pack(Neighbour::child, site.peer(), Couriers::Extent::difference);
+    ASSERT_FALSE(old);
+    EXPECT_EQ(old.error().code, Code::unavailable);
+    EXPECT_THAT(old.error().message, HasSubstr("rule H3"));
+
+    world.pass(5min);
+    ASSERT_FALSE(core.cell->recovery().active());
+    ASSERT_TRUE(apply(core, pack(site, Couriers::Extent::everything)));
+    EXPECT_FALSE(core.cell->recovery().active()) << "it shows the same loss";
+    auto brought = apply(site, pack(core));
+    ASSERT_TRUE(brought) << brought.error().message;
+    EXPECT_EQ(revision_at(site, "till-a"), "till.2") << "an earlier generation does not stand against a later one";
+    EXPECT_EQ(revision_at(site, "till-b"), "till.2") << "absence is no tombstone";
+    EXPECT_EQ(revision_at(core, "till-a"), "till.1") << "a file cannot be asked";
+
+    world.heal();
+    world.pass(40s);
+    EXPECT_EQ(revision_at(core, "till-a"), "till.2");
+    EXPECT_EQ(revision_at(core, "till-b"), "till.2");
 }
 
 } // namespace

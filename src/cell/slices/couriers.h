@@ -19,7 +19,7 @@ public:
     enum class Neighbour : std::uint8_t { parent, child };
     /// `everything`: without a base, for a receiver that lost count.
     enum class Extent : std::uint8_t { difference, everything };
-    /// Answers from memory. Never has leases or grants in it.
+    /// Answers from memory. Never has leases or grants in it. Refused while this cell recovers from a loss of its history (rule H3).
     virtual Result<sync::CarriedSlices> pack(Neighbour, const env::Peer&, Extent) = 0;
 
     struct Outcome {

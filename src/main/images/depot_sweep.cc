@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "cell/missing.h"
+#include "cell/recovery/recovery.h"
 #include "main/images/blob_fetch.h"
 #include "main/images/image_parts.h"
 #include "model/image.pb.h"
@@ -38,7 +39,7 @@ void DepotSweep::sweep() {
             spared = spared_.erase(spared);
         } else
             ++spared;
-    if (cell::lacks_objects(store_)) return; // nobody knows what is named (rule H3)
+    if (cell::lacks_objects(store_) || cell::is_recovering(store_)) return; // nobody knows what is named (rule H3)
     std::set<std::string> roots = more_();
     for (auto& object : store_.list(model::Kind::image))
         for (auto& tag : store::as<model::Image>(*object).spec().tags()) roots.insert(tag.digest());

@@ -1,0 +1,318 @@
+#include "cell/cell_test.h"
+
+#include <gmock/gmock.h>
+
+namespace skerry::cell {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+/// Rules H3 and H4: a core and a site, one of which comes back from a backup.
+class RecoveryTest : public CellTest {
+protected:
+    std::shared_ptr<store::MemoryDisk> backup_of(Machine& one) { return std::make_shared<store::MemoryDisk>(*one.disk); }
+    /// The machine goes down, and comes up with an older disk.
+    void restore(Machine& one, const std::shared_ptr<store::MemoryDisk>& backup) {
+        one.crash();
+        one.disk = std::make_shared<store::MemoryDisk>(*backup);
+        if (&one == &core)
+            boot_core();
+        else
+            boot_site();
+    }
+    void begin() {
+        boot();
+        write_site();
+        write_revision("till.1");
+        write_allocation("till.pos.store-17", "till.1");
+        world.pass(3s);
+        ASSERT_TRUE(has(site, Kind::allocation, "till.pos.store-17"));
+    }
+    store::ObjectPtr at(Machine& one, Kind kind, const std::string& name) { return one.store->get({kind, "default", name}); }
+    bool same_at_both(Kind kind, const std::string& name) {
+        auto above = at(core, kind, name), below = at(site, kind, name);
+        return above && below && above->uid == below->uid && *above->wish.bytes == *below->wish.bytes;
+    }
+    PeerView child() { return *core.cell->peers().child("store-17"); }
+    const model::AllocationSpec& spec_at(Machine& one, const std::string& name) {
+        return store::as<model::Allocation>(*at(one, Kind::allocation, name)).spec();
+    }
+};
+
+TEST_F(RecoveryTest, WhatARestoredCoreForgotComesBackFromItsSite) {
+    begin();
+    auto backup = backup_of(core);
+    write_revision("till.2", "db.g1.x");
+    write_allocation("till.pos.store-17", "till.2");
+    write_allocation("web.main.store-17", "till.2");
+    world.pass(3s);
+    Uid uid = at(site, Kind::allocation, "web.main.store-17")->uid;
+    std::uint32_t generation = at(site, Kind::allocation, "till.pos.store-17")->generation;
+    restore(core, backup);
+    world.pass(5s);
+    EXPECT_TRUE(core.cell->recovery().active());
+    ASSERT_TRUE(has(core, Kind::allocation, "web.main.store-17"));
+    EXPECT_EQ(at(core, Kind::allocation, "web.main.store-17")->uid, uid);
+    EXPECT_EQ(spec_at(core, "till.pos.store-17").revision(), "till.2");
+    EXPECT_EQ(at(core, Kind::allocation, "till.pos.store-17")->generation, generation + 1) << "above the highest seen";
+    EXPECT_TRUE(has(core, Kind::revision, "till.2"));
+    EXPECT_TRUE(has(core, Kind::secret, "db.g1.x"));
+    for (const char* name : {"till.pos.store-17", "web.main.store-17"}) EXPECT_TRUE(same_at_both(Kind::allocation, name)) << name;
+    world.pass(60s);
+    EXPECT_FALSE(core.cell->recovery().active());
+    EXPECT_EQ(core.cell->epochs().term(), 2u);
+    EXPECT_EQ(child().orphans, 0u);
+    // From here on absence means something again.
+    erase(core, {Kind::allocation, "default", "web.main.store-17"});
+    world.pass(3s);
+    EXPECT_FALSE(has(site, Kind::allocation, "web.main.store-17"));
+    // And a restart finds nothing to recover from.
+    core.crash();
+    boot_core();
+    world.pass(5s);
+    EXPECT_FALSE(core.cell->recovery().active());
+    EXPECT_EQ(core.cell->epochs().term(), 2u);
+}
+
+/// What a site holds may be as the backup has it, and all the same it shows that others were told more.
+TEST_F(RecoveryTest, ALaterPlaceInItsHistoryIsEnoughToKnow) {
+    begin();
+    auto backup = backup_of(core);
+    write_allocation("web.main.store-17", "till.1");
+    world.pass(3s);
+    erase(core, {Kind::allocation, "default", "web.main.store-17"});
+    world.pass(3s);
+    restore(core, backup);
+    world.pass(5s);
+    EXPECT_TRUE(core.cell->recovery().active());
+    world.pass(60s);
+    EXPECT_FALSE(core.cell->recovery().active());
+    world.cut();
+    world.heal();
+    world.pass(30s);
+    EXPECT_FALSE(core.cell->recovery().active()) << "it has learnt its new place";
+    EXPECT_EQ(core.cell->epochs().term(), 2u);
+}
+
+TEST_F(RecoveryTest, WhatWasDecidedSinceTheHistoryWentBackStands) {
+    begin();
+    write_allocation("web.main.store-17", "till.1");
+    write_allocation("old.main.store-17", "till.1");
+    world.pass(3s);
+    auto backup = backup_of(core);
+    for (int n = 0; n < 3; ++n) write_allocation("web.main.store-17", "till.2");
+    write_allocation("old.main.store-17", "till.2");
+    write_allocation("new.main.store-17", "till.2");
+    world.pass(3s);
+    world.cut();
+    restore(core, backup);
+    write_allocation("web.main.store-17", "till.3");
+    erase(core, {Kind::allocation, "default", "old.main.store-17"});
+    Uid uid = at(site, Kind::allocation, "new.main.store-17")->uid;
+    write_allocation("new.main.store-17", "till.4"); // made anew, since what is forgotten is
+    world.heal();
+    world.pass(40s);
+    EXPECT_EQ(spec_at(core, "web.main.store-17").revision(), "till.3");
+    EXPECT_EQ(at(core, Kind::allocation, "web.main.store-17")->generation, 5u) << "the site knew generation 4";
+    EXPECT_FALSE(has(core, Kind::allocation, "old.main.store-17"));
+    EXPECT_FALSE(has(site, Kind::allocation, "old.main.store-17"));
+    EXPECT_EQ(spec_at(site, "new.main.store-17").revision(), "till.4");
+    EXPECT_EQ(at(site, Kind::allocation, "new.main.store-17")->uid, uid) << "nothing that hangs on it restarts";
+    for (const char* name : {"web.main.store-17", "new.main.store-17"}) EXPECT_TRUE(same_at_both(Kind::allocation, name)) << name;
+    world.pass(60s);
+    EXPECT_EQ(child().orphans, 0u);
+    EXPECT_EQ(child().trouble, "");
+}
+
+/// A frame's items, their seals and the cursor are one transaction of the site, which has a bound (rule S4).
+TEST_F(RecoveryTest, ManySmallObjectsAndTheirSealsFitIntoFrames) {
+    begin();
+    world.cut();
+    for (int n = 0; n < 400; ++n) write_allocation("a" + std::to_string(n), "r");
+    world.heal();
+    world.pass(40s);
+    EXPECT_TRUE(in_touch());
+    for (int n = 0; n < 400; ++n) ASSERT_TRUE(same_at_both(Kind::allocation, "a" + std::to_string(n))) << n;
+    EXPECT_GE(site.store->notes("sealed").size(), 400u);
+    for (int n = 0; n < 400; ++n) erase(core, {Kind::allocation, "default", "a" + std::to_string(n)});
+    world.pass(5s);
+    EXPECT_TRUE(in_touch());
+    EXPECT_FALSE(has(site, Kind::allocation, "a399"));
+    EXPECT_LT(site.store->notes("sealed").size(), 10u) << "a seal goes with what it is of";
+}
+
+TEST_F(RecoveryTest, ASiteGivesBackNothingButWhatItWasSent) {
+    begin();
+    auto backup = backup_of(core);
+    write_revision("till.2");
+    write_allocation("web.main.store-17", "till.2");
+    world.pass(3s);
+    // The site is in wrong hands: it changes what it holds of the core's, and invents what it never was sent.
+    site.crash();
+    {
+        auto opened = store::Store::open(site.env(), std::make_unique<store::MemoryBackend>(site.disk), {});
+        ASSERT_TRUE(opened);
+        store::Transaction forged;
+        auto web = (*opened)->get({Kind::allocation, "default", "web.main.store-17"});
+        model::Allocation changed = store::as<model::Allocation>(*web);
+        changed.mutable_spec()->set_replicas(1'000);
+        changed.mutable_metadata()->set_generation(web->generation + 1);
+        forged.put(web->key, web->uid, web->home, web->generation + 1, changed.SerializeAsString(),
+                   store::Transaction::anything(), web->wish.from);
+        model::App app;
+        Uid uid(Id{6, 6});
+        app.mutable_metadata()->set_name("worm");
+        app.mutable_metadata()->set_namespace_("default");
+        app.mutable_metadata()->set_uid(uid.text());
+        app.mutable_metadata()->set_home(web->home.text());
+        app.mutable_metadata()->set_generation(1);
+        forged.put({Kind::app, "default", "worm"}, uid, web->home, 1, app.SerializeAsString(), store::Transaction::absent(),
+                   web->wish.from);
+        // Not even with the seal of something else.
+        forged.note("sealed", "App default/worm", *(*opened)->note("sealed", "Allocation default/web.main.store-17"));
+        (*opened)->commit(std::move(forged), nullptr);
+        ASSERT_TRUE((*opened)->flush());
+    }
+    boot_site();
+    restore(core, backup);
+    world.pass(100s);
+    EXPECT_FALSE(has(core, Kind::app, "worm"));
+    EXPECT_FALSE(has(core, Kind::allocation, "web.main.store-17"));
+    EXPECT_TRUE(has(core, Kind::revision, "till.2")) << "that one it was sent";
+    // They run on there, and people are told.
+    EXPECT_TRUE(has(site, Kind::app, "worm"));
+    EXPECT_TRUE(has(site, Kind::allocation, "web.main.store-17"));
+    EXPECT_EQ(child().orphans, 3u) << "with the Revision that one of them runs by";
+    EXPECT_THAT(child().left_there, Contains(HasSubstr("App default/worm (nothing proves")));
+    // Also a restart forgets nothing of that.
+    core.crash();
+    boot_core();
+    world.pass(10s);
+    EXPECT_TRUE(has(site, Kind::allocation, "web.main.store-17"));
+    EXPECT_FALSE(has(core, Kind::app, "worm"));
+    model::Site decided;
+    decided.mutable_metadata()->set_name("store-17");
+    (*decided.mutable_metadata()->mutable_annotations())["skerry/orphans"] = "drop";
+    write(core, Kind::site, decided);
+    world.pass(30s);
+    EXPECT_FALSE(has(site, Kind::app, "worm"));
+    EXPECT_FALSE(has(site, Kind::allocation, "web.main.store-17"));
+    EXPECT_TRUE(has(site, Kind::allocation, "till.pos.store-17"));
+    EXPECT_EQ(child().orphans, 0u);
+    EXPECT_THAT(child().left_there, testing::IsEmpty());
+}
+
+TEST_F(RecoveryTest, ARestoredSiteIsGivenBackWhatItDecided) {
+    begin();
+    model::App own;
+    own.mutable_metadata()->set_name("kiosk");
+    own.mutable_metadata()->set_namespace_("default");
+    own.mutable_spec()->set_state("running");
+    write(site, Kind::app, own);
+    world.pass(3s);
+    auto backup = backup_of(site);
+    own.mutable_spec()->set_state("stopped");
+    write(site, Kind::app, own);
+    own.mutable_metadata()->set_name("radio");
+    write(site, Kind::app, own);
+    write_instance("till.pos.store-17.abcde");
+    world.pass(3s);
+    ASSERT_TRUE(has(core, Kind::instance, "till.pos.store-17.abcde"));
+    Uid uid = at(core, Kind::instance, "till.pos.store-17.abcde")->uid;
+    restore(site, backup);
+    world.pass(10s);
+    EXPECT_EQ(store::as<model::App>(*at(site, Kind::app, "kiosk")).spec().state(), "stopped");
+    ASSERT_TRUE(has(site, Kind::app, "radio"));
+    ASSERT_TRUE(has(site, Kind::instance, "till.pos.store-17.abcde"));
+    EXPECT_EQ(at(site, Kind::instance, "till.pos.store-17.abcde")->uid, uid);
+    for (const char* name : {"kiosk", "radio"}) EXPECT_TRUE(same_at_both(Kind::app, name)) << name;
+    world.pass(60s);
+    EXPECT_FALSE(site.cell->recovery().active());
+    EXPECT_TRUE(same_at_both(Kind::instance, "till.pos.store-17.abcde"));
+}
+
+TEST_F(RecoveryTest, WhileItRecoversLoopsWriteNothingAndNobodyIsGrantedALease) {
+    begin();
+    site.cell->leases().want("site", true);
+    world.pass(10s);
+    ASSERT_TRUE(site.cell->leases().own().runs(world.now));
+    Duration length = site.cell->leases().own().length;
+    auto backup = backup_of(core);
+    write_allocation("web.main.store-17", "till.2");
+    world.pass(3s);
+    core.crash();
+    core.disk = std::make_shared<store::MemoryDisk>(*backup);
+    core.boot(slices_for_both(slices_for_sites(), slices_for_nodes()), nullptr,
+              [](Cell& cell) { cell.recovery().add_planner("test"); });
+    world.pass(2s);
+    ASSERT_TRUE(core.cell->recovery().active());
+    Writing writing(*core.cell, "test");
+    EXPECT_FALSE(writing.begin());
+    // A restart in the middle changes nothing of that, and waits for as long again.
+    world.pass(20s);
+    core.crash();
+    core.boot(slices_for_both(slices_for_sites(), slices_for_nodes()), nullptr,
+              [](Cell& cell) { cell.recovery().add_planner("test"); });
+    Instant started = world.now;
+    while (core.cell->recovery().active()) {
+        ASSERT_LT(world.now, started + 10min);
+        EXPECT_FALSE(Writing(*core.cell, "test").begin());
+        world.pass(1s);
+    }
+    EXPECT_GE(world.now, started + length + sync::lease_margin(length)) << "what the forgotten past granted is over";
+    EXPECT_FALSE(site.cell->leases().own().runs(world.now));
+    EXPECT_THAT(site.cell->leases().own().trouble, HasSubstr("recovers"));
+    // Not before the loops have seen what came back.
+    world.pass(10s);
+    EXPECT_FALSE(site.cell->leases().own().runs(world.now));
+    EXPECT_TRUE(Writing(*core.cell, "test").begin());
+    core.cell->recovery().planned("test");
+    world.pass(10s);
+    EXPECT_TRUE(site.cell->leases().own().runs(world.now));
+}
+
+TEST_F(RecoveryTest, WhoComesBackLaterFindsACellThatGoesOn) {
+    begin();
+    model::Revision once;
+    once.mutable_metadata()->set_name("once.1");
+    once.mutable_metadata()->set_namespace_("default");
+    auto& component = *once.mutable_spec()->add_components()->mutable_component();
+    component.set_name("main");
+    component.mutable_partition()->set_policy("atMostOnce");
+    auto backup = backup_of(core);
+    write(core, Kind::revision, once);
+    for (const char* app : {"once", "web"}) {
+        model::Allocation given;
+        given.mutable_metadata()->set_name(std::string(app) + ".main.store-17");
+        given.mutable_metadata()->set_namespace_("default");
+        given.mutable_spec()->set_site("store-17");
+        given.mutable_spec()->set_component("main");
+        given.mutable_spec()->set_revision(std::string(app) + ".1");
+        given.mutable_spec()->set_replicas(1);
+        write(core, Kind::allocation, given);
+    }
+    write_revision("web.1");
+    world.pass(3s);
+    world.cut();
+    restore(core, backup);
+    world.pass(10s);
+    // Another peer would have told: here the test does.
+    core.cell->recovery().behind("site/store-18");
+    world.pass(60s);
+    ASSERT_FALSE(core.cell->recovery().active());
+    std::uint32_t term = core.cell->epochs().term();
+    world.heal();
+    world.pass(40s);
+    EXPECT_FALSE(core.cell->recovery().active()) << "it shows the same loss";
+    EXPECT_EQ(core.cell->epochs().term(), term);
+    EXPECT_TRUE(same_at_both(Kind::allocation, "web.main.store-17"));
+    // What may run only once has another owner by now.
+    EXPECT_FALSE(has(core, Kind::allocation, "once.main.store-17"));
+    EXPECT_FALSE(has(site, Kind::allocation, "once.main.store-17"));
+    EXPECT_EQ(child().orphans, 0u);
+}
+
+} // namespace
+} // namespace skerry::cell

@@ -5,6 +5,7 @@
 #include "cell/links/seats.h"
 #include "cell/missing.h"
 #include "model/allocation.pb.h"
+#include "model/bytes.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
 
@@ -59,7 +60,7 @@ Uid Writing::create(model::Kind kind, google::protobuf::Message& message) {
     meta.set_home(home.text());
     meta.set_generation(generation);
     meta.set_creation_timestamp(rfc3339(cell_.env().clock.wall()));
-    std::string bytes = message.SerializeAsString();
+    std::string bytes = model::bytes_of(message);
     store::Transaction& transaction = room(bytes.size());
     store::Key key{kind, meta.namespace_(), meta.name()};
     transaction.put(key, uid, home, generation, std::move(bytes), store::Transaction::absent());
@@ -70,7 +71,7 @@ Uid Writing::create(model::Kind kind, google::protobuf::Message& message) {
 void Writing::update(const store::Object& before, google::protobuf::Message& wish, std::uint32_t seen) {
     std::uint32_t generation = std::max(before.generation, seen) + 1;
     model::metadata(wish).set_generation(generation);
-    std::string bytes = wish.SerializeAsString();
+    std::string bytes = model::bytes_of(wish);
     store::Transaction& transaction = room(bytes.size());
     transaction.put(before.key, before.uid, before.home, generation, std::move(bytes), store::Transaction::unchanged(before));
 }
@@ -118,7 +119,7 @@ void Writing::end(std::function<void(Result<void>)> done) {
 
 void report_part(store::Store& store, const store::Object& object, store::Part part,
                  const google::protobuf::MessageLite& message) {
-    auto result = store.report(object.key, object.uid, part, message.SerializeAsString());
+    auto result = store.report(object.key, object.uid, part, model::bytes_of(message));
     if (!result && result.error().code != Code::not_found)
         log(Level::warning, "cell", "report of {}: {}", object.key.text(), result.error().message);
 }

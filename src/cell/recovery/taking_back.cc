@@ -3,6 +3,7 @@
 #include "cell/missing.h"
 #include "cell/recovery/recovery.h"
 #include "model/allocation.pb.h"
+#include "model/bytes.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
 #include "model/revision.pb.h"
@@ -187,7 +188,7 @@ bool Link::stage_return(store::Transaction& transaction, sync::Lane lane, const 
     model::metadata(*content).set_uid(item.key.uid.text());
     std::uint32_t generation = item.generation + 1;
     model::metadata(*content).set_generation(generation);
-    transaction.put(key, item.key.uid, item.key.home, generation, content->SerializeAsString(),
+    transaction.put(key, item.key.uid, item.key.home, generation, model::bytes_of(*content),
                     before ? store::Transaction::unchanged(*before) : store::Transaction::absent());
     return true;
 }

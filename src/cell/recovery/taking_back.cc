@@ -119,7 +119,7 @@ void Link::take_back_next() {
     };
     if (transaction.empty()) return landed(store::Number{0});
     coming_back_.busy = true;
-    context_.store.commit(std::move(transaction), [this, landed, alive = std::weak_ptr(alive_),
+    context_.store.commit(std::move(transaction), [landed, alive = std::weak_ptr(alive_),
                                                    on = std::weak_ptr(coming_back_.connection)](Result<store::Number> result) {
         if (!alive.expired() && !on.expired()) landed(result);
     });

@@ -12,6 +12,7 @@ constexpr std::string_view prefix = "/blobs/v1/";
 constexpr std::uint64_t largest = std::uint64_t{64} << 30;
 constexpr auto lane = "depot";
 constexpr std::size_t most_waiting = 16;
+constexpr Duration longest_wait = 30s; ///< clients give up after a minute without an answer
 
 Result<std::uint64_t> parse_bytes_of(const http::Query& query, std::string_view name) {
     std::string_view text = query.get(name);
@@ -37,6 +38,7 @@ struct Blobs::Taking {
     std::uint64_t at = 0;
     std::shared_ptr<http::Upload> upload;
     std::shared_ptr<http::Responder> responder;
+    std::unique_ptr<env::Timer> patience; ///< while it waits for its turn
 };
 
 Blobs::Blobs(Options options) : options_(std::move(options)) {}
@@ -67,14 +69,23 @@ bool Blobs::answer(const http::Request& request, const std::shared_ptr<http::Res
     if (!size) return refuse(size.error());
     auto at = parse_bytes_of(request.query, "at");
     if (!at) return refuse(at.error());
-    auto taking = std::make_shared<Taking>(Taking{*digest, *size, *at, request.upload, responder});
+    auto taking = std::make_shared<Taking>(*digest, *size, *at, request.upload, responder, nullptr);
     auto [place, is_first] = busy_.try_emplace(*digest);
-    if (is_first)
+    if (is_first) {
         begin(taking);
-    else if (place->second.size() < most_waiting)
-        place->second.push_back(taking);
-    else
+        return true;
+    }
+    if (place->second.size() >= most_waiting)
         return refuse({Code::unavailable, digest->text() + " is being uploaded by many others; try again when they are done"});
+    place->second.push_back(taking);
+    taking->patience = options_.env.timers.after(longest_wait, [this, weak = std::weak_ptr(taking)] {
+        auto late = weak.lock();
+        auto busy = late ? busy_.find(late->digest) : busy_.end();
+        if (busy == busy_.end() || std::erase(busy->second, late) == 0) return;
+        late->responder->respond(
+            refusal({Code::unavailable, late->digest.text() + " is still being uploaded by somebody else; try "
+                                                              "again when that is done, it goes on from there"}));
+    });
     return true;
 }
 
@@ -87,7 +98,8 @@ void Blobs::begin(std::shared_ptr<Taking> taking) {
     options_.env.workers.run(
         lane,
         [this, taking, found] {
-            found->whole = options_.depot.size(taking->digest).has_value();
+            auto size = options_.depot.size(taking->digest);
+            found->whole = size && *size == taking->size;
             if (found->whole)
                 options_.depot.pin(taking->digest);
             else
@@ -118,6 +130,7 @@ void Blobs::end(Taking& taking, http::Response response) {
     }
     auto next = std::move(busy->second.front());
     busy->second.pop_front();
+    next->patience.reset();
     begin(std::move(next));
 }
 

@@ -87,7 +87,10 @@ Link& Children::link_to(const env::Peer& peer) {
     child.link.reset();
     child.link = std::make_unique<Link>(context_, sync::Side::parent, peer, tag, beat_of(tag),
                                         [this, tag](bool up, const std::string& why) { turned(tag, up, why); });
-    child.link->on_keep_out([this, tag] { keeping_out_.insert(tag); });
+    child.link->on_keep_out([this, tag] {
+        // One that was let go of may still hear what it had sent to the store.
+        if (children_[tag].link) keeping_out_.insert(tag);
+    });
     child.link->set_lease_lane([this, tag, again = child.link->again()](sync::Session& session) {
         if (session.lease_question()) lessor_.look(tag, lease_of(tag), session, again);
     });
@@ -126,7 +129,9 @@ void Children::look(const std::string& tag) {
 void Children::changed(const store::Change& change) {
     if (!change.before || !change.after)
         std::erase_if(keeping_out_, [&](const std::string& tag) {
-            Link& link = *children_.at(tag).link;
+            auto kept = children_.find(tag);
+            if (kept == children_.end() || !kept->second.link) return true;
+            Link& link = *kept->second.link;
             link.reconsider(change.key);
             return !link.keeps_out();
         });

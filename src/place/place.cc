@@ -24,7 +24,7 @@ struct Room {
 };
 
 Room room_at(const Snapshot& snapshot, std::size_t row, const Constraints& wanted) {
-    Room room{static_cast<std::uint64_t>(plenty), Why::cpu, 0};
+    Room room{static_cast<std::uint64_t>(plenty), Why::cpu, {}};
     auto limit = [&](std::int64_t count, Why why, model::PublishedPort port) {
         auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
         if (most < room.more) room = {most, why, port};
@@ -179,7 +179,7 @@ private:
             }
         }
         std::vector<Reason> sorted;
-        if (eligible_.out_of_jurisdiction > 0) sorted.push_back({Why::jurisdiction, eligible_.out_of_jurisdiction, 0});
+        if (eligible_.out_of_jurisdiction > 0) sorted.push_back({Why::jurisdiction, eligible_.out_of_jurisdiction, {}});
         for (const auto& [why, reason] : found) sorted.push_back(reason);
         // Equal counts in the order of Why.
         std::sort(sorted.begin(), sorted.end(), [](const Reason& a, const Reason& b) {

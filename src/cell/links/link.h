@@ -167,7 +167,7 @@ private:
     void stage_seal(store::Transaction&, const store::Key&, const std::string& seal);
     void take_back(sync::Session::Back&&);
     void take_back_next();
-    bool stage_return(store::Transaction&, sync::Lane, const sync::Item&, const std::set<Uid>& erased);
+    bool stage_return(store::Transaction&, sync::Lane, const sync::Item&, const std::optional<std::set<Uid>>& erased);
     void leave_there(const sync::ItemKey&, std::string why);
 
     LinkContext context_;

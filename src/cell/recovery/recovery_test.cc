@@ -253,6 +253,27 @@ TEST_F(RecoveryTest, ARestoredSiteIsGivenBackWhatItDecided) {
     EXPECT_TRUE(same_at_both(Kind::instance, "till.pos.store-17.abcde"));
 }
 
+/// What it decides is no more than its Instances, which are soft: an opening that its backup lacks tells it.
+TEST_F(RecoveryTest, ARestoredSiteWithoutAppsOfItsOwnLearnsIt) {
+    begin();
+    auto backup = backup_of(site);
+    site.crash();
+    boot_site();
+    write_instance("till.pos.store-17.abcde");
+    world.pass(3s);
+    ASSERT_TRUE(has(core, Kind::instance, "till.pos.store-17.abcde"));
+    EXPECT_FALSE(site.cell->recovery().active());
+    Uid uid = at(core, Kind::instance, "till.pos.store-17.abcde")->uid;
+    restore(site, backup);
+    world.pass(10s);
+    EXPECT_TRUE(site.cell->recovery().active());
+    ASSERT_TRUE(has(site, Kind::instance, "till.pos.store-17.abcde"));
+    EXPECT_EQ(at(site, Kind::instance, "till.pos.store-17.abcde")->uid, uid);
+    world.pass(60s);
+    EXPECT_FALSE(site.cell->recovery().active());
+    EXPECT_TRUE(same_at_both(Kind::instance, "till.pos.store-17.abcde"));
+}
+
 TEST_F(RecoveryTest, WhileItRecoversLoopsWriteNothingAndNobodyIsGrantedALease) {
     begin();
     site.cell->leases().want("site", true);

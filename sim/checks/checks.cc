@@ -5,8 +5,8 @@
 #include "model/epoch.h"
 #include "model/instance.pb.h"
 #include "model/meta.pb.h"
+#include "model/node_port.h"
 #include "model/parts.h"
-#include "model/published_port.h"
 #include "model/revision.pb.h"
 #include "model/site.pb.h"
 #include "sim/fleet.h"
@@ -267,7 +267,7 @@ void Checks::boots_alone() {
 void Checks::capacity(Computer& site) {
     struct Use {
         std::int64_t cpu = 0, memory = 0;
-        std::set<model::PublishedPort> ports;
+        std::set<model::NodePort> ports;
     };
     std::map<std::string, Use> uses;
     const auto& store = site.process->store();
@@ -281,8 +281,8 @@ void Checks::capacity(Computer& site) {
             use.cpu += parse_cpu(closed.component().resources().cpu()).value_or(MilliCpu{}).count;
             use.memory += parse_bytes(closed.component().resources().memory()).value_or(Bytes{}).count;
             for (const auto& port : closed.component().ports())
-                if (port.has_publish() && !use.ports.insert(model::PublishedPort::of(port)).second)
-                    fleet_.violate("capacity-kept", "port " + model::PublishedPort::of(port).text() +
+                if (port.has_publish() && !use.ports.insert(model::NodePort::of(port)).second)
+                    fleet_.violate("capacity-kept", "port " + model::NodePort::of(port).text() +
                                                         " is to be published twice on node " + spec.node());
         }
     }

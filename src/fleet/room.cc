@@ -23,14 +23,14 @@ Demand demand_of(const model::ClosedComponent& closed) {
     if (auto cpu = parse_cpu(component.resources().cpu())) demand.cpu = *cpu;
     if (auto memory = parse_bytes(component.resources().memory())) demand.memory = *memory;
     for (const auto& port : component.ports())
-        if (port.has_publish()) demand.ports.push_back(model::PublishedPort::of(port));
+        if (port.has_publish()) demand.ports.push_back(model::NodePort::of(port));
     return demand;
 }
 
 void SiteRoom::take(const Demand& demand, std::int64_t replicas) {
     if (cpu) cpu->count -= demand.cpu.count * replicas;
     if (memory) memory->count -= demand.memory.count * replicas;
-    for (model::PublishedPort port : demand.ports) {
+    for (model::NodePort port : demand.ports) {
         for (std::int64_t n = replicas; n > 0; --n) used_ports.push_back(port);
         for (std::int64_t n = replicas; n < 0; ++n) {
             auto held = std::find(used_ports.begin(), used_ports.end(), port);

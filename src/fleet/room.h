@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cell/cell.h"
-#include "model/published_port.h"
+#include "model/node_port.h"
 #include "place/place.h"
 #include "plan/partition.h"
 
@@ -21,7 +21,7 @@ namespace skerry::fleet {
 struct Demand {
     MilliCpu cpu;
     Bytes memory;
-    std::vector<model::PublishedPort> ports;
+    std::vector<model::NodePort> ports;
 };
 Demand demand_of(const model::ClosedComponent&);
 
@@ -35,7 +35,7 @@ struct SiteRoom {
     std::optional<MilliCpu> cpu; ///< none: it has never told
     std::optional<Bytes> memory;
     std::uint32_t machines = 1;
-    std::vector<model::PublishedPort> used_ports;
+    std::vector<model::NodePort> used_ports;
 
     void take(const Demand&, std::int64_t replicas);
 };

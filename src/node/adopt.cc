@@ -126,7 +126,8 @@ void NodeLoop::take_back(const std::string& runtime, const std::vector<drivers::
                 run.note.revision = status.revision();
                 run.note.digest = status.image_digest();
                 run.note.restarts = status.restarts();
-                for (std::uint32_t port : status.published()) run.note.ports.push_back({static_cast<std::uint16_t>(port)});
+                for (std::uint32_t port : status.published())
+                    run.note.ports.push_back({.number = static_cast<std::uint16_t>(port)});
             }
         }
         run.note.handle = one.handle;

@@ -62,7 +62,7 @@ private:
     void start_noted(Uid, drivers::InstanceSpec, drivers::network::Wish);
     void start_connected(Run&, drivers::InstanceSpec);
     void started(Uid, Result<drivers::Handle>, drivers::Look);
-    std::optional<model::PublishedPort> port_taken(const Run&, const Wanted&) const;
+    std::optional<model::NodePort> port_taken(const Run&, const Wanted&) const;
     drivers::Driver* driver(const std::string& runtime) const;
 
     // ending.cc

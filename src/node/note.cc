@@ -26,7 +26,7 @@ std::string Note::bytes() const {
     json.set("project", project);
     json.set("name", name);
     Json list = Json::array();
-    for (auto port : ports) list.push(port.number + (port.udp ? udp_ports : 0u));
+    for (auto port : ports) list.push(port.number + (port.transport == model::Transport::udp ? udp_ports : 0));
     json.set("ports", list);
     return write_json(json);
 }
@@ -49,7 +49,9 @@ Result<Note> Note::parse(std::string_view bytes) {
     note.once = json.find("once") != nullptr;
     if (const Json* ports = json.find("ports"); ports && ports->array_items())
         for (const Json& port : *ports->array_items())
-            if (port.integer()) note.ports.push_back({static_cast<std::uint16_t>(*port.integer()), *port.integer() >= udp_ports});
+            if (port.integer())
+                note.ports.push_back({static_cast<std::uint16_t>(*port.integer()),
+                                      *port.integer() >= udp_ports ? model::Transport::udp : model::Transport::tcp});
     return note;
 }
 

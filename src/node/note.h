@@ -2,7 +2,7 @@
 
 #include "base/result.h"
 #include "drivers/driver.h"
-#include "model/published_port.h"
+#include "model/node_port.h"
 
 #include <cstdint>
 #include <string>
@@ -24,7 +24,7 @@ struct Note {
     std::string started; ///< RFC 3339, for people
     std::uint32_t restarts = 0;
     bool stopping = false; ///< asked to end by us, so that its end counts as no restart, also if we crash meanwhile
-    std::vector<model::PublishedPort> ports;
+    std::vector<model::NodePort> ports;
     Duration stop_grace = 10s; ///< of what was started; its object may be gone when it is to end
     std::string project, name; ///< of its object, for events once that is gone
     bool once = false;         ///< runs under a lease (policy atMostOnce)

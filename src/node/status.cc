@@ -25,7 +25,7 @@ struct Story {
 };
 
 Story story(const Run& run, const Wanted& wanted, Instant now, const std::string& obstacle_reason, const std::string& obstacle,
-            std::optional<model::PublishedPort> port_taken, const std::string& progress) {
+            std::optional<model::NodePort> port_taken, const std::string& progress) {
     bool runs = run.presence == Presence::running;
     if (run.is_stopping()) return {"Stopping", run.reason, run.message};
     // A start that is under way ends as something that runs, or not.

@@ -108,11 +108,11 @@ void NodeLoop::reconnect(Run& run, const Wanted& wanted) {
         });
 }
 
-std::optional<model::PublishedPort> NodeLoop::port_taken(const Run& run, const Wanted& wanted) const {
+std::optional<model::NodePort> NodeLoop::port_taken(const Run& run, const Wanted& wanted) const {
     for (const auto& [uid, other] : runs_) {
         bool holds = other.connected || other.presence == Presence::running || other.busy;
         if (uid == run.uid || !holds) continue;
-        for (model::PublishedPort port : wanted.ports)
+        for (model::NodePort port : wanted.ports)
             if (std::count(other.note.ports.begin(), other.note.ports.end(), port) > 0) return port;
     }
     return std::nullopt;

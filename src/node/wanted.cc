@@ -72,7 +72,7 @@ Wanted look_up(const store::Store& store, store::ObjectPtr object) {
     wanted.once =
         wanted.closed->component().partition().policy() == "atMostOnce" && model::decided_at(revision) != store.cell().text();
     for (const auto& port : wanted.closed->component().ports())
-        if (port.has_publish()) wanted.ports.push_back(model::PublishedPort::of(port));
+        if (port.has_publish()) wanted.ports.push_back(model::NodePort::of(port));
     return wanted;
 }
 

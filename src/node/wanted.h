@@ -3,7 +3,7 @@
 #include "base/time.h"
 #include "drivers/driver.h"
 #include "drivers/network/network_driver.h"
-#include "model/published_port.h"
+#include "model/node_port.h"
 #include "plan/instance.h"
 #include "store/store.h"
 
@@ -30,7 +30,7 @@ struct Wanted {
     std::string obstacle_reason; ///< beside plan.obstacle, the word for it
     bool once = false;           ///< policy atMostOnce: runs under a lease only
     std::string lease_trouble;   ///< why it cannot start under one now, as a sentence
-    std::vector<model::PublishedPort> ports;
+    std::vector<model::NodePort> ports;
 
     Duration stop_grace() const;
     std::string runtime() const;

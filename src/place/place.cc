@@ -20,12 +20,12 @@ constexpr std::int64_t plenty = std::numeric_limits<std::int64_t>::max();
 struct Room {
     std::uint64_t more = 0;
     Why limit = Why::cpu;
-    model::PublishedPort port;
+    model::NodePort port;
 };
 
 Room room_at(const Snapshot& snapshot, std::size_t row, const Constraints& wanted) {
     Room room{static_cast<std::uint64_t>(plenty), Why::cpu, {}};
-    auto limit = [&](std::int64_t count, Why why, model::PublishedPort port) {
+    auto limit = [&](std::int64_t count, Why why, model::NodePort port) {
         auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
         if (most < room.more) room = {most, why, port};
     };
@@ -34,7 +34,7 @@ Room room_at(const Snapshot& snapshot, std::size_t row, const Constraints& wante
         limit(snapshot.memory_free[row]->count / wanted.memory.count, Why::memory, {});
     // A place of unknown room has an unknown number of machines too.
     if (snapshot.cpu_free[row]) {
-        for (model::PublishedPort port : wanted.ports) {
+        for (model::NodePort port : wanted.ports) {
             const auto& used = snapshot.used_ports[row];
             auto taken = std::count(used.begin(), used.end(), port) + static_cast<std::int64_t>(snapshot.replicas[row]);
             limit(static_cast<std::int64_t>(snapshot.machines[row]) - taken, Why::port, port);
@@ -165,7 +165,7 @@ private:
 
     std::vector<Reason> reasons() const {
         std::map<Why, Reason> found;
-        auto note = [&](Why why, model::PublishedPort port) {
+        auto note = [&](Why why, model::NodePort port) {
             Reason& reason = found.try_emplace(why, Reason{why, 0, port}).first->second;
             ++reason.candidates;
         };

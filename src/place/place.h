@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/units.h"
-#include "model/published_port.h"
+#include "model/node_port.h"
 #include "model/selector.h"
 
 #include <cstddef>
@@ -36,7 +36,7 @@ struct Snapshot {
         /// Machines at the candidate; each can publish a port once.
         std::uint32_t machines = 1;
         /// Ports published there by others, as often as they are.
-        std::vector<model::PublishedPort> used_ports;
+        std::vector<model::NodePort> used_ports;
         /// Takes new replicas: in touch and not closed by its operator. Replicas that are there stay either way.
         bool open = true;
         bool holds_image = false;
@@ -52,7 +52,7 @@ struct Snapshot {
     std::vector<std::optional<MilliCpu>> cpu_free;
     std::vector<std::optional<Bytes>> memory_free;
     std::vector<std::uint32_t> machines;
-    std::vector<std::vector<model::PublishedPort>> used_ports;
+    std::vector<std::vector<model::NodePort>> used_ports;
     std::vector<std::uint8_t> open;
     std::vector<std::uint8_t> holds_image;
     std::vector<std::uint32_t> replicas;
@@ -71,7 +71,7 @@ struct Constraints {
     const model::Within* within = nullptr;     ///< null: any law
     MilliCpu cpu;                              ///< of one replica
     Bytes memory;
-    std::vector<model::PublishedPort> ports; ///< published by each replica
+    std::vector<model::NodePort> ports; ///< published by each replica
 };
 
 /// Why a candidate takes no (further) replica.
@@ -80,7 +80,7 @@ enum class Why : std::uint8_t { selector, jurisdiction, closed, cpu, memory, por
 struct Reason {
     Why why{};
     std::size_t candidates = 0;
-    model::PublishedPort port; ///< for Why::port: the one that is taken, at the first such candidate
+    model::NodePort port; ///< for Why::port: the one that is taken, at the first such candidate
 };
 
 struct Assignment {

@@ -105,10 +105,11 @@ TEST(Place, APortIsTakenOncePerMachine) {
 TEST(Place, TcpAndUdpHavePortsOfTheirOwn) {
     Snapshot snapshot;
     auto a = site("a");
-    a.used_ports = {{53}, {53, true}};
+    a.used_ports = {{53}, {53, model::Transport::udp}};
     snapshot.add(a);
-    EXPECT_EQ(propose(snapshot, {.replicas = 1, .ports = {{80, true}, {80}}}).unplaced, 0u);
-    EXPECT_EQ(propose(snapshot, {.replicas = 1, .ports = {{53, true}}}).text("site"), "1 site matches; 1 has port 53/udp taken");
+    EXPECT_EQ(propose(snapshot, {.replicas = 1, .ports = {{80, model::Transport::udp}, {80}}}).unplaced, 0u);
+    EXPECT_EQ(propose(snapshot, {.replicas = 1, .ports = {{53, model::Transport::udp}}}).text("site"),
+              "1 site matches; 1 has port 53/udp taken");
 }
 
 TEST(Place, BinpackFillsTheFullestFirst) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/time.h"
-#include "model/published_port.h"
+#include "model/node_port.h"
 
 #include <cstdint>
 #include <optional>
@@ -58,8 +58,8 @@ struct FoundInstance {
     bool connected = false; ///< has a connection that must be taken down when it goes
     bool image_ready = false;
     bool image_asked = false;
-    bool unhealthy = false;                         ///< failed its check as often as it may
-    std::optional<model::PublishedPort> port_taken; ///< by another instance of this node, which is still there
+    bool unhealthy = false;                    ///< failed its check as often as it may
+    std::optional<model::NodePort> port_taken; ///< by another instance of this node, which is still there
 };
 
 enum class InstanceStep : std::uint8_t {

@@ -48,7 +48,7 @@ TEST(Instance, UnwantedOnesGoStepByStep) {
 }
 
 TEST(Instance, WaitsForPortAndBackOff) {
-    FoundInstance found{.presence = Presence::nothing, .image_ready = true, .port_taken = model::PublishedPort{80}};
+    FoundInstance found{.presence = Presence::nothing, .image_ready = true, .port_taken = model::NodePort{80}};
     EXPECT_EQ(next_step(wanted, found, {}, now), InstanceStep::wait_port);
     found.port_taken.reset();
     BackOff back_off;

@@ -16,7 +16,7 @@ struct Seat {
     const SiteNode* node = nullptr;
     MilliCpu cpu_left;
     Bytes memory_left;
-    std::vector<model::PublishedPort> ports;
+    std::vector<model::NodePort> ports;
     std::size_t instances = 0;
 
     void take(const SiteAllocation& allocation) {
@@ -29,7 +29,7 @@ struct Seat {
         cpu_left.count += allocation.cpu.count;
         memory_left.count += allocation.memory.count;
         --instances;
-        for (model::PublishedPort port : allocation.ports) {
+        for (model::NodePort port : allocation.ports) {
             auto found = std::find(ports.begin(), ports.end(), port);
             if (found != ports.end()) ports.erase(found);
         }
@@ -223,7 +223,7 @@ private:
                 candidate.replicas = here[name];
                 there += here[name];
                 // Its own replicas' ports are counted by the snapshot.
-                for (model::PublishedPort port : allocation.ports)
+                for (model::NodePort port : allocation.ports)
                     for (std::uint32_t n = here[name]; n > 0; --n) {
                         auto own = std::find(candidate.used_ports.begin(), candidate.used_ports.end(), port);
                         if (own != candidate.used_ports.end()) candidate.used_ports.erase(own);

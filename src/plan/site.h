@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/units.h"
-#include "model/published_port.h"
+#include "model/node_port.h"
 #include "model/selector.h"
 
 #include <cstdint>
@@ -51,7 +51,7 @@ struct SiteAllocation {
     std::string state;
     MilliCpu cpu; ///< of one replica
     Bytes memory;
-    std::vector<model::PublishedPort> ports; ///< published
+    std::vector<model::NodePort> ports; ///< published
     std::string image;
     /// Its Revision is here and may start; otherwise instances stay as they are and none are made.
     bool resolved = false;

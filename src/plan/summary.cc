@@ -101,7 +101,8 @@ void summarise_site(const SiteTotals& totals, model::SiteStatus& status) {
     status.mutable_free()->set_memory(text(Bytes{memory}));
     status.clear_used_ports();
     status.clear_used_udp_ports();
-    for (auto port : ports) port.udp ? status.add_used_udp_ports(port.number) : status.add_used_ports(port.number);
+    for (auto port : ports)
+        port.transport == model::Transport::udp ? status.add_used_udp_ports(port.number) : status.add_used_ports(port.number);
 }
 
 } // namespace skerry::plan

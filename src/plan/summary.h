@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/units.h"
-#include "model/published_port.h"
+#include "model/node_port.h"
 #include "plan/site.h"
 
 #include <cstdint>
@@ -36,7 +36,7 @@ struct SiteTotals {
     std::uint32_t ready_nodes = 0;
     MilliCpu cpu, cpu_free; ///< of ready nodes
     Bytes memory, memory_free;
-    std::vector<model::PublishedPort> used_ports; ///< as often as published
+    std::vector<model::NodePort> used_ports; ///< as often as published
 };
 
 /// Writes totals into a Site's status with hysteresis: what shrank is told at once, what grew when it grew by 5 % of the

@@ -131,11 +131,20 @@ bool SiteLoop::is_once(const store::Object& object) {
            model::holds(instance.status().conditions(), "FencedByLeaseOnly");
 }
 
-bool SiteLoop::is_gone(const store::Object& object, const World& world) {
+bool SiteLoop::is_hearsay(const store::Object& object, const World& world) const {
+    const std::string& node = store::as<model::Instance>(object).spec().node();
+    auto leased = world.leased.find(node);
+    if (node == options_.own_node || !is_once(object) || leased == world.leased.end() || !leased->second) return false;
+    auto view = cell_.peers().child(node, env::Peer::Role::node);
+    return !view || !view->holds_lease;
+}
+
+bool SiteLoop::is_gone(const store::Object& object, const World& world) const {
     const auto& instance = store::as<model::Instance>(object);
     if (instance.spec().state() != "stopped") return false;
     const auto& status = instance.status();
-    if (status.phase() == "Stopped" && status.observed_generation() == object.generation) return true;
+    if (status.phase() == "Stopped" && status.observed_generation() == object.generation && !is_hearsay(object, world))
+        return true;
     auto leased = world.leased.find(instance.spec().node());
     return is_once(object) && leased != world.leased.end() && !leased->second;
 }
@@ -180,7 +189,7 @@ plan::SiteAllocation SiteLoop::planned(std::size_t index, const World& world) co
         if (auto cpu = parse_cpu(component.resources().cpu())) planned.cpu = *cpu;
         if (auto memory = parse_bytes(component.resources().memory())) planned.memory = *memory;
         for (const auto& port : component.ports())
-            if (port.has_publish()) planned.ports.push_back(model::PublishedPort::of(port));
+            if (port.has_publish()) planned.ports.push_back(model::NodePort::of(port));
     }
     auto instances = world.instances.find({object.key.project, object.key.name});
     if (instances == world.instances.end()) return planned;

@@ -47,7 +47,9 @@ private:
     bool is_leased(const std::string& node);
     static bool is_once(const store::Object& instance);
     bool may_still_run(const store::Object& instance, const World&) const;
-    static bool is_gone(const store::Object& instance, const World&);
+    bool is_gone(const store::Object& instance, const World&) const;
+    /// What a node says of work that may run once, while another machine of its name may run that under an earlier lease.
+    bool is_hearsay(const store::Object& instance, const World&) const;
     /// The highest epoch accepted of each allocation is in the notes before anything is done for it (rule H4):
     ///
     ///     notes space "epoch.site":  <project>/<name> → epoch

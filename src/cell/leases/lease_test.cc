@@ -204,6 +204,32 @@ TEST_F(LeaseTest, ACrashAtAnyWriteNeverForgetsWhatWasGranted) {
     }
 }
 
+/// Another machine of that name speaks; what the one before it holds is not its own (rule F1).
+TEST_F(LeaseTest, WhoCallsIsToldFromWhoHoldsIt) {
+    auto view = [&] { return site.cell->peers().child("n1"); };
+    boot_site();
+    site.cell->leases().want("own", true);
+    boot_core();
+    write_site("1h");
+    boot_node();
+    node.cell->leases().want("node", true);
+    world.pass(40s);
+    ASSERT_TRUE(view() && view()->lease_over);
+    EXPECT_TRUE(view()->holds_lease);
+    node.crash();
+    Machine other(world, {Role::node, "n1", {}}, {.version = "1", .parents = {"site:1"}}, 4);
+    other.boot(nullptr, slice_of_node("n1"));
+    other.cell->leases().want("node", true);
+    world.pass(3s);
+    ASSERT_TRUE(view() && view()->lease_over);
+    EXPECT_EQ(view()->peer.cell, other.store->cell());
+    EXPECT_FALSE(view()->holds_lease);
+    world.pass(1min);
+    ASSERT_TRUE(view() && view()->lease_over);
+    EXPECT_TRUE(view()->holds_lease) << "once the earlier one was over";
+    other.crash();
+}
+
 /// Rule H4.
 TEST_F(LeaseTest, EpochsOnlyRise) {
     boot_core();

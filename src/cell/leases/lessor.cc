@@ -97,6 +97,11 @@ std::optional<Instant> Lessor::over(const std::string& tag) const {
     return at == children_.end() ? std::nullopt : at->second.granting.over(env_.clock.now());
 }
 
+bool Lessor::is_holder(const std::string& tag, IncarnationId incarnation) const {
+    auto at = children_.find(tag);
+    return at != children_.end() && at->second.granting.note() && at->second.granting.note()->incarnation == incarnation;
+}
+
 Duration Lessor::longest() const {
     Duration longest = longest_asked_;
     for (const auto& [tag, child] : children_)

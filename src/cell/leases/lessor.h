@@ -28,6 +28,8 @@ public:
     void look(const std::string& tag, Duration length, sync::Session&, std::function<void()> again);
     /// See PeerView::lease_over.
     std::optional<Instant> over(const std::string& tag) const;
+    /// Whether the last lease was granted to this opening of the child's store.
+    bool is_holder(const std::string& tag, IncarnationId) const;
     /// Children with a lease that is not over, called or not.
     std::vector<std::string> holders() const;
     void grant_nothing(std::string why) { why_nothing_ = std::move(why); }

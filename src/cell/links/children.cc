@@ -74,6 +74,7 @@ void Children::met(std::unique_ptr<env::Wire> wire, const sync::Hello& hello, st
     if (verdict == Doubles::Verdict::refuse) return arrivals_.refuse(std::move(wire), Doubles::reason(tag));
     Child& child = children_[tag];
     if (verdict == Doubles::Verdict::expel && child.link) child.link->end(Doubles::reason(tag));
+    child.incarnation = hello.incarnation;
     Link& link = link_to(peer);
     link.drop_orphans(drops_orphans(tag));
     link.attach(std::move(wire), std::move(message));
@@ -194,6 +195,7 @@ PeerView Children::view_of(const std::string& tag, const Child& child) const {
     PeerView view = child.link->peer_view();
     view.in_touch = child.in_touch;
     view.lease_over = lessor_.over(tag);
+    view.holds_lease = lessor_.is_holder(tag, child.incarnation);
     view.doubled = doubles_.trouble(tag, context_.env.clock.now()).value_or("");
     return view;
 }

@@ -48,6 +48,7 @@ public:
 private:
     struct Child {
         std::unique_ptr<Link> link;
+        IncarnationId incarnation; ///< of the cell that called last
         bool in_touch = false;
         std::unique_ptr<env::Timer> timer; ///< its patience
     };

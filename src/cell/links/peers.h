@@ -27,6 +27,8 @@ struct PeerView {
     /// must assume it, the margin for drift, and the time to stop (rules F3, F4). A parent that restarted takes every lease for
     /// granted at its own start. None: the child holds no lease, and nothing can run under one.
     std::optional<Instant> lease_over;
+    /// That lease was granted to the very run of the child that was heard last; false: to an earlier one, or another machine of its name.
+    bool holds_lease = false;
     std::string version;     ///< of its program; empty before its first hello
     std::size_t refused = 0; ///< items of the peer that this cell keeps out (a name is taken here, or its history went back)
     std::string doubled;     ///< what to do about a second cell of the same identity that calls; empty: none does

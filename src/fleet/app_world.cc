@@ -21,18 +21,22 @@ const M* own(const store::Store& store, const Key& key) {
 
 } // namespace
 
-plan::AppWorld world_of(const store::Store& store, const std::string& project) {
+plan::AppWorld Reads::world(const store::Store& store, const std::string& project) {
     plan::AppWorld world;
     world.project_exists = store.get(Key{Kind::project, "", project}) != nullptr;
     world.image = [&store](const std::string& in, const std::string& name) {
         return store.get<model::Image>(Key{Kind::image, in, name});
     };
     // Only this cell's own count: what a neighbour sent is not a source for Apps that are decided here.
-    world.secret = [&store, project](const std::string& name) {
-        return own<model::Secret>(store, Key{Kind::secret, project, name});
+    world.secret = [this, &store, project](const std::string& name) {
+        Key key{Kind::secret, project, name};
+        add(key);
+        return own<model::Secret>(store, key);
     };
-    world.config = [&store, project](const std::string& name) {
-        return own<model::Config>(store, Key{Kind::config, project, name});
+    world.config = [this, &store, project](const std::string& name) {
+        Key key{Kind::config, project, name};
+        add(key);
+        return own<model::Config>(store, key);
     };
     return world;
 }

@@ -1,6 +1,6 @@
 #include "fleet/revisions_loop.h"
 
-#include "fleet/app_world.h"
+#include "cell/missing.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/instance.pb.h"
@@ -30,7 +30,7 @@ bool RevisionsLoop::wakes(const store::Change& change) const {
         return change.changed(store::Part::wish);
     case Kind::secret:
     case Kind::config:
-        return change.changed(store::Part::wish) && (!read_ || read_->contains(change.key));
+        return change.changed(store::Part::wish) && reads_.concern(change.key);
     case Kind::instance:
         return change.before && change.changed(store::Part::wish); // it may leave a Revision behind that nobody is on any more
     default:
@@ -42,7 +42,7 @@ void RevisionsLoop::turn() {
     if (!rest_.is_over()) return;
     if (!writing_.begin()) return;
     std::set<Key> wanted;
-    read_.emplace();
+    reads_.begin();
     auto revisions = revisions_by_app(cell_.store());
     for (const auto& app : cell_.store().list(Kind::app))
         if (app->home == cell_.store().cell()) make_revision(*app, revisions[{app->key.project, app->key.name}], wanted);
@@ -52,22 +52,15 @@ void RevisionsLoop::turn() {
     // A copy is left over when its Revision went, or was never made of it.
     if (!gone.empty() || !wanted.empty() || has_wanted_ || count != count_) erase_pins(gone, wanted);
     has_wanted_ = !wanted.empty();
-    count_ = count;
-    writing_.end();
+    if (!cell::lacks_wishes(cell_.store())) count_ = count; // else nothing was erased
+    writing_.end([this](const Result<void>& done) {
+        if (!done) count_.reset();
+    });
 }
 
 void RevisionsLoop::make_revision(const store::Object& object, const RevisionList& revisions, std::set<Key>& wanted) {
     const auto& app = store::as<model::App>(object);
-    auto world = world_of(cell_.store(), object.key.project);
-    auto noted = [this, &object](Kind kind, auto look) {
-        return [this, &object, kind, look = std::move(look)](const std::string& name) {
-            read_->insert(Key{kind, object.key.project, name});
-            return look(name);
-        };
-    };
-    world.secret = noted(Kind::secret, std::move(world.secret));
-    world.config = noted(Kind::config, std::move(world.config));
-    auto plan = plan::plan_app(app, revisions.messages, world);
+    auto plan = plan::plan_app(app, revisions.messages, reads_.world(cell_.store(), object.key.project));
     if (!plan.revision_bytes) return;
     model::Revision revision;
     revision.ParseFromString(*plan.revision_bytes);
@@ -89,7 +82,7 @@ bool RevisionsLoop::make_pins(const store::Object& app, const model::Revision& r
     for (const auto& pin : revision.spec().pins()) {
         Kind kind = pin.kind() == "Secret" ? Kind::secret : Kind::config;
         bool first = wanted.insert(Key{kind, project, pin.copy()}).second;
-        read_->insert(Key{kind, project, pin.copy()});
+        reads_.add(Key{kind, project, pin.copy()});
         if (cell_.store().get(Key{kind, project, pin.copy()})) continue;
         all = false;
         if (!first) continue; // another app's revision makes it in this very turn

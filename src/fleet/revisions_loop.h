@@ -37,8 +37,7 @@ private:
     cell::Cell& cell_;
     cell::Writing writing_;
     Rest rest_;
-    std::optional<std::set<store::Key>>
-        read_;                         ///< Secrets, Configs and copies that Apps asked for in the last turn; none: no turn yet
+    Reads reads_;                      ///< copies among them
     bool has_wanted_ = false;          ///< copies were wanted then
     std::optional<std::size_t> count_; ///< Revisions there were then
 };

@@ -23,10 +23,11 @@ bool RolloutsLoop::wakes(const store::Change& change) const {
     case Kind::revision:
     case Kind::project:
     case Kind::image:
-    case Kind::secret:
-    case Kind::config:
     case Kind::override_:
         return change.changed(Part::wish);
+    case Kind::secret:
+    case Kind::config:
+        return change.changed(Part::wish) && reads_.concern(change.key);
     case Kind::allocation:
     case Kind::site:
         return change.changed(Part::wish) || change.changed(Part::found) || change.changed(Part::seen);
@@ -54,6 +55,7 @@ void RolloutsLoop::turn() {
         by_app[{object->key.project, app}].push_back(std::move(object));
     }
     auto revisions = revisions_by_app(store);
+    reads_.begin();
     for (const auto& app : store.list(Kind::app)) {
         if (app->home != store.cell()) continue;
         auto mine = by_app.extract({app->key.project, app->key.name});
@@ -148,7 +150,7 @@ bool RolloutsLoop::paused(const store::Object& object, bool halfway) {
 void RolloutsLoop::roll(const store::Object& object, const RevisionList& revisions,
                         const std::vector<store::ObjectPtr>& allocations, std::map<std::string, SiteRoom>& rooms) {
     const auto& app = store::as<model::App>(object);
-    auto app_plan = plan::plan_app(app, revisions.messages, world_of(cell_.store(), object.key.project));
+    auto app_plan = plan::plan_app(app, revisions.messages, reads_.world(cell_.store(), object.key.project));
     const model::Revision* newest = plan::newest_revision(app, revisions.messages);
     AppFacts facts{.app = &app,
                    .revision = newest,

@@ -128,6 +128,7 @@ private:
     cell::Writing writing_;
     bool disk_is_full_ = false; ///< the last words were refused for that
     Rest rest_;
+    Reads reads_;
     std::map<Uid, Instant> last_wave_;
     std::map<std::string, Instant> testified_; ///< by site: when a neighbour last vouched for it
     Pace pace_;

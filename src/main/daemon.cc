@@ -100,7 +100,7 @@ private:
     void announce();
     void keep_ballast();
     Result<env::Peer> child_of(const http::PeerIdentity&) const;
-    void learn(const trust::Identity&, const env::Peer&, const http::Chain&) const;
+    void learn_key(const trust::Identity&, const http::Chain&) const;
     void close_tunnels();
     std::string with_port(const std::string& host) const;
     /// Addresses that a token names are from then on this server's, also after a restart. Returns them with ports.
@@ -171,6 +171,7 @@ Result<void> Daemon::open_store() {
     store_ = TRY(store::Store::open(env_, std::move(backend), {.scrub_step = 60s, .failed = failed}));
     cell::restore_mark(world_.clock, *store_);
     members_ = std::make_unique<Register>(*store_);
+    if (auto seated = members_->seat_all(); !seated) log(Level::warning, "main", "seats of members: {}", seated.error().message);
     membership_ = std::make_unique<Membership>(env_, world_.files, *store_, claim_->folders().keys());
     return {};
 }
@@ -408,25 +409,20 @@ Result<env::Peer> Daemon::child_of(const http::PeerIdentity& peer) const {
     TRY_VOID(trust::may_link(shown->identity, known_.identity, has_site()));
     TRY_VOID(cell::may_speak(*store_, child));
     if (trust_desk_) TRY_VOID(trust_desk_->may_link(shown->identity));
-    learn(shown->identity, child, peer.chain);
+    learn_key(shown->identity, peer.chain);
     return child;
 }
 
-/// Records of members of before do not have their keys whole, which couriers are sealed to, nor say for which object they joined.
-void Daemon::learn(const trust::Identity& identity, const env::Peer& child, const http::Chain& chain) const {
+/// Records of members of before do not have their keys whole, which couriers are sealed to.
+void Daemon::learn_key(const trust::Identity& identity, const http::Chain& chain) const {
     auto member = members_->member(identity);
-    if (!member) return;
+    if (!member || !member->public_key.empty() || chain.empty()) return;
+    auto key = trust::certified_key(chain.front());
+    if (!key) return;
+    member->public_key = std::move(*key);
     store::Transaction transaction;
-    if (member->public_key.empty() && !chain.empty())
-        if (auto key = trust::certified_key(chain.front())) {
-            member->public_key = std::move(*key);
-            Register::put(transaction, identity, *member);
-        }
-    auto kind = child.role == env::Peer::Role::node ? model::Kind::node : model::Kind::site;
-    auto object = store_->get({kind, "", child.name});
-    if (object && !cell::seat_of(*store_, child.role, child.name))
-        cell::take_seat(transaction, child.role, child.name, {.object = object->uid, .cell = child.cell});
-    if (!transaction.empty()) store_->commit(std::move(transaction), nullptr);
+    Register::put(transaction, identity, *member);
+    store_->commit(std::move(transaction), nullptr);
 }
 
 /// Of Sites and Nodes that are deleted; the cell ends their links (rule H6).

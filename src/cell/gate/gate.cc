@@ -276,7 +276,8 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
             Admitted{.object = before, .change = Admitted::Change::unchanged, .warnings = warnings(kind, *object)});
     // Rule H6: about the App of a site's own people here may decide once its cell has left.
     auto left = before->home != store_.cell() && kind == Kind::app ? left_site(store_, before->home) : std::nullopt;
-    bool takes_over = left && who.role == trust::Role::user;
+    // The note may lag behind a machine that has joined again.
+    bool takes_over = left && has_left(store_, *left, before->home) && who.role == trust::Role::user;
     if (before->home != store_.cell() && !takes_over)
         return refused(
             {{Code::forbidden, fmt::format("{} is decided at {}; edit it there", key.text(), name_of_(before->home))}, {}});

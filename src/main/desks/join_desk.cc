@@ -289,9 +289,9 @@ std::optional<trust::Member> JoinDesk::sitting(const trust::Identity& identity) 
     const Membership& own = options_.membership;
     // Under a key of ours that was given up nobody is believed.
     bool believed = member->issued_by == own.authority()->key() || !trust::since(member->issued_by, own.succession()).empty();
-    bool there = options_.store.get(key_of(identity.role == trust::Role::node ? trust::JoinKind::node : trust::JoinKind::site,
-                                           identity.name)) != nullptr;
-    if (!believed || !there) return {};
+    store::Key key = key_of(identity.role == trust::Role::node ? trust::JoinKind::node : trust::JoinKind::site, identity.name);
+    // From a damaged row nothing follows (rule S5).
+    if (!believed || (!options_.store.get(key) && !options_.store.missing().contains(key))) return {};
     if (!cell::may_speak(options_.store, {.role = peer_role(identity), .name = identity.name, .cell = member->cell})) return {};
     return member;
 }
@@ -299,7 +299,10 @@ std::optional<trust::Member> JoinDesk::sitting(const trust::Identity& identity) 
 Result<Uid> JoinDesk::object_of(const trust::TokenRecord& record) const {
     store::Key key = key_of(record.kind, record.name);
     auto object = options_.store.get(key);
-    if (!object && options_.store.missing().contains(key)) return record.object;
+    if (!object && options_.store.missing().contains(key)) {
+        auto seat = cell::seat_of(options_.store, peer_role(named(record.kind, record.name)), record.name);
+        return record.object || !seat ? record.object : seat->object; // a token of before says no object
+    }
     if (object && (!record.object || object->uid == record.object)) return object->uid;
     return fail(Code::forbidden, named(record.kind, record.name).title() +
                                      " was deleted since this token was made for it: make a new one with " +

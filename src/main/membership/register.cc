@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "cell/links/seats.h"
 
 namespace skerry::main {
 
@@ -43,6 +44,26 @@ std::vector<std::pair<std::string, trust::Member>> Register::members() const {
     for (const auto& [tag, note] : store_.notes(member_space))
         if (auto member = parse(tag, note)) list.emplace_back(tag, std::move(*member));
     return list;
+}
+
+Result<void> Register::seat_all() {
+    constexpr std::size_t most = store::Transaction::max_writes / 2; // a seat is one note written and one erased
+    std::vector<store::Transaction> batches;
+    std::size_t seats = 0;
+    for (const auto& [tag, member] : members()) {
+        bool is_node = tag.starts_with("node/");
+        auto role = is_node ? env::Peer::Role::node : env::Peer::Role::site;
+        std::string name = tag.substr(tag.find('/') + 1);
+        store::Key key{is_node ? model::Kind::node : model::Kind::site, "", name};
+        // From a damaged row nothing follows (rule S5).
+        if (cell::seat_of(store_, role, name) || store_.missing().contains(key)) continue;
+        auto object = store_.get(key);
+        if (seats++ % most == 0) batches.emplace_back();
+        cell::take_seat(batches.back(), role, name, {.object = object ? object->uid : Uid{}, .cell = member.cell});
+    }
+    if (batches.empty()) return {};
+    for (auto& batch : batches) store_.commit(std::move(batch), nullptr);
+    return store_.flush();
 }
 
 void Register::put(store::Transaction& transaction, const trust::Identity& identity, const trust::Member& member) {

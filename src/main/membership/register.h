@@ -20,6 +20,9 @@ public:
 
     std::optional<trust::Member> member(const trust::Identity&) const;
     std::vector<std::pair<std::string, trust::Member>> members() const;
+    /// Members that joined before seats were noted get theirs (cell/links/seats.h): of the Site or Node there is, or of none where that
+    /// is gone. Durable when it returns.
+    Result<void> seat_all();
     static void put(store::Transaction&, const trust::Identity&, const trust::Member&);
 
     struct Revocation {

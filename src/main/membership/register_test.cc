@@ -1,5 +1,7 @@
 #include "main/membership/register.h"
 
+#include "cell/links/seats.h"
+#include "model/site.pb.h"
 #include "store/memory/memory_backend.h"
 #include "store/test_env.h"
 
@@ -36,6 +38,34 @@ TEST_F(RegisterTest, WhatIsRevokedStaysSoAndTheFirstReasonStands) {
     Register after(*store);
     ASSERT_EQ(after.revocations().size(), 1u);
     EXPECT_EQ(after.revocations()[0].reason, "stolen");
+}
+
+/// A state of before seats were noted (rule H6).
+TEST_F(RegisterTest, MembersWithoutASeatGetOneOfTheObjectThereIsOrOfNone) {
+    open();
+    const Uid here(Id{1, 1});
+    auto cell_of = [](int n) { return CellId(Id{2, static_cast<std::uint64_t>(n + 1)}); };
+    auto name_of = [](int n) { return "s" + std::to_string(n); };
+    constexpr int count = 150; // more than one transaction holds
+    for (int n = 0; n < count; ++n) {
+        store::Transaction joined;
+        Register::put(joined, {.role = trust::Role::site, .name = name_of(n)}, {.cell = cell_of(n), .key = "k"});
+        if (n < 10)
+            joined.put({model::Kind::site, "", name_of(n)}, here, store->cell(), 1, model::Site().SerializeAsString(),
+                       store::Transaction::absent());
+        commit(std::move(joined));
+    }
+    store::Transaction sits;
+    cell::take_seat(sits, env::Peer::Role::site, name_of(3), {.object = here, .cell = CellId(Id{9, 9})});
+    commit(std::move(sits));
+    ASSERT_TRUE(Register(*store).seat_all());
+    for (int n = 0; n < count; ++n) {
+        auto seat = cell::seat_of(*store, env::Peer::Role::site, name_of(n));
+        ASSERT_TRUE(seat) << n;
+        EXPECT_EQ(seat->cell, n == 3 ? CellId(Id{9, 9}) : cell_of(n)) << n;
+        EXPECT_EQ(seat->object, n < 10 ? here : Uid{}) << n;
+        EXPECT_EQ(bool(cell::may_speak(*store, {env::Peer::Role::site, name_of(n), cell_of(n)})), n < 10 && n != 3) << n;
+    }
 }
 
 TEST_F(RegisterTest, ARevocationWhoseCommitWasRefusedIsWrittenAtTheSecondTry) {

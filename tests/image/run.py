@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Images: pushed as OCI layout, OCI archive, docker archive and from standard input; a transfer that is cut resumes at the byte; each blob crosses the
 WAN once for a site of two nodes."""
+import glob
 import os
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import *
@@ -13,6 +15,54 @@ WEIGHT = 24 << 20
 
 def two(version):
     return till(version).replace("      replicas: 1\n", "      replicas: 2\n").replace("      publish: 8080\n", "")
+
+
+# Runs inside the core: sends half of a blob, and the rest at a word.
+HOLD = r"""
+import base64, http.client, re, ssl, sys, tempfile
+kubeconfig, path, digest = sys.argv[1:]
+text, blob = open(kubeconfig).read(), open(path, "rb").read()
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+with tempfile.NamedTemporaryFile() as file:
+    for field in ("client-certificate-data", "client-key-data"):
+        file.write(base64.b64decode(re.search(field + r'"?: *"?([A-Za-z0-9+/=]+)', text).group(1)) + b"\n")
+    file.flush()
+    context.load_cert_chain(file.name)
+port = int(re.search(r'server"?: *"?https://127.0.0.1:([0-9]+)', text).group(1))
+server = http.client.HTTPSConnection("127.0.0.1", port, context=context)
+server.putrequest("PUT", f"/blobs/v1/{digest}?size={len(blob)}&at=0")
+server.putheader("Content-Length", str(len(blob)))
+server.endheaders()
+server.send(blob[:len(blob) // 2])
+print("half", flush=True)
+if sys.stdin.readline():
+    server.send(blob[len(blob) // 2:])
+    print(server.getresponse().status, flush=True)
+"""
+
+
+def take_turns(core, world):
+    """A push of what another client is sending waits for its turn: then it finds the blob whole, or goes on where that one broke off."""
+    for number, first_ends in enumerate((True, False)):
+        image = make_image(world, f"3.{number}", form="layout", weight=str(WEIGHT))
+        path = max(glob.glob(image + "/blobs/sha256/*"), key=os.path.getsize)
+        digest = "sha256:" + os.path.basename(path)
+        first = subprocess.Popen([*core.inside(), "python3", "-c", HOLD, core.kubeconfig, path, digest], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        if first.stdout.readline() != "half\n":
+            raise Failure("half of a blob could not be sent")
+        second = subprocess.Popen([*core.inside(), program(), "image", "push", image, f"retail/pos:3.{number}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=core.env())
+        time.sleep(2)
+        if second.poll() is not None:
+            raise Failure(f"a push did not wait for the client before it: {second.communicate()[0]}")
+        told = first.communicate("go\n" if first_ends else None, timeout=60)[0]
+        if first_ends and told != "201\n":
+            raise Failure(f"the client before was answered {told}")
+        said = second.communicate(timeout=60)[0]
+        if second.returncode:
+            raise Failure(f"the push failed{'' if first_ends else ' after the client before it was gone'}: {said}")
+    say("a push of blobs that another client is sending waits for its turn, also where that one goes away")
 
 
 def body(world):
@@ -47,14 +97,7 @@ def body(world):
     if "bad" in [tag["name"] for tag in core.get("image", "pos", "retail")["spec"]["tags"]]:
         raise Failure("a refused push left a tag")
 
-    # Two at once with the same blobs: the second waits for its turn, and finds them whole.
-    archive = make_image(world, "3.0", weight=str(WEIGHT))
-    both = [subprocess.Popen([*core.inside(), program(), "image", "push", archive, f"retail/pos:{tag}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=core.env())
-            for tag in ("one", "other")]
-    for each in both:
-        said = each.communicate(timeout=60)[0]
-        if each.returncode:
-            raise Failure(f"one of two pushes of the same image at once failed: {said}")
+    take_turns(core, world)
 
     # 40 Mbit/s, so that there is a middle in which to cut.
     site.links[0].network.ip("link", "show", "dev", site.links[0].port)

@@ -19,15 +19,14 @@
 #include "main/desks/courier_desk.h"
 #include "main/desks/join_desk.h"
 #include "main/desks/trust_desk.h"
+#include "main/doors.h"
 #include "main/images/image_bytes.h"
 #include "main/log_route.h"
-#include "main/machine/address.h"
 #include "main/machine/ballast.h"
 #include "main/machine/claim.h"
 #include "main/machine/machine.h"
 #include "main/machine/memory.h"
 #include "main/membership/becoming.h"
-#include "main/membership/kubeconfig.h"
 #include "main/membership/membership.h"
 #include "main/membership/register.h"
 #include "main/membership/standing.h"
@@ -44,7 +43,6 @@
 #include "trust/certificate.h"
 #include "trust/keys/key.h"
 #include "trust/succession.h"
-#include "trust/tokens/rights.h"
 #include "trust/verify.h"
 
 #include <algorithm>
@@ -64,8 +62,6 @@ using Role = DaemonOptions::Role;
 std::string default_listen(Role role) {
     return role == Role::site ? "0.0.0.0:7444" : role == Role::node ? "127.0.0.1:7445" : "0.0.0.0:7443";
 }
-
-std::string port_of(const std::string& address) { return address.substr(address.rfind(':') + 1); }
 
 /// One running cell, put together. Members are in the order in which they need each other.
 class Daemon {
@@ -90,21 +86,15 @@ private:
     static constexpr Duration patience = 2s;
 
     Result<void> open_store();
-    Result<void> show_credentials();
     Result<void> open_doors();
     Result<void> build_cell();
     Result<void> serve();
-    Result<void> write_way_in();
     void start_standing();
-    std::vector<std::string> reached_at() const;
     void announce();
     void keep_ballast();
     Result<env::Peer> child_of(const http::PeerIdentity&) const;
     void learn_key(const trust::Identity&, const http::Chain&) const;
     void close_tunnels();
-    std::string with_port(const std::string& host) const;
-    /// Addresses that a token names are from then on this server's, also after a restart. Returns them with ports.
-    Result<std::vector<std::string>> advertise(std::vector<std::string>);
 
     bool is_core() const { return known_.identity.role == trust::Role::core; }
     bool is_site() const { return known_.identity.role == trust::Role::site; }
@@ -133,8 +123,7 @@ private:
     std::unique_ptr<Register> members_;
     Membership::Known known_;
     std::unique_ptr<Callers> callers_;
-    std::shared_ptr<http::ServerTls> tls_;
-    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<Doors> doors_;
     std::unique_ptr<env::Dialer> dialer_;
     std::unique_ptr<Tunnel> tunnel_;
     std::unique_ptr<depot::Depot> depot_;
@@ -176,34 +165,18 @@ Result<void> Daemon::open_store() {
     return {};
 }
 
-std::vector<std::string> Daemon::reached_at() const {
-    std::vector<std::string> addresses;
-    std::vector<std::string> hosts = options_.advertise;
-    if (hosts.empty()) hosts = machine_addresses(claim_->prefix());
-    for (auto& host : known_.advertised) hosts.push_back(host);
-    for (auto& host : hosts) {
-        std::string address = with_port(host);
-        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(std::move(address));
-    }
-    if (addresses.empty()) addresses.push_back(with_port("127.0.0.1"));
-    return addresses;
-}
-
 Result<void> Daemon::open_doors() {
     callers_ = std::make_unique<Callers>(world_.clock, *store_, *membership_, *members_, known_.parents.empty());
-    auto credentials = TRY(membership_->server_credentials(reached_at()));
-    std::string authorities;
-    for (auto& anchor : membership_->anchors()) authorities += anchor;
-    http::ServerTlsOptions tls{.credentials = credentials, .ca_pem = authorities};
-    tls.verify = [this](const http::Chain& chain) -> Result<http::Verdict> { return callers_->judge(chain); };
-    tls_ = TRY(http::ServerTls::create(std::move(tls)));
-    // Half of the descriptors stay for what runs here: who only connects must not make this cell blind to its own instances.
-    std::size_t most = std::min<std::size_t>(12'000, raise_open_files() / 2);
-    server_ = TRY(http::Server::open(
-        world_.loop.context(),
-        {.listen = options_.listen, .tls = tls_, .max_connections = most, .max_strangers = std::max<std::size_t>(most / 6, 16)}));
-    // Port 0 is known only now.
-    TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
+    doors_ = TRY(Doors::open({.world = world_,
+                              .store = *store_,
+                              .membership = *membership_,
+                              .known = known_,
+                              .listen = options_.listen,
+                              .advertise = options_.advertise,
+                              .prefix = claim_->prefix(),
+                              .kubeconfig = claim_->folders().kubeconfig(),
+                              .name = options_.role == Role::up ? "skerry" : "skerry-" + known_.identity.name,
+                              .judge = [this](const http::Chain& chain) { return callers_->judge(chain); }}));
     return {};
 }
 
@@ -279,7 +252,7 @@ Result<void> Daemon::build_cell() {
         site::add_loops(*cell_, {.name = site_name(),
                                  .own_node = has_node() ? node_name() : "",
                                  .version = version,
-                                 .api = reached_at().front(),
+                                 .api = doors_->reached_at().front(),
                                  .hears = [this] { return neighbours_ ? neighbours_->heard() : std::vector<std::string>(); }});
     drivers::Logs* logs = nullptr;
     if (has_node()) {
@@ -321,19 +294,19 @@ Result<void> Daemon::serve() {
                             }});
     access_desk_ = std::make_unique<AccessDesk>(AccessDesk::Options{.store = *store_, .env = env_, .identify = identify});
     if (membership_->authority())
-        desk_ = std::make_unique<JoinDesk>(
-            JoinDesk::Options{.cell = *cell_,
-                              .store = *store_,
-                              .membership = *membership_,
-                              .members = *members_,
-                              .life = options_.certificate_life,
-                              .joined = [this](const trust::Identity& who) { trust_desk_->joined(who); },
-                              .site = has_site() ? site_name() : "",
-                              .takes_sites = is_core(),
-                              .takes_nodes = has_site(),
-                              .addresses = [this] { return reached_at(); },
-                              .advertise = [this](const std::vector<std::string>& addresses) { return advertise(addresses); },
-                              .identify = identify});
+        desk_ = std::make_unique<JoinDesk>(JoinDesk::Options{
+            .cell = *cell_,
+            .store = *store_,
+            .membership = *membership_,
+            .members = *members_,
+            .life = options_.certificate_life,
+            .joined = [this](const trust::Identity& who) { trust_desk_->joined(who); },
+            .site = has_site() ? site_name() : "",
+            .takes_sites = is_core(),
+            .takes_nodes = has_site(),
+            .addresses = [this] { return doors_->reached_at(); },
+            .advertise = [this](const std::vector<std::string>& addresses) { return doors_->advertise(addresses); },
+            .identify = identify});
     if (membership_->authority())
         trust_desk_ = std::make_unique<TrustDesk>(
             TrustDesk::Options{.cell = *cell_,
@@ -344,7 +317,7 @@ Result<void> Daemon::serve() {
                                .site = has_site() ? site_name() : "",
                                .life = options_.certificate_life,
                                .identify = identify,
-                               .authority_changed = [this] { return show_credentials(); },
+                               .authority_changed = [this] { return doors_->show_credentials(); },
                                .dismiss =
                                    [this](env::Peer::Role role, const std::string& name, const std::string& why) {
                                        cell_->dismiss(role, name, why);
@@ -364,10 +337,10 @@ Result<void> Daemon::serve() {
         .arrived = [this](const depot::Digest& digest) { images_->arrived(digest); },
         .followed =
             [this] {
-                if (auto shown = show_credentials(); !shown)
+                if (auto shown = doors_->show_credentials(); !shown)
                     log(Level::error, "main", "the parent's newer key is not shown: {}", shown.error().message);
             }});
-    server_->on_head([this](const http::Request& request) {
+    doors_->server().on_head([this](const http::Request& request) {
         bool known = callers_->identify(request).has_value();
         if (api::Blobs::is_upload(request) || CourierDesk::is_upload(request))
             return http::Reception{.limit = std::uint64_t{64} << 30, .streamed = true, .known = known};
@@ -377,25 +350,26 @@ Result<void> Daemon::serve() {
         if (length && *length > (64 << 10)) return http::Reception{.limit = ~std::uint64_t{0}, .streamed = true};
         return http::Reception{.limit = 64 << 10};
     });
-    server_->on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
+    doors_->server().on_request([this](http::Request request, std::shared_ptr<http::Responder> responder) {
         if (api_->answer(request, responder) || blobs_->answer(request, responder) || access_desk_->answer(request, responder) ||
             courier_->answer(request, responder) || (desk_ && desk_->answer(request, responder)) ||
             (trust_desk_ && trust_desk_->answer(request, responder)))
             return;
         responder->respond(api::refusal({Code::not_found, "there is nothing under " + request.path.substr(0, 200)}));
     });
-    link::accept_links(*server_, {.peer = [this](const http::PeerIdentity& peer) -> Result<env::Peer> { return child_of(peer); },
-                                  .arrived =
-                                      [this](std::unique_ptr<env::Wire> wire) {
-                                          if (is_neighbour(wire->peer())) {
-                                              // Tunnels and bytes are for parents and children.
-                                              if (wire->channel() == env::Channel::control) neighbours_->accept(std::move(wire));
-                                          } else if (wire->channel() == env::Channel::bulk) {
-                                              tunnel_->accept(std::move(wire));
-                                          } else {
-                                              cell_->accept(std::move(wire));
-                                          }
-                                      }});
+    link::accept_links(doors_->server(),
+                       {.peer = [this](const http::PeerIdentity& peer) -> Result<env::Peer> { return child_of(peer); },
+                        .arrived =
+                            [this](std::unique_ptr<env::Wire> wire) {
+                                if (is_neighbour(wire->peer())) {
+                                    // Tunnels and bytes are for parents and children.
+                                    if (wire->channel() == env::Channel::control) neighbours_->accept(std::move(wire));
+                                } else if (wire->channel() == env::Channel::bulk) {
+                                    tunnel_->accept(std::move(wire));
+                                } else {
+                                    cell_->accept(std::move(wire));
+                                }
+                            }});
     return {};
 }
 
@@ -434,42 +408,6 @@ void Daemon::close_tunnels() {
     });
 }
 
-std::string Daemon::with_port(const std::string& host) const {
-    return has_port(host) ? host : host + ":" + (server_ ? std::to_string(server_->port()) : port_of(options_.listen.front()));
-}
-
-Result<std::vector<std::string>> Daemon::advertise(std::vector<std::string> addresses) {
-    constexpr std::size_t most = 64;
-    for (auto& address : addresses) address = with_port(address);
-    auto all = known_.advertised;
-    for (auto& address : addresses)
-        if (std::find(all.begin(), all.end(), address) == all.end()) all.push_back(address);
-    if (all == known_.advertised) return addresses;
-    if (all.size() > most)
-        return fail(Code::exhausted, "advertise: this server answers for " + std::to_string(known_.advertised.size()) +
-                                         " further addresses already (at most " + std::to_string(most) +
-                                         "); give fewer, or a name for all");
-    auto before = std::exchange(known_.advertised, std::move(all));
-    known_.life = membership_->life();
-    store::Transaction notes;
-    Membership::write_notes(notes, known_);
-    // On its way to the disk before the token's record, and durable with it at the latest.
-    store_->commit(std::move(notes), [this, before = std::move(before)](Result<store::Number> done) {
-        if (!done) known_.advertised = before; // the token is refused for the same reason, and asked for again
-    });
-    TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
-    return addresses;
-}
-
-/// Certificates or anchors changed: new connections see it.
-Result<void> Daemon::show_credentials() {
-    std::string authorities;
-    for (auto& anchor : membership_->anchors()) authorities += anchor;
-    TRY_VOID(tls_->replace(TRY(membership_->server_credentials(reached_at()))));
-    TRY_VOID(tls_->replace_authorities(std::move(authorities)));
-    return write_way_in();
-}
-
 void Daemon::start_standing() {
     if (known_.parents.empty()) return;
     standing_ = std::make_unique<Standing>(Standing::Options{
@@ -481,7 +419,7 @@ void Daemon::start_standing() {
         .parents = known_.parents,
         .changed =
             [this] {
-                if (auto shown = show_credentials(); !shown)
+                if (auto shown = doors_->show_credentials(); !shown)
                     log(Level::error, "main", "the renewed certificate is not shown: {}", shown.error().message);
             },
         .clock_confirmed =
@@ -494,21 +432,6 @@ void Daemon::start_standing() {
                 if (trust_desk_) trust_desk_->revoke_nodes(list, std::move(done));
             }});
     standing_->start();
-}
-
-/// An administrator's kubeconfig, written once and kept as long as it leads to this server and lets somebody in.
-Result<void> Daemon::write_way_in() {
-    if (!membership_->authority()) return {};
-    std::string server = "https://127.0.0.1:" + std::to_string(server_->port());
-    auto old = env::read_whole(world_.files, claim_->folders().kubeconfig(), 1 << 20);
-    if (old && kubeconfig_works(*old, server, [this](const http::Chain& chain) { return callers_->judge(chain).has_value(); }))
-        return {};
-    auto user = TRY(membership_->user_credentials("admin", {std::string(trust::administrators)}));
-    std::string name =
-        is_core() ? (options_.role == Role::up ? "skerry" : "skerry-" + known_.identity.name) : "skerry-" + known_.identity.name;
-    // The whole chain, so that a site's stays good when the root's key changes: its own authority's stays.
-    return env::write_whole(world_.files, claim_->folders().kubeconfig(),
-                            write_kubeconfig(name, server, membership_->authority()->chain_pem(), user));
 }
 
 void Daemon::keep_ballast() {
@@ -525,7 +448,7 @@ void Daemon::keep_ballast() {
 void Daemon::announce() {
     std::printf("%s is up (version %s, state in %s)\n", known_.identity.title().c_str(), version,
                 claim_->folders().state.c_str());
-    for (auto& address : server_->addresses()) std::printf("  API        https://%s\n", address.c_str());
+    for (auto& address : doors_->server().addresses()) std::printf("  API        https://%s\n", address.c_str());
     if (membership_->authority()) std::printf("  kubeconfig %s\n", claim_->folders().kubeconfig().c_str());
     for (auto& parent : known_.parents) std::printf("  parent     %s\n", parent.c_str());
     if (options_.role == Role::up) std::printf("Try: skerry get nodes     Ctrl-C ends skerry; what it runs, runs on.\n");
@@ -544,7 +467,7 @@ Result<void> Daemon::begin() {
     TRY_VOID(open_doors());
     TRY_VOID(build_cell());
     TRY_VOID(serve());
-    if (auto written = write_way_in(); !written) {
+    if (auto written = doors_->write_way_in(); !written) {
         // A full disk is no reason not to run.
         if (written.error().code != Code::exhausted) return written;
         log(Level::warning, "main", "no new kubeconfig: {}", written.error().message);

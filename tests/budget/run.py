@@ -8,6 +8,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness import *
 
 WEIGHT = 10 << 20
+# What is asked for at once, and so the most that may lie behind a gap when a process is killed (main/images/blob_fetch.cc): that much
+# comes a second time.
+AHEAD = 1 << 20
 
 
 def uplink(core, **more):
@@ -69,7 +72,7 @@ def body(world):
     wait_until("a larger budget lets the image through", lambda: till_serves(site, "4.2"), 40)
     rest, whole = site.links[0].total() - before, site.links[0].total() - start
     say(f"budget raised: runs; {rest:,} more bytes, {whole:,} in all for an image of {WEIGHT:,}")
-    if whole > WEIGHT * 1.15 + 300_000:
+    if whole > WEIGHT * 1.15 + 300_000 + AHEAD:
         raise Failure("what had come before the wait was fetched again")
     wait_until("the condition is over", lambda: site_condition(core, "WithinBudget").get("status") == "True", 10)
 

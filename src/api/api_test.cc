@@ -161,6 +161,37 @@ TEST_F(ApiTest, AWatcherThatReadsNothingIsCutOff) {
     EXPECT_LT(stream->waiting, std::size_t{6} << 20);
 }
 
+TEST_F(ApiTest, NobodyWaitsForACrowdOfWatchers) {
+    make("a");
+    std::string here = version(ask("GET", configs).body);
+    std::vector<std::shared_ptr<FakeStream>> crowd;
+    for (int i = 0; i < 200; ++i) crowd.push_back(watch({{"resourceVersion", here}, {"allowWatchBookmarks", "true"}}));
+    auto told = [&](std::size_t events) {
+        return std::ranges::count_if(crowd, [&](auto& stream) { return stream->events().size() == events; });
+    };
+    EXPECT_EQ(ask("PUT", std::string(configs) + "/a", {}, config("a", "changed")).status, 200);
+    EXPECT_EQ(told(1), 64) << "the writer has its answer, most watchers are yet to be told";
+    make("b");
+    auto late = watch({{"resourceVersion", version(ask("GET", configs).body)}});
+    crowd[10]->closed(), crowd[150]->closed();
+    world.pass(1ms);
+    EXPECT_EQ(told(2), 198);
+    EXPECT_TRUE(late->events().empty()) << "it knew both when it began";
+    EXPECT_EQ(crowd[10]->events().size(), 1u);
+    EXPECT_TRUE(crowd[150]->events().empty());
+    auto events = crowd[199]->events();
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(*events[0].at({"object", "data", "a"}).string(), "changed");
+    EXPECT_EQ(*events[1].at({"object", "metadata", "name"}).string(), "b");
+    // More than may wait: the oldest are told to all.
+    for (int i = 0; i < 1'100; ++i) make("n" + std::to_string(i));
+    EXPECT_GT(crowd[199]->events().size(), 70u);
+    world.pass(1ms);
+    EXPECT_EQ(crowd[199]->events().size(), 1'102u);
+    EXPECT_EQ(crowd[0]->body, crowd[199]->body);
+    EXPECT_EQ(late->events().size(), 1'100u);
+}
+
 TEST_F(ApiTest, WatchesResumeFromAVersionAndCarryBookmarks) {
     make("a");
     std::string here = version(ask("GET", configs).body);

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t unsent_limit = 4 << 20;
 constexpr std::size_t backlog_limit = 500'000; ///< changes, which share their objects with the store
+constexpr std::size_t news_limit = 1'024;      ///< changes that wait to be told, of which all watchers share one copy
+constexpr std::size_t told_at_once = 64;       ///< watchers
 constexpr Duration bookmark_period = 60s;
 
 enum class Happened { added, modified, deleted };
@@ -56,7 +58,16 @@ struct Watches::Form {
     auto operator<=>(const Form&) const = default;
 };
 
+/// A change on its way to all watchers.
+struct Watches::News {
+    store::Change change;
+    std::uint64_t told = 0; ///< the last watcher that knows
+    std::map<Form, std::string> written{};
+};
+
 struct Watches::Watcher {
+    std::uint64_t id = 0;
+    store::Number after = 0; ///< what it knew when it began
     Resource resource;
     Filter filter;
     bool table = false;
@@ -76,15 +87,13 @@ Watches::Watches(env::Env env, store::Store& store, std::string site) : env_(env
 }
 
 Watches::~Watches() {
-    for (auto& watcher : watchers_)
+    for (auto& [id, watcher] : watchers_)
         if (watcher->stream) watcher->stream->end();
 }
 
 std::size_t Watches::count() const { return watchers_.size(); }
 
-void Watches::close(Watcher& watcher) {
-    std::erase_if(watchers_, [&](auto& each) { return each.get() == &watcher; });
-}
+void Watches::close(Watcher& watcher) { watchers_.erase(watcher.id); }
 
 void Watches::open(const Resource& resource, const http::Request& request, const std::shared_ptr<http::Responder>& responder,
                    Permit::Check allowed) {
@@ -92,7 +101,8 @@ void Watches::open(const Resource& resource, const http::Request& request, const
     if (!filter) return responder->respond(refusal(filter.error(), &resource));
     auto end = parse_end(request.query);
     if (!end) return responder->respond(refusal(end.error(), &resource));
-    auto watcher = std::make_shared<Watcher>(Watcher{.resource = resource, .filter = std::move(*filter)});
+    auto watcher = std::make_shared<Watcher>(
+        Watcher{.id = ++last_, .after = store_.cursor().number, .resource = resource, .filter = std::move(*filter)});
     watcher->table = wants_table(request.headers.get("Accept"));
     watcher->bookmarks = request.query.get("allowWatchBookmarks") == "true";
     watcher->include = parse_include(request.query.get("includeObject"));
@@ -113,7 +123,7 @@ void Watches::open(const Resource& resource, const http::Request& request, const
 
     watcher->stream = responder->stream(200, {{"Content-Type", "application/json"}});
     watcher->stream->on_closed([this, raw = watcher.get()] { close(*raw); });
-    watchers_.push_back(watcher);
+    watchers_.emplace(watcher->id, watcher);
     watcher->permit = std::make_unique<Permit>(env_.timers, std::move(allowed),
                                                [this, raw = watcher.get()](const Error& error) { end_with(*raw, error); });
     if (*end > Duration(0))
@@ -129,7 +139,9 @@ void Watches::open(const Resource& resource, const http::Request& request, const
             watcher->backlog.push_back({object->key, nullptr, object, object->number()});
     }
     for (store::Change& change : missed) watcher->backlog.push_back(std::move(change));
-    watcher->stream->on_drained([this, raw = watcher.get()] { catch_up(*raw); });
+    watcher->stream->on_drained([this, weak = std::weak_ptr(watcher)] {
+        if (auto watcher = weak.lock()) catch_up(*watcher);
+    });
     catch_up(*watcher);
     if (!watcher->bookmarks) return;
     auto arm = std::make_shared<std::function<void()>>();
@@ -140,7 +152,7 @@ void Watches::open(const Resource& resource, const http::Request& request, const
                                   {"metadata", Json::object({{"resourceVersion", std::to_string(store_.cursor().number)}})}});
         if (raw->table) mark = empty_table(raw->resource.view, raw->resource.kind, std::to_string(store_.cursor().number), false);
         // Before it has been told everything, it is not where the store is.
-        if (raw->backlog.empty())
+        if (raw->backlog.empty() && news_.empty())
             raw->stream->write(write_json(Json::object({{"type", "BOOKMARK"}, {"object", std::move(mark)}})) + "\n");
         if (auto again = arm.lock()) raw->bookmark = env_.timers.after(bookmark_period, [again] { (*again)(); });
     };
@@ -148,32 +160,53 @@ void Watches::open(const Resource& resource, const http::Request& request, const
 }
 
 void Watches::changed(const store::Change& change) {
-    std::map<Form, std::string> written;
-    // Copies: telling one may find it gone, which takes it out of the list.
-    std::vector<std::shared_ptr<Watcher>> watchers;
-    for (auto& watcher : watchers_)
-        if (watcher->filter.covers(change.key)) watchers.push_back(watcher);
-    for (auto& watcher : watchers) {
-        if (watcher->backlog.empty())
-            tell(*watcher, change, written);
-        else if (watcher->backlog.size() < backlog_limit)
-            watcher->backlog.push_back(change);
-        else
-            give_up(*watcher);
-    }
+    if (watchers_.empty()) return;
+    if (news_.size() >= news_limit) tell_news(watchers_.size());
+    news_.push_back({.change = change});
+    if (news_.size() == 1) tell_news(told_at_once);
+    tell_rest_soon();
 }
 
+void Watches::tell_rest_soon() {
+    if (telling_ || news_.empty()) return;
+    telling_ = env_.timers.after(Duration(0), [this] {
+        telling_.reset();
+        tell_news(told_at_once);
+        tell_rest_soon();
+    });
+}
+
+void Watches::tell_news(std::size_t most) {
+    News& news = news_.front();
+    auto next = watchers_.upper_bound(news.told);
+    for (; next != watchers_.end() && most > 0; next = watchers_.upper_bound(news.told)) {
+        // It may end itself, and must not while we are in it.
+        std::shared_ptr<Watcher> watcher = next->second;
+        news.told = watcher->id;
+        if (news.change.number <= watcher->after || !watcher->filter.covers(news.change.key)) continue;
+        pass(*watcher, news);
+        --most;
+    }
+    if (next == watchers_.end()) news_.pop_front();
+}
+
+void Watches::pass(Watcher& watcher, News& news) {
+    if (watcher.backlog.empty())
+        tell(watcher, news.change, news.written);
+    else if (watcher.backlog.size() < backlog_limit)
+        watcher.backlog.push_back(news.change);
+    else
+        give_up(watcher);
+}
+
+/// Of a watcher that somebody holds: it may end itself.
 void Watches::catch_up(Watcher& watcher) {
-    // It may end itself, and must not while we are in it.
-    std::shared_ptr<Watcher> held;
-    for (auto& each : watchers_)
-        if (each.get() == &watcher) held = each;
     std::map<Form, std::string> written;
-    while (held && held->stream->is_open() && !held->backlog.empty() && held->stream->unsent() < http::BodyStream::high_mark) {
-        store::Change change = std::move(held->backlog.front());
-        held->backlog.pop_front();
+    while (watcher.stream->is_open() && !watcher.backlog.empty() && watcher.stream->unsent() < http::BodyStream::high_mark) {
+        store::Change change = std::move(watcher.backlog.front());
+        watcher.backlog.pop_front();
         written.clear();
-        tell(*held, change, written);
+        tell(watcher, change, written);
     }
 }
 

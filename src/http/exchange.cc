@@ -7,8 +7,9 @@
 namespace skerry::http {
 
 namespace {
-constexpr std::size_t read_piece = 64 << 10;
-}
+constexpr std::size_t body_piece = 64 << 10;
+constexpr std::size_t tls_record = 16 << 10; ///< TLS gives no more at a time
+} // namespace
 
 Exchange::Exchange(std::shared_ptr<ClientPlace> place, std::string method, std::string target, Headers headers, std::string body,
                    BodyReader reader, ResponseSink sink)
@@ -103,7 +104,7 @@ void Exchange::write_more() {
 void Exchange::read_body_piece() {
     if (reader_busy_) return;
     reader_busy_ = true;
-    reader_(read_piece, [weak = weak_from_this()](Result<std::string> piece) {
+    reader_(body_piece, [weak = weak_from_this()](Result<std::string> piece) {
         auto self = weak.lock();
         if (!self || self->over_) return;
         // From the event loop: a reader that answers at once must not nest.
@@ -126,10 +127,9 @@ void Exchange::read_body_piece() {
 
 void Exchange::read_more() {
     auto self = shared_from_this();
-    std::string scratch;
+    std::array<char, tls_record> scratch;
     for (int turn = 0; turn < 16 && !over_ && stream_ && !read_waiting_; ++turn) {
         std::size_t count = 0;
-        if (scratch.empty()) scratch.resize(read_piece);
         auto step = stream_->read(scratch.data(), scratch.size(), count);
         if (step == Step::done) {
             in_.append(scratch.data(), count);

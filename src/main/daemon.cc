@@ -394,9 +394,7 @@ void Daemon::learn_key(const trust::Identity& identity, const http::Chain& chain
     auto key = trust::certified_key(chain.front());
     if (!key) return;
     member->public_key = std::move(*key);
-    store::Transaction transaction;
-    Register::put(transaction, identity, *member);
-    store_->commit(std::move(transaction), nullptr);
+    members_->put({}, identity, *member, nullptr);
 }
 
 /// Of Sites and Nodes that are deleted; the cell ends their links (rule H6).

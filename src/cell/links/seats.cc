@@ -10,11 +10,11 @@ namespace {
 
 constexpr std::string_view seat_space = "seat";
 
+} // namespace
+
 store::Key seat_object(env::Peer::Role role, std::string_view name) {
     return {role == env::Peer::Role::node ? model::Kind::node : model::Kind::site, "", std::string(name)};
 }
-
-} // namespace
 
 /// A note is the object's uid and the cell's id, 16 bytes each.
 std::optional<Seat> seat_of(const store::Store& store, env::Peer::Role role, std::string_view name) {

@@ -21,6 +21,8 @@ struct Seat {
     CellId cell;
     bool operator==(const Seat&) const = default;
 };
+/// The Site or Node of that name.
+store::Key seat_object(env::Peer::Role, std::string_view name);
 std::optional<Seat> seat_of(const store::Store&, env::Peer::Role, std::string_view name);
 void take_seat(store::Transaction&, env::Peer::Role, std::string_view name, const Seat&);
 

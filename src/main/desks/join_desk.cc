@@ -119,10 +119,6 @@ env::Peer::Role peer_role(const trust::Identity& identity) {
     return identity.role == trust::Role::node ? env::Peer::Role::node : env::Peer::Role::site;
 }
 
-store::Key key_of(trust::JoinKind kind, const std::string& name) {
-    return {kind == trust::JoinKind::site ? model::Kind::site : model::Kind::node, "", name};
-}
-
 /// "skerry token create --site store-17"
 std::string remedy_of(trust::JoinKind kind, const std::string& name) {
     return "skerry token create --" + std::string(trust::name(kind)) + " " + name;
@@ -253,16 +249,16 @@ void JoinDesk::join(const http::Request& request, std::shared_ptr<http::Responde
     if (redeemed->repeated) return responder->respond(api::json_response(200, redeemed->answer.json()));
     store::Transaction transaction;
     transaction.note(token_space, record->id.text(), write_json(redeemed->record.json()));
-    Register::put(transaction, redeemed->identity, *member);
     if (*object)
         cell::take_seat(transaction, peer_role(redeemed->identity), record->name, {.object = *object, .cell = member->cell});
     under_way_.insert(title);
-    options_.store.commit(std::move(transaction), [this, responder, title, answer = redeemed->answer.json(),
-                                                   who = redeemed->identity](Result<store::Number> done) {
-        under_way_.erase(title);
-        if (done) options_.joined(who);
-        responder->respond(done ? api::json_response(200, answer) : api::refusal(done.error()));
-    });
+    options_.members.put(
+        std::move(transaction), redeemed->identity, *member,
+        [this, responder, title, answer = redeemed->answer.json(), who = redeemed->identity](Result<store::Number> done) {
+            under_way_.erase(title);
+            if (done) options_.joined(who);
+            responder->respond(done ? api::json_response(200, answer) : api::refusal(done.error()));
+        });
 }
 
 Result<trust::Redeemed> JoinDesk::redeem(const trust::TokenRecord& record, const trust::JoinRequest& wanted) const {
@@ -289,7 +285,7 @@ std::optional<trust::Member> JoinDesk::sitting(const trust::Identity& identity) 
     const Membership& own = options_.membership;
     // Under a key of ours that was given up nobody is believed.
     bool believed = member->issued_by == own.authority()->key() || !trust::since(member->issued_by, own.succession()).empty();
-    store::Key key = key_of(identity.role == trust::Role::node ? trust::JoinKind::node : trust::JoinKind::site, identity.name);
+    store::Key key = cell::seat_object(peer_role(identity), identity.name);
     // From a damaged row nothing follows (rule S5).
     if (!believed || (!options_.store.get(key) && !options_.store.missing().contains(key))) return {};
     if (!cell::may_speak(options_.store, {.role = peer_role(identity), .name = identity.name, .cell = member->cell})) return {};
@@ -297,10 +293,11 @@ std::optional<trust::Member> JoinDesk::sitting(const trust::Identity& identity) 
 }
 
 Result<Uid> JoinDesk::object_of(const trust::TokenRecord& record) const {
-    store::Key key = key_of(record.kind, record.name);
+    auto role = peer_role(named(record.kind, record.name));
+    store::Key key = cell::seat_object(role, record.name);
     auto object = options_.store.get(key);
     if (!object && options_.store.missing().contains(key)) {
-        auto seat = cell::seat_of(options_.store, peer_role(named(record.kind, record.name)), record.name);
+        auto seat = cell::seat_of(options_.store, role, record.name);
         return record.object || !seat ? record.object : seat->object; // a token of before says no object
     }
     if (object && (!record.object || object->uid == record.object)) return object->uid;

@@ -98,6 +98,7 @@ Result<void> TrustDesk::administrator(const http::Request& request) const {
 
 void TrustDesk::renew(const http::Request& request, Responding responder) {
     store::Transaction transaction;
+    std::optional<trust::Member> record;
     auto answer = [&]() -> Result<trust::Renewed> {
         const auto* shown = request.peer ? std::any_cast<trust::Shown>(&request.peer->identity) : nullptr;
         if (!shown || shown->identity.role == trust::Role::user)
@@ -120,19 +121,19 @@ void TrustDesk::renew(const http::Request& request, Responding responder) {
         }
         if (renewed.member == *member && transaction.empty()) return renewed;
         if (!wanted.request.empty()) log(Level::info, "main", "renewed the certificate of {}", who.title());
-        Register::put(transaction, who, renewed.member);
+        record = renewed.member;
         return renewed;
     }();
     if (!answer) return refuse(responder, answer.error());
     Json text = answer->answer.json();
-    if (transaction.empty()) return responder->respond(api::json_response(200, text));
+    if (!record) return responder->respond(api::json_response(200, text));
     // A child never holds what is not on record here.
     const auto* shown = std::any_cast<trust::Shown>(&request.peer->identity);
-    options_.store.commit(std::move(transaction),
-                          [this, responder, text = std::move(text), site = shown->identity.name](Result<store::Number> done) {
-                              if (done && !has_news(site)) news_.erase(site);
-                              responder->respond(done ? api::json_response(200, text) : api::refusal(done.error()));
-                          });
+    options_.members.put(std::move(transaction), shown->identity, *record,
+                         [this, responder, text = std::move(text), site = shown->identity.name](Result<store::Number> done) {
+                             if (done && !has_news(site)) news_.erase(site);
+                             responder->respond(done ? api::json_response(200, text) : api::refusal(done.error()));
+                         });
 }
 
 void TrustDesk::succession(const http::Request& request, Responding responder) {
@@ -200,11 +201,10 @@ std::vector<std::string> TrustDesk::revoke_keys(store::Transaction& transaction,
 }
 
 void TrustDesk::mark_revoked(Peer::Role role, const std::string& name, const std::string& reason) {
-    auto kind = role == Peer::Role::node ? model::Kind::node : model::Kind::site;
-    auto object = options_.store.get({kind, "", name});
+    auto object = options_.store.get(cell::seat_object(role, name));
     if (!object) return;
     std::string now = rfc3339(options_.clock.wall());
-    if (kind == model::Kind::node)
+    if (role == Peer::Role::node)
         set_revoked<model::Node>(options_.store, *object, reason, now);
     else
         set_revoked<model::Site>(options_.store, *object, reason, now);

@@ -35,6 +35,7 @@ Register::Register(store::Store& store) : store_(store) {
 
 std::optional<trust::Member> Register::member(const trust::Identity& identity) const {
     std::string tag = tag_of(identity);
+    if (auto pending = pending_->find(tag); pending != pending_->end()) return pending->second.member;
     auto note = store_.note(member_space, tag);
     return note ? parse(tag, *note) : std::nullopt;
 }
@@ -51,10 +52,9 @@ Result<void> Register::seat_all() {
     std::vector<store::Transaction> batches;
     std::size_t seats = 0;
     for (const auto& [tag, member] : members()) {
-        bool is_node = tag.starts_with("node/");
-        auto role = is_node ? env::Peer::Role::node : env::Peer::Role::site;
+        auto role = tag.starts_with("node/") ? env::Peer::Role::node : env::Peer::Role::site;
         std::string name = tag.substr(tag.find('/') + 1);
-        store::Key key{is_node ? model::Kind::node : model::Kind::site, "", name};
+        store::Key key = cell::seat_object(role, name);
         // From a damaged row nothing follows (rule S5).
         if (cell::seat_of(store_, role, name) || store_.missing().contains(key)) continue;
         auto object = store_.get(key);
@@ -66,8 +66,16 @@ Result<void> Register::seat_all() {
     return store_.flush();
 }
 
-void Register::put(store::Transaction& transaction, const trust::Identity& identity, const trust::Member& member) {
-    transaction.note(member_space, tag_of(identity), write_json(member.json()));
+void Register::put(store::Transaction transaction, const trust::Identity& identity, const trust::Member& member,
+                   std::function<void(Result<store::Number>)> then) {
+    std::string tag = tag_of(identity);
+    transaction.note(member_space, tag, write_json(member.json()));
+    std::uint64_t serial = ++puts_;
+    (*pending_)[tag] = {member, serial};
+    store_.commit(std::move(transaction), [pending = pending_, tag, serial, then = std::move(then)](Result<store::Number> done) {
+        if (auto found = pending->find(tag); found != pending->end() && found->second.serial == serial) pending->erase(found);
+        if (then) then(std::move(done));
+    });
 }
 
 std::vector<Register::Revocation> Register::revocations() const {

@@ -49,11 +49,12 @@ TEST_F(RegisterTest, MembersWithoutASeatGetOneOfTheObjectThereIsOrOfNone) {
     constexpr int count = 150; // more than one transaction holds
     for (int n = 0; n < count; ++n) {
         store::Transaction joined;
-        Register::put(joined, {.role = trust::Role::site, .name = name_of(n)}, {.cell = cell_of(n), .key = "k"});
         if (n < 10)
             joined.put({model::Kind::site, "", name_of(n)}, here, store->cell(), 1, model::Site().SerializeAsString(),
                        store::Transaction::absent());
-        commit(std::move(joined));
+        Register(*store).put(std::move(joined), {.role = trust::Role::site, .name = name_of(n)}, {.cell = cell_of(n), .key = "k"},
+                             nullptr);
+        env.settle();
     }
     store::Transaction sits;
     cell::take_seat(sits, env::Peer::Role::site, name_of(3), {.object = here, .cell = CellId(Id{9, 9})});
@@ -66,6 +67,35 @@ TEST_F(RegisterTest, MembersWithoutASeatGetOneOfTheObjectThereIsOrOfNone) {
         EXPECT_EQ(seat->object, n < 10 ? here : Uid{}) << n;
         EXPECT_EQ(bool(cell::may_speak(*store, {env::Peer::Role::site, name_of(n), cell_of(n)})), n < 10 && n != 3) << n;
     }
+}
+
+/// A join on its way to disk, and a renewal by what was there before.
+TEST_F(RegisterTest, NothingIsDecidedByARecordThatIsBeingReplaced) {
+    open();
+    Register members(*store);
+    const trust::Identity who{.role = trust::Role::site, .name = "store-17"};
+    auto put = [&](const std::string& key, store::Transaction with = {}) {
+        auto outcome = std::make_shared<std::optional<bool>>();
+        members.put(std::move(with), who, {.cell = CellId(Id{1, 1}), .key = key},
+                    [outcome](auto done) { *outcome = done.has_value(); });
+        return outcome;
+    };
+    put("old");
+    env.settle();
+    auto outcome = put("new");
+    EXPECT_EQ(members.member(who)->key, "new");
+    EXPECT_EQ(Register(*store).member(who)->key, "old") << "not yet on the disk";
+    env.settle();
+    EXPECT_EQ(*outcome, true);
+    EXPECT_EQ(Register(*store).member(who)->key, "new");
+
+    store::Transaction refused; // there is no such object
+    refused.put({model::Kind::site, "", "store-17"}, Uid(Id{1, 1}), store->cell(), 1, "x", {.number = 5, .uid = {}});
+    outcome = put("third", std::move(refused));
+    EXPECT_EQ(members.member(who)->key, "third");
+    env.settle();
+    EXPECT_EQ(*outcome, false);
+    EXPECT_EQ(members.member(who)->key, "new");
 }
 
 TEST_F(RegisterTest, ARevocationWhoseCommitWasRefusedIsWrittenAtTheSecondTry) {

@@ -15,8 +15,7 @@ constexpr std::string_view for_children = "children";
 
 } // namespace
 
-Lessor::Lessor(env::Env env, store::Store& store, OwnLease& own) : env_(env), store_(store), own_(own) {
-    Instant start = env_.clock.now();
+Lessor::Lessor(env::Env env, store::Store& store, OwnLease& own) : env_(env), store_(store), own_(own), start_(env.clock.now()) {
     for (const auto& [tag, bytes] : store_.notes(lease_space)) {
         auto note = sync::read_lease_note(bytes);
         if (!note) {
@@ -26,10 +25,12 @@ Lessor::Lessor(env::Env env, store::Store& store, OwnLease& own) : env_(env), st
             note = sync::LeaseNote{.incarnation = {}, .boot_id = {}, .longest = sync::longest_lease};
         }
         // What was granted by a history that this store does not know lasts no longer either, as far as can be known.
-        fresh_from_ = std::max(fresh_from_, start + note->longest + sync::lease_margin(note->longest));
-        children_[tag].granting = sync::Granting(std::move(*note), start);
+        suppose(note->longest);
+        children_[tag].granting = sync::Granting(std::move(*note), start_);
     }
 }
+
+void Lessor::suppose(Duration length) { fresh_from_ = std::max(fresh_from_, start_ + length + sync::lease_margin(length)); }
 
 void Lessor::look(const std::string& tag, Duration length, sync::Session& session, std::function<void()> again) {
     if (!session.lease_question()) return;

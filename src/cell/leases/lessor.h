@@ -33,6 +33,9 @@ public:
     /// Children with a lease that is not over, called or not.
     std::vector<std::string> holders() const;
     void grant_nothing(std::string why) { why_nothing_ = std::move(why); }
+    /// A lease of this length may have been granted that the store knows nothing of, since it may be a backup: counts as granted at
+    /// the start (rule F4).
+    void suppose(Duration length);
     /// The longest lease that was ever granted, or asked for since nothing is granted (rule H4).
     Duration longest() const;
 
@@ -46,6 +49,7 @@ private:
     env::Env env_;
     store::Store& store_;
     OwnLease& own_;
+    Instant start_;
     std::map<std::string, Child, std::less<>> children_;
     std::string why_nothing_;
     Duration longest_asked_{};

@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "cell/links/seats.h"
+#include "model/allocation.pb.h"
+#include "model/revision.pb.h"
 #include "model/site.pb.h"
 #include "model/uplink.h"
 
@@ -35,11 +37,19 @@ Duration lease_of_site(const google::protobuf::Message& message) {
     return usual_lease(beat_of_site(message));
 }
 
+bool needs_lease(const model::Revision& revision, const std::string& component) {
+    return std::ranges::any_of(revision.spec().components(), [&](const auto& closed) {
+        return closed.component().name() == component && closed.component().partition().policy() == "atMostOnce";
+    });
+}
+
 Children::Children(LinkContext context, OwnLease& own, std::function<void()> touched)
     : context_(std::move(context)), lessor_(context_.env, context_.store, own), doubles_(context_.store),
       arrivals_(context_.env.timers, [this](std::unique_ptr<env::Wire> wire, const sync::Hello& hello,
                                             std::string message) { met(std::move(wire), hello, std::move(message)); }),
-      touched_(std::move(touched)) {}
+      touched_(std::move(touched)) {
+    if (Duration unnoted = unnoted_lease(); unnoted > Duration{0}) lessor_.suppose(unnoted);
+}
 Children::~Children() = default;
 
 Duration Children::beat_of(const std::string& tag) const {
@@ -159,9 +169,30 @@ bool Children::drops_orphans(const std::string& tag) const {
     return note != site->metadata().annotations().end() && note->second == "drop";
 }
 
+/// Of all that is allocated and needs a lease: what those who have it would get.
+Duration Children::unnoted_lease() const {
+    const store::Store& store = context_.store;
+    Duration longest{};
+    for (const auto& object : store.list(model::Kind::allocation)) {
+        const auto& spec = store::as<model::Allocation>(*object).spec();
+        const auto* revision = store.get<model::Revision>({model::Kind::revision, object->key.project, spec.revision()});
+        if (!revision || !needs_lease(*revision, spec.component())) continue;
+        const auto* site = store.get<model::Site>({model::Kind::site, "", spec.site()});
+        bool is_child = site && !site->status().cell().empty() && site->status().cell() != store.cell().text();
+        longest = std::max(longest, is_child ? lease_of_site(*site) : usual_lease(node_beat));
+    }
+    return std::min(longest, sync::longest_lease);
+}
+
 Duration Children::longest_lease() const {
     Duration longest = lessor_.longest();
-    if (longest == Duration{0}) return longest;
+    auto needs = [](const store::ObjectPtr& object) {
+        const auto& revision = store::as<model::Revision>(*object);
+        return std::ranges::any_of(revision.spec().components(),
+                                   [&](const auto& closed) { return needs_lease(revision, closed.component().name()); });
+    };
+    // A lease that was granted after the backup was made has no note in it.
+    if (longest == Duration{0} && std::ranges::none_of(context_.store.list(model::Kind::revision), needs)) return longest;
     for (const auto& object : context_.store.list(model::Kind::site))
         longest = std::max(longest, std::min(lease_of_site(object->message()), sync::longest_lease));
     return longest;

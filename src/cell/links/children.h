@@ -11,6 +11,10 @@
 #include <set>
 #include <string>
 
+namespace skerry::model {
+class Revision;
+}
+
 namespace skerry::cell {
 
 /// The links to all children, and which of them are in touch.
@@ -37,7 +41,8 @@ public:
     /// There may be room for what waited on the link of this tag.
     void look(const std::string& tag);
     void grant_nothing(std::string why) { lessor_.grant_nothing(std::move(why)); }
-    /// Ever granted, as far as is known; and where any was, the longest that a Site of today would get.
+    /// The longest that was ever granted, as far as is known, or that a Site of today would get. Zero where nothing was granted and
+    /// nothing is known that needs a lease.
     Duration longest_lease() const;
     /// Something that this cell forgot is on its way back from one of them.
     bool is_recalling() const;
@@ -60,6 +65,7 @@ private:
     PeerView view_of(const std::string& tag, const Child&) const;
     PeerView absent(const std::string& tag) const;
     Duration lease_of(const std::string& tag) const;
+    Duration unnoted_lease() const;
     bool drops_orphans(const std::string& tag) const;
 
     LinkContext context_;
@@ -80,5 +86,7 @@ inline constexpr std::string_view orphans_annotation = "skerry/orphans";
 Duration beat_of_site(const google::protobuf::Message& site);
 /// Length of a child's lease (rule F1): as its first uplink says, else five beats and the ten seconds that work has to stop.
 Duration lease_of_site(const google::protobuf::Message& site);
+/// Whether the component of this name may run only once.
+bool needs_lease(const model::Revision&, const std::string& component);
 
 } // namespace skerry::cell

@@ -30,6 +30,26 @@ protected:
         world.pass(3s);
         ASSERT_TRUE(has(site, Kind::allocation, "till.pos.store-17"));
     }
+    /// A Revision that may run only once.
+    void write_once() {
+        model::Revision once;
+        once.mutable_metadata()->set_name("once.1");
+        once.mutable_metadata()->set_namespace_("default");
+        auto& component = *once.mutable_spec()->add_components()->mutable_component();
+        component.set_name("main");
+        component.mutable_partition()->set_policy("atMostOnce");
+        write(core, Kind::revision, once);
+    }
+    void write_component(const std::string& app) {
+        model::Allocation given;
+        given.mutable_metadata()->set_name(app + ".main.store-17");
+        given.mutable_metadata()->set_namespace_("default");
+        given.mutable_spec()->set_site("store-17");
+        given.mutable_spec()->set_component("main");
+        given.mutable_spec()->set_revision(app + ".1");
+        given.mutable_spec()->set_replicas(1);
+        write(core, Kind::allocation, given);
+    }
     store::ObjectPtr at(Machine& one, Kind kind, const std::string& name) { return one.store->get({kind, "default", name}); }
     bool same_at_both(Kind kind, const std::string& name) {
         auto above = at(core, kind, name), below = at(site, kind, name);
@@ -273,26 +293,48 @@ TEST_F(RecoveryTest, WhileItRecoversLoopsWriteNothingAndNobodyIsGrantedALease) {
     EXPECT_TRUE(site.cell->leases().own().runs(world.now));
 }
 
+/// Rules F4, H4: the backup is from before the first lease, so there is no note of any in it.
+TEST_F(RecoveryTest, ALeaseThatTheBackupHasNoNoteOfIsWaitedOut) {
+    begin();
+    write_once();
+    write_component("once");
+    world.pass(3s);
+    auto backup = backup_of(core);
+    site.cell->leases().want("site", true);
+    world.pass(5s);
+    Duration length = site.cell->leases().own().length;
+    ASSERT_GT(length, Duration{0});
+    // Nobody tells that it is a backup. The site's daemon may be a copy of one that still runs.
+    site.crash();
+    boot_site();
+    site.cell->leases().want("site", true);
+    restore(core, backup);
+    world.pass(length);
+    EXPECT_FALSE(core.cell->recovery().active());
+    EXPECT_FALSE(site.cell->leases().own().runs(world.now)) << site.cell->leases().own().trouble;
+    world.pass(10s);
+    EXPECT_TRUE(site.cell->leases().own().runs(world.now)) << site.cell->leases().own().trouble;
+}
+
+TEST_F(RecoveryTest, ItWaitsForWhatASiteOfTodayWouldGet) {
+    begin();
+    write_site("60s");
+    write_once();
+    world.cut();
+    Instant started = world.now;
+    core.cell->recovery().behind("its operator");
+    while (core.cell->recovery().active()) {
+        ASSERT_LT(world.now, started + 20min);
+        world.pass(1s);
+    }
+    EXPECT_GE(world.now, started + 310s + sync::lease_margin(310s)) << "whoever holds one may be cut off";
+}
+
 TEST_F(RecoveryTest, WhoComesBackLaterFindsACellThatGoesOn) {
     begin();
-    model::Revision once;
-    once.mutable_metadata()->set_name("once.1");
-    once.mutable_metadata()->set_namespace_("default");
-    auto& component = *once.mutable_spec()->add_components()->mutable_component();
-    component.set_name("main");
-    component.mutable_partition()->set_policy("atMostOnce");
     auto backup = backup_of(core);
-    write(core, Kind::revision, once);
-    for (const char* app : {"once", "web"}) {
-        model::Allocation given;
-        given.mutable_metadata()->set_name(std::string(app) + ".main.store-17");
-        given.mutable_metadata()->set_namespace_("default");
-        given.mutable_spec()->set_site("store-17");
-        given.mutable_spec()->set_component("main");
-        given.mutable_spec()->set_revision(std::string(app) + ".1");
-        given.mutable_spec()->set_replicas(1);
-        write(core, Kind::allocation, given);
-    }
+    write_once();
+    for (const char* app : {"once", "web"}) write_component(app);
     write_revision("web.1");
     world.pass(3s);
     world.cut();

@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "cell/links/applying.h"
+#include "cell/links/children.h"
 #include "cell/missing.h"
 #include "cell/recovery/recovery.h"
 #include "model/allocation.pb.h"
@@ -176,10 +177,7 @@ bool Link::stage_return(store::Transaction& transaction, sync::Lane lane, const 
         const auto& spec = static_cast<const model::Allocation&>(*content).spec();
         const auto* revision = context_.store.get<model::Revision>({model::Kind::revision, key.project, spec.revision()});
         if (!revision) return leave("its Revision is not here");
-        bool once = std::ranges::any_of(revision->spec().components(), [&](const auto& closed) {
-            return closed.component().name() == spec.component() && closed.component().partition().policy() == "atMostOnce";
-        });
-        if (once) {
+        if (needs_lease(*revision, spec.component())) {
             session_.let_go(lane, item.key);
             return false;
         }

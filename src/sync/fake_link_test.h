@@ -71,15 +71,16 @@ public:
     struct Disk {
         std::map<ItemKey, Version> mine;
         std::map<ItemKey, Got> held;
-        std::optional<Cursor> cursor;
+        std::optional<Cursor> cursor, open;
         std::vector<std::pair<std::uint64_t, Number>> incarnations;
         Number number;
     };
-    Disk save() const { return {mine[0], held[0], cursor, incarnations, number_}; }
+    Disk save() const { return {mine[0], held[0], cursor, open, incarnations, number_}; }
     void restore(const Disk& disk) {
         mine[0] = disk.mine;
         held[0] = disk.held;
         cursor = disk.cursor;
+        open = disk.open;
         incarnations = disk.incarnations;
         number_ = disk.number;
         tombstones.clear();
@@ -98,6 +99,7 @@ public:
             ++received[item.key];
         }
         for (const ItemKey& key : apply.removed) mirror.erase(key);
+        if (apply.lane == Lane::desired && (apply.open || apply.close)) open = apply.open;
         if (apply.close && apply.lane == Lane::desired) cursor = apply.close;
         session->applied(apply.ticket, now);
         return true;
@@ -128,7 +130,7 @@ public:
     void load(Lane lane, Inbound& inbound) override {
         for (const auto& [key, got] : held[at(lane)])
             inbound.load({key, got.generation, std::make_shared<const std::string>(got.bytes)});
-        if (lane == Lane::desired) inbound.load_cursor(cursor);
+        if (lane == Lane::desired) inbound.load_cursor(cursor), inbound.load_open(open);
     }
 
     bool keeps_unknown() const override { return keep_unknown; }
@@ -156,7 +158,7 @@ public:
 
     std::map<ItemKey, Version> mine[lanes];
     std::map<ItemKey, Got> held[lanes];
-    std::optional<Cursor> cursor;
+    std::optional<Cursor> cursor, open;
     std::vector<std::pair<Number, ItemKey>> tombstones;
     std::vector<std::pair<std::uint64_t, Number>> incarnations; ///< and the head at which each was closed
     std::map<ItemKey, int> received;

@@ -55,6 +55,11 @@ std::string cut(std::string text) {
     return text;
 }
 
+void write(wire::Place& out, const Cursor& in) {
+    out.set_incarnation(in.incarnation.bytes());
+    out.set_number(in.number);
+}
+
 void write(wire::Frame& out, const Hello& in) {
     auto& hello = *out.mutable_hello();
     hello.set_format(in.format);
@@ -75,6 +80,7 @@ void write(wire::Frame& out, const Hello& in) {
             h.set_incarnation(held.cursor->incarnation.bytes());
             h.set_number(held.cursor->number);
         }
+        if (held.open) write(*h.mutable_open(), *held.open);
     }
 }
 
@@ -144,6 +150,7 @@ void write(wire::Frame& out, const Batch& in) {
     for (const Digest& hash : in.removed) removed += hash.bytes();
     batch.set_removed(std::move(removed));
     if (in.close) batch.set_close(*in.close);
+    if (in.as_of) batch.set_as_of(*in.as_of);
     batch.set_digest(in.digest);
 }
 
@@ -168,11 +175,6 @@ void write(wire::Frame& out, const Ranges& in) {
     }
 }
 
-void write(wire::Place& out, const Cursor& in) {
-    out.set_incarnation(in.incarnation.bytes());
-    out.set_number(in.number);
-}
-
 void write(wire::Frame& out, const Courier& in) {
     auto& courier = *out.mutable_courier();
     courier.set_from(in.from.bytes());
@@ -194,6 +196,10 @@ void write(wire::Frame& out, const Listing& in) {
     for (const Listed& entry : in.entries) entries += entry.hash.bytes() + entry.digest.bytes();
 }
 
+Result<Cursor> read(const wire::Place& in) {
+    return Cursor{TRY(read_id<IncarnationId>(in.incarnation(), "place.incarnation")), in.number()};
+}
+
 Result<Hello> read(const wire::Hello& in) {
     Hello hello{.format = in.format(),
                 .lowest_format = in.lowest_format() ? in.lowest_format() : in.format(),
@@ -210,6 +216,7 @@ Result<Hello> read(const wire::Hello& in) {
         Held held{.lane = TRY(read_lane(h.lane())), .count = h.count(), .digest = TRY(read_digest(h.digest()))};
         if (!h.incarnation().empty())
             held.cursor = Cursor{TRY(read_id<IncarnationId>(h.incarnation(), "hello.held.incarnation")), h.number()};
+        if (h.has_open()) held.open = TRY(read(h.open()));
         hello.held.push_back(std::move(held));
     }
     return hello;
@@ -288,6 +295,7 @@ Result<Batch> read(wire::Batch& in) {
     for (std::size_t at = 0; at < removed.size(); at += 16)
         batch.removed.push_back(TRY(Digest::from_bytes(std::string_view(removed).substr(at, 16))));
     if (in.has_close()) batch.close = in.close();
+    if (in.has_as_of()) batch.as_of = in.as_of();
     return batch;
 }
 
@@ -310,10 +318,6 @@ Result<RangeSums> read(const wire::Range& in) {
         if (!range.range.contains(range.entries.back().hash.low)) return bad("a range with an entry from outside");
     }
     return range;
-}
-
-Result<Cursor> read(const wire::Place& in) {
-    return Cursor{TRY(read_id<IncarnationId>(in.incarnation(), "courier.incarnation")), in.number()};
 }
 
 Result<Courier> read(const wire::Courier& in) {

@@ -48,6 +48,7 @@ struct Held {
     std::uint32_t count = 0;
     Digest digest;
     std::optional<Cursor> cursor;
+    std::optional<Cursor> open = {}; ///< some of a batch is held, and its end is not: as of where it is
 };
 
 struct Hello {
@@ -82,7 +83,8 @@ struct Batch {
     std::vector<BatchItem> items;
     std::vector<Digest> removed;
     std::optional<Number> close;
-    std::uint64_t digest = 0; ///< low half, of all that the receiver should hold after `close`
+    std::optional<Number> as_of = {}; ///< where more of the batch follows
+    std::uint64_t digest = 0;         ///< low half, of all that the receiver should hold after `close`
 };
 
 struct Ack {

@@ -21,7 +21,7 @@ void Inbound::load(const Item& item) {
 void Inbound::drop() {
     restart();
     index_.clear();
-    cursor_ = {};
+    cursor_ = open_ = {};
 }
 
 Result<Apply> Inbound::take(Batch&& batch, IncarnationId sender) {
@@ -49,9 +49,11 @@ Result<Apply> Inbound::take(Batch&& batch, IncarnationId sender) {
         index_.erase(hash);
     }
     batch_open_ = !batch.close;
+    if (batch.as_of) apply.open = open_ = Cursor{sender, *batch.as_of};
     if (!batch.close) return apply;
     if (batch.digest == held().low) {
         apply.close = Cursor{sender, *batch.close};
+        open_.reset();
         differing_ = 0;
     } else {
         differs_ = true;

@@ -19,6 +19,8 @@ struct Apply {
     std::vector<ItemKey> removed;
     /// The batch ends here, in agreement: the cursor moves with this very transaction.
     std::optional<Cursor> close;
+    /// More of the batch follows, which is as of there in the sender's history.
+    std::optional<Cursor> open = {};
 };
 
 /// The receiving side of one slice: which items we hold and the sum of their digests. Bytes are elsewhere.
@@ -32,6 +34,7 @@ public:
     /// From what is durable, before the first hello and after `drop`.
     void load(const Item&);
     void load_cursor(std::optional<Cursor> cursor) { cursor_ = cursor; }
+    void load_open(std::optional<Cursor> open) { open_ = open; }
     void drop();
 
     /// Takes a frame into the index. Frames beyond the bounds are errors.
@@ -67,6 +70,8 @@ public:
     const std::optional<Cursor>& cursor() const { return cursor_; }
     void closed(const Cursor& cursor) { cursor_ = cursor; }
     bool batch_open() const { return batch_open_; }
+    /// Some of a batch is held, and its end is not: as of where it is in the sender's history. Also after the connection is lost.
+    const std::optional<Cursor>& open() const { return open_; }
     bool holds(const ItemKey& key) const { return index_.find(key_hash(key_, key)) != nullptr; }
     /// What is held under this hash; null: nothing.
     const ItemKey* find(const Digest& hash) const {
@@ -87,7 +92,7 @@ private:
     Lane lane_;
     std::uint64_t key_;
     Radix<ItemKey> index_;
-    std::optional<Cursor> cursor_;
+    std::optional<Cursor> cursor_, open_;
     bool batch_open_ = false;
     bool differs_ = false;
     unsigned differing_ = 0; ///< closes in a row

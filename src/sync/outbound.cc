@@ -258,6 +258,8 @@ std::optional<Batch> Outbound::next(bool may_cut, std::uint64_t room) {
         batch.close = flight.close = cut_;
         batch.digest = held().low;
         state_ = State::closing;
+    } else if (lane_ == Lane::desired) {
+        batch.as_of = cut_;
     }
     flights_.push_back(std::move(flight));
     return batch;

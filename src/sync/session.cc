@@ -110,7 +110,8 @@ void Session::maybe_hello() {
         hello.held.push_back({.lane = lane_of(lane),
                               .count = static_cast<std::uint32_t>(receiving.inbound.size()),
                               .digest = receiving.inbound.held(),
-                              .cursor = receiving.inbound.cursor()});
+                              .cursor = receiving.inbound.cursor(),
+                              .open = receiving.inbound.open()});
     }
     tell(hello);
     phase_ = Phase::hello_sent;

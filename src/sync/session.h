@@ -203,7 +203,7 @@ private:
     };
 
     void load_if_due(std::size_t lane);
-    void bring(Lane, Inbound::Difference&&, const std::optional<Cursor>& close, Taking&);
+    void bring(Lane, Inbound::Difference&&, const Cursor& end, bool closes, Taking&);
     void maybe_hello();
     void tell(const Frame&);
     void tell_settings();

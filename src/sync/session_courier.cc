@@ -77,25 +77,23 @@ Result<Session::Taking> Session::take(const CarriedSlices& carried, const std::o
         if (courier.keep_unknown || may_be_newer) difference.unlisted.clear();
         // What the sender's history does not know any more holds nothing up; what may be newer than the file does.
         bool complete = taken.lacking == 0 && (taken.kept == 0 || !may_be_newer);
-        std::optional<Cursor> close;
-        if (complete) close = Cursor{incarnation, courier.until[0]};
-        bring(Lane::desired, std::move(difference), close, taking);
+        bring(Lane::desired, std::move(difference), Cursor{incarnation, courier.until[0]}, complete, taking);
     }
     if (taken.status > 0) {
         auto difference = receiving_[1].inbound.compare(carried.slices[1]);
         if (courier.keep_unknown) difference.unlisted.clear();
-        bring(Lane::status, std::move(difference), Cursor{incarnation, courier.until[1]}, taking);
+        bring(Lane::status, std::move(difference), Cursor{incarnation, courier.until[1]}, true, taking);
     }
     return taking;
 }
 
-void Session::bring(Lane lane, Inbound::Difference&& difference, const std::optional<Cursor>& close, Taking& taking) {
+void Session::bring(Lane lane, Inbound::Difference&& difference, const Cursor& end, bool closes, Taking& taking) {
     Receiving& receiving = receiving_[static_cast<std::size_t>(lane)];
     Batch batch{.lane = lane};
     std::size_t bytes = 0;
     auto give = [&] {
-        auto apply =
-            receiving.inbound.take(std::exchange(batch, Batch{.lane = lane}), close ? close->incarnation : IncarnationId{});
+        if (!batch.close && lane == Lane::desired) batch.as_of = end.number;
+        auto apply = receiving.inbound.take(std::exchange(batch, Batch{.lane = lane}), end.incarnation);
         CHECK(apply, "the slice was weighed before");
         bytes = 0;
         apply->ticket = next_ticket_++;
@@ -115,8 +113,8 @@ void Session::bring(Lane lane, Inbound::Difference&& difference, const std::opti
         if (batch.removed.size() == most_sent_items) give();
     }
     if (!batch.removed.empty()) give();
-    if (close) {
-        batch.close = close->number;
+    if (closes) {
+        batch.close = end.number;
         batch.digest = receiving.inbound.held().low;
         give();
     }

@@ -98,8 +98,11 @@ void Session::resume(Hello&& hello) {
             place = host_.place(*held.cursor);
             // A crash forgets soft numbers by design (rule S1): only a durable cursor tells of a history that went back.
             if (place == Outbound::Place::ahead && held.lane == Lane::status) place = Outbound::Place::forgotten;
-            if (place == Outbound::Place::ahead) history_behind_ = true;
         }
+        // Also the beginning of a batch tells, which came before the power went (rule H3).
+        bool part_is_ahead = held.open && held.lane == Lane::desired && host_.place(*held.open) == Outbound::Place::ahead;
+        if (part_is_ahead) place = Outbound::Place::ahead;
+        if (place == Outbound::Place::ahead) history_behind_ = true;
         if (held.lane == Lane::desired) peer_cursor_ = place == Outbound::Place::known ? held.cursor : std::nullopt;
         auto erased_since = [&] { return host_.erased_since(held.lane, held.cursor->number); };
         sending_[lane].outbound.resume(held, place, erased_since, host_.keeps_unknown() || history_behind_);

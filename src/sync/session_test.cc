@@ -291,6 +291,53 @@ TEST(Session, ASenderThatWentBackIsGivenBackWhatItForgot) {
     }
 }
 
+/// The power of both went in the middle of a batch, and the parent's disk is put back: only the part that landed tells.
+TEST(Session, ThePartOfABatchThatLandedTellsOfTheHistoryThatWentBack) {
+    for (bool crash : {false, true}) {
+        FakeLink link;
+        link.parent.takes_back = true;
+        for (std::uint64_t n = 0; n < 10; ++n) link.parent.put(desired, key_of(n), "kept");
+        link.connect();
+        ASSERT_TRUE(link.settle());
+        auto backup = link.parent.save();
+        for (std::uint64_t n = 100; n < 1'100; ++n) link.parent.put(desired, key_of(n), "new");
+        link.parent.put(desired, key_of(3), "changed");
+        std::uint64_t landed = link.child.landed;
+        while (link.child.landed < landed + 2)
+            link.output(link.parent), link.deliver(link.child), link.output(link.child), link.land(link.child);
+        link.cut();
+        if (crash) link.child.crash();
+        while (link.land(link.child)) {
+        }
+        auto held = link.child.held[0];
+        ASSERT_GT(held.size(), 100u);
+        ASSERT_LT(held.size(), 900u);
+        link.parent.restore(backup);
+        link.connect();
+        ASSERT_TRUE(link.settle());
+        ASSERT_TRUE(link.pass(3s));
+        EXPECT_TRUE(link.parent.session->view().history_behind);
+        EXPECT_TRUE(link.agree());
+        for (const auto& [key, got] : held) ASSERT_TRUE(link.parent.mine[0].contains(key)) << key.text();
+        EXPECT_FALSE(link.child.open) << "the end came";
+    }
+}
+
+TEST(Session, APartOfABatchTellsNothingWhereTheSenderKnowsIt) {
+    FakeLink link;
+    for (std::uint64_t n = 0; n < 400; ++n) link.parent.put(desired, key_of(n), "new");
+    link.connect();
+    while (link.child.landed < 2)
+        link.output(link.parent), link.deliver(link.child), link.output(link.child), link.deliver(link.parent),
+            link.land(link.child);
+    ASSERT_TRUE(link.child.open);
+    link.crash_parent();
+    ASSERT_TRUE(link.settle());
+    EXPECT_FALSE(link.parent.session->view().history_behind);
+    EXPECT_TRUE(link.agree());
+    EXPECT_FALSE(link.child.open);
+}
+
 TEST(Session, APeerThatAnswersNoRecallHoldsNothingUp) {
     FakeLink link;
     forget_two(link);

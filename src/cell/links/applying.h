@@ -14,6 +14,9 @@ namespace skerry::cell {
 
 /// Notes under which a cell keeps how far it has each peer's history: key is the peer's cell.
 inline constexpr std::string_view cursor_space = "cursor";
+/// Some of a batch, or of a file, is durable, and its end is not: our own number before it, and as of where it is in the history of
+/// the peer.
+inline constexpr std::string_view open_space = "link.open";
 std::string write_cursor(const sync::Cursor&);
 std::optional<sync::Cursor> read_cursor(std::string_view);
 

@@ -312,8 +312,11 @@ std::optional<std::vector<sync::ItemKey>> Link::erased_since(sync::Lane lane, sy
 }
 
 void Link::load(sync::Lane lane, sync::Inbound& inbound) {
-    if (lane == sync::Lane::desired)
+    if (lane == sync::Lane::desired) {
         if (auto note = context_.store.note(cursor_space, peer_.cell.text())) inbound.load_cursor(read_cursor(*note));
+        if (auto open = context_.store.note(open_space, peer_.cell.text()); open && open->size() > 8)
+            inbound.load_open(read_cursor(std::string_view(*open).substr(8)));
+    }
     const auto* keys = context_.replicas.of(peer_.cell);
     if (!keys) return;
     for (const store::Key& key : *keys) {

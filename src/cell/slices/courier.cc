@@ -17,8 +17,6 @@ constexpr std::string_view ahead_space = "courier.ahead";
 constexpr std::string_view status_space = "courier.status";
 /// The next file says that all of the peer's slice is wanted.
 constexpr std::string_view asks_space = "courier.asks";
-/// Some of a batch, or of a file, is durable, and its end is not: our own number before it; for a file also where it ends.
-constexpr std::string_view open_space = "link.open";
 
 std::optional<sync::Cursor> cursor_in(const std::optional<std::string>& note) { return note ? read_cursor(*note) : std::nullopt; }
 
@@ -29,10 +27,7 @@ void Link::note_open(store::Transaction& transaction, const sync::Apply& apply) 
     std::string peer = peer_.cell.text();
     if (!apply.close) {
         std::string note = big_endian(context_.store.cursor().number);
-        if (carrying_ && carrying_->last) {
-            const sync::Courier& courier = carrying_->carried.courier;
-            note += write_cursor({courier.history.back().incarnation, courier.until[0]});
-        }
+        if (apply.open) note += write_cursor(*apply.open);
         transaction.note(open_space, peer, std::move(note));
     } else if (context_.store.note(open_space, peer)) {
         transaction.erase_note(open_space, peer);

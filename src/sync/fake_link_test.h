@@ -119,6 +119,10 @@ public:
                                                                                          : Outbound::Place::ahead;
         return Outbound::Place::ahead;
     }
+    bool was_opened(const IncarnationId& incarnation) const override {
+        return std::ranges::any_of(incarnations,
+                                   [&](const auto& opening) { return incarnation_id(self_, opening.first) == incarnation; });
+    }
     std::optional<std::vector<ItemKey>> erased_since(Lane lane, Number number) override {
         std::vector<ItemKey> keys;
         ++history_reads;

@@ -21,6 +21,8 @@ public:
     virtual ~Host() = default;
     /// How this place in our own history looks to our store (rules S3, H3).
     virtual Outbound::Place place(const Cursor&) = 0;
+    /// Whether our store was ever opened as this. An opening is durable before anything is sent in it (rule S2).
+    virtual bool was_opened(const IncarnationId&) const { return true; }
     /// What was deleted here after this number and may have been in the slice; none if that is not known, or too much.
     virtual std::optional<std::vector<ItemKey>> erased_since(Lane, Number) = 0;
     /// What we hold durably of the peer's slice, and for `desired` up to where. Called before the first hello, and again after

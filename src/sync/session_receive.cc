@@ -96,8 +96,10 @@ void Session::resume(Hello&& hello) {
         auto place = Outbound::Place::none;
         if (held.cursor) {
             place = host_.place(*held.cursor);
-            // A crash forgets soft numbers by design (rule S1): only a durable cursor tells of a history that went back.
-            if (place == Outbound::Place::ahead && held.lane == Lane::status) place = Outbound::Place::forgotten;
+            // A crash forgets soft numbers by design (rule S1): only a durable cursor tells of a history that went back, or an
+            // opening that our store does not have.
+            bool is_soft = held.lane == Lane::status && host_.was_opened(held.cursor->incarnation);
+            if (place == Outbound::Place::ahead && is_soft) place = Outbound::Place::forgotten;
         }
         // Also the beginning of a batch tells, which came before the power went (rule H3).
         bool part_is_ahead = held.open && held.lane == Lane::desired && host_.place(*held.open) == Outbound::Place::ahead;

@@ -383,6 +383,25 @@ TEST(Session, WhatNobodyRecalledIsRefused) {
     EXPECT_NE(link.parent.session->over()->find("nobody asked for"), std::string::npos) << *link.parent.session->over();
 }
 
+/// Of a sender that decides nothing the peer keeps no durable cursor: it knows the openings that it has seen.
+TEST(Session, AnOpeningThatTheStoreLacksTellsOfAHistoryThatWentBack) {
+    FakeLink link;
+    link.child.put(status, key_of(1, 10, 1), "x");
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    auto backup = link.child.save();
+    link.crash_child();
+    ASSERT_TRUE(link.pass(1s));
+    EXPECT_FALSE(link.child.session->view().history_behind);
+    link.child.put(status, key_of(1, 10, 1), "y");
+    ASSERT_TRUE(link.pass(1s));
+    link.cut();
+    link.child.restore(backup);
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    EXPECT_TRUE(link.child.session->view().history_behind);
+}
+
 TEST(Session, SoftNumbersForgottenByACrashAreNoHistoryThatWentBack) {
     FakeLink link;
     link.child.put(status, key_of(1, 10, 1), "x");
@@ -390,8 +409,8 @@ TEST(Session, SoftNumbersForgottenByACrashAreNoHistoryThatWentBack) {
     ASSERT_TRUE(link.settle());
     link.cut();
     link.child.mine[1].clear();
-    link.child.incarnations.clear();
     link.child.crash();
+    link.child.incarnations.front().second = 0; // the opening is durable, what was soft in it is not
     link.connect();
     ASSERT_TRUE(link.pass(1s));
     EXPECT_FALSE(link.child.session->view().history_behind);

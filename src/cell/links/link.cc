@@ -289,12 +289,16 @@ void Link::arm() {
 
 sync::Outbound::Place Link::place(const sync::Cursor& cursor) {
     if (context_.store.knows(store::Cursor{cursor.incarnation, cursor.number})) return Place::known;
-    auto incarnations = context_.store.incarnations();
-    if (std::ranges::find(incarnations, cursor.incarnation) == incarnations.end()) return Place::ahead;
-    store::Cursor head = context_.store.cursor();
-    // Listed and not known: below the floor, where the number is one that was given; else beyond what is durable.
-    bool below_floor = cursor.number <= head.number && !context_.store.knows(store::Cursor{head.incarnation, cursor.number});
+    // Also long after: where the floor has come past what was forgotten, its opening tells where it ended.
+    auto heads = context_.store.heads();
+    auto opening = std::ranges::find(heads, cursor.incarnation, &store::Cursor::incarnation);
+    bool below_floor = opening != heads.end() && cursor.number <= opening->number;
     return below_floor ? Place::forgotten : Place::ahead;
+}
+
+bool Link::was_opened(const IncarnationId& incarnation) const {
+    auto incarnations = context_.store.incarnations();
+    return std::ranges::find(incarnations, incarnation) != incarnations.end();
 }
 
 std::optional<std::vector<sync::ItemKey>> Link::erased_since(sync::Lane lane, sync::Number number) {

@@ -125,6 +125,7 @@ private:
     void drained() override { pump(); }
 
     sync::Outbound::Place place(const sync::Cursor&) override;
+    bool was_opened(const IncarnationId&) const override;
     std::optional<std::vector<sync::ItemKey>> erased_since(sync::Lane, sync::Number) override;
     void load(sync::Lane, sync::Inbound&) override;
     bool keeps_unknown() const override;
@@ -167,7 +168,7 @@ private:
     void stage_seal(store::Transaction&, const store::Key&, const std::string& seal);
     void take_back(sync::Session::Back&&);
     void take_back_next();
-    bool stage_return(store::Transaction&, sync::Lane, const sync::Item&, const std::set<Uid>& erased);
+    bool stage_return(store::Transaction&, sync::Lane, const sync::Item&, const std::optional<std::set<Uid>>& erased);
     void leave_there(const sync::ItemKey&, std::string why);
 
     LinkContext context_;

@@ -253,6 +253,27 @@ TEST_F(RecoveryTest, ARestoredSiteIsGivenBackWhatItDecided) {
     EXPECT_TRUE(same_at_both(Kind::instance, "till.pos.store-17.abcde"));
 }
 
+/// What it decides is no more than its Instances, which are soft: an opening that its backup lacks tells it.
+TEST_F(RecoveryTest, ARestoredSiteWithoutAppsOfItsOwnLearnsIt) {
+    begin();
+    auto backup = backup_of(site);
+    site.crash();
+    boot_site();
+    write_instance("till.pos.store-17.abcde");
+    world.pass(3s);
+    ASSERT_TRUE(has(core, Kind::instance, "till.pos.store-17.abcde"));
+    EXPECT_FALSE(site.cell->recovery().active());
+    Uid uid = at(core, Kind::instance, "till.pos.store-17.abcde")->uid;
+    restore(site, backup);
+    world.pass(10s);
+    EXPECT_TRUE(site.cell->recovery().active());
+    ASSERT_TRUE(has(site, Kind::instance, "till.pos.store-17.abcde"));
+    EXPECT_EQ(at(site, Kind::instance, "till.pos.store-17.abcde")->uid, uid);
+    world.pass(60s);
+    EXPECT_FALSE(site.cell->recovery().active());
+    EXPECT_TRUE(same_at_both(Kind::instance, "till.pos.store-17.abcde"));
+}
+
 TEST_F(RecoveryTest, WhileItRecoversLoopsWriteNothingAndNobodyIsGrantedALease) {
     begin();
     site.cell->leases().want("site", true);
@@ -328,6 +349,79 @@ TEST_F(RecoveryTest, ItWaitsForWhatASiteOfTodayWouldGet) {
         world.pass(1s);
     }
     EXPECT_GE(world.now, started + 310s + sync::lease_margin(310s)) << "whoever holds one may be cut off";
+}
+
+/// Two peers of different age, or one at two times: it is the later one that counts, in whatever order they call.
+TEST_F(RecoveryTest, WhatIsLaterAtALatePeerCountsAboveWhatCameBackBefore) {
+    begin();
+    auto backup = backup_of(core);
+    write_allocation("web.main.store-17", "till.2");
+    world.pass(3s);
+    auto old = backup_of(site);
+    write_allocation("web.main.store-17", "till.3");
+    write_allocation("web.main.store-17", "till.4");
+    world.pass(3s);
+    auto late = backup_of(site);
+    world.cut();
+    restore(core, backup);
+    restore(site, old);
+    world.heal();
+    world.pass(2min);
+    ASSERT_FALSE(core.cell->recovery().active());
+    ASSERT_EQ(spec_at(core, "web.main.store-17").revision(), "till.2");
+    world.cut();
+    restore(site, late);
+    world.heal();
+    world.pass(2min);
+    EXPECT_EQ(spec_at(core, "web.main.store-17").revision(), "till.4");
+    EXPECT_TRUE(same_at_both(Kind::allocation, "web.main.store-17"));
+    // What people decide from here on is above that.
+    world.cut();
+    write_allocation("web.main.store-17", "till.5");
+    restore(site, late);
+    world.heal();
+    world.pass(2min);
+    EXPECT_EQ(spec_at(core, "web.main.store-17").revision(), "till.5");
+    EXPECT_TRUE(same_at_both(Kind::allocation, "web.main.store-17"));
+}
+
+TEST_F(RecoveryTest, WhatMayHaveBeenDeletedSinceIsLeftWhereItIs) {
+    begin();
+    auto backup = backup_of(core);
+    write_allocation("web.main.store-17", "till.1");
+    world.pass(3s);
+    world.cut();
+    restore(core, backup);
+    core.cell->recovery().behind("site/store-18");
+    world.pass(60s);
+    ASSERT_FALSE(core.cell->recovery().active());
+    // More deletions than are remembered.
+    for (int n = 0; n < 12'000; n += 100) {
+        store::Transaction made, gone;
+        for (int each = n; each < n + 100; ++each) {
+            Key key{Kind::config, "default", "c" + std::to_string(each)};
+            model::Config config;
+            Uid uid(core.chance.id());
+            config.mutable_metadata()->set_name(key.name);
+            config.mutable_metadata()->set_namespace_("default");
+            config.mutable_metadata()->set_uid(uid.text());
+            config.mutable_metadata()->set_home(core.store->cell().text());
+            config.mutable_metadata()->set_generation(1);
+            made.put(key, uid, core.store->cell(), 1, config.SerializeAsString(), store::Transaction::absent());
+            gone.erase(key, store::Transaction::anything());
+        }
+        core.store->commit(std::move(made), nullptr);
+        world.settle();
+        core.store->commit(std::move(gone), nullptr);
+        world.settle();
+    }
+    ASSERT_FALSE(core.store->since(core.cell->recovery().since()));
+    world.heal();
+    world.pass(40s);
+    EXPECT_FALSE(has(core, Kind::allocation, "web.main.store-17"));
+    EXPECT_TRUE(has(site, Kind::allocation, "web.main.store-17"));
+    EXPECT_EQ(child().orphans, 1u);
+    EXPECT_THAT(child().left_there, Contains(HasSubstr("may have been deleted")));
 }
 
 TEST_F(RecoveryTest, WhoComesBackLaterFindsACellThatGoesOn) {

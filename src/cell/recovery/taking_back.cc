@@ -1,3 +1,4 @@
+#include "base/bytes.h"
 #include "base/log.h"
 #include "cell/links/applying.h"
 #include "cell/links/children.h"
@@ -26,6 +27,8 @@ namespace {
 constexpr int most_return_tries = 8;
 constexpr std::size_t returned_at_once = 64;
 constexpr std::size_t most_left_shown = 16;
+/// Notes by object, of those that are here as they came back: which recovery that was in, and the generation that they got.
+constexpr std::string_view returned_space = "returned";
 
 /// What a cell decides and its parent holds.
 bool goes_up(model::Kind kind) {
@@ -33,6 +36,8 @@ bool goes_up(model::Kind kind) {
     return kind == Kind::app || kind == Kind::allocation || kind == Kind::override_ || kind == Kind::node ||
            kind == Kind::instance;
 }
+
+std::string as_it_came(store::Number since, std::uint32_t generation) { return big_endian(since) + big_endian(generation); }
 
 bool is_allocation(const sync::Item& item) { return item.key.kind == static_cast<std::uint32_t>(model::Kind::allocation); }
 
@@ -85,10 +90,14 @@ void Link::take_back_next() {
     if (coming_back_.busy) return;
     auto& steps = coming_back_.steps;
     store::Transaction transaction;
-    std::set<Uid> erased;
-    if (auto changes = context_.store.since(context_.recovery.since()); changes && context_.recovery.since() > 0)
+    std::optional<std::set<Uid>> erased; // since the history went back; none: not known any more
+    if (store::Number since = context_.recovery.since(); since == 0) {
+        erased.emplace();
+    } else if (auto changes = context_.store.since(since)) {
+        erased.emplace();
         for (const auto& change : *changes)
-            if (!change.after) erased.insert(change.before->uid);
+            if (!change.after) erased->insert(change.before->uid);
+    }
     std::size_t count = 0;
     std::vector<std::pair<sync::Lane, sync::ItemKey>> taken;
     for (; count < steps.size() && count < returned_at_once && !steps[count].last; ++count) {
@@ -134,7 +143,8 @@ void Link::leave_there(const sync::ItemKey& key, std::string why) {
 }
 
 /// Puts what came back into the transaction where it is to be taken in; whether it was.
-bool Link::stage_return(store::Transaction& transaction, sync::Lane lane, const sync::Item& item, const std::set<Uid>& erased) {
+bool Link::stage_return(store::Transaction& transaction, sync::Lane lane, const sync::Item& item,
+                        const std::optional<std::set<Uid>>& erased) {
     const model::KindFacts* facts = model::find_kind(item.key.kind);
     if (!facts || facts->kind == model::Kind::event || static_cast<store::Part>(item.key.part) != store::Part::wish) {
         session_.let_go(lane, item.key);
@@ -155,17 +165,21 @@ bool Link::stage_return(store::Transaction& transaction, sync::Lane lane, const 
     store::Key key{facts->kind, item.key.project, item.key.name};
     bool lost = context_.store.missing().contains(key);
     if (context_.recovery.since() == 0 && !lost) return leave("this cell's history did not go back");
-    if (erased.contains(item.key.uid)) {
+    if (erased && erased->contains(item.key.uid)) {
         session_.let_go(lane, item.key); // deleted here, after the history went back
         return false;
     }
     store::ObjectPtr before = context_.store.get(key);
     if (before && before->wish.from) return leave("its name is taken here by an object of another cell");
+    if (!before && !erased) return leave("it may have been deleted here since, which is too long ago to tell");
     bool same = before && before->uid == item.key.uid;
     if (same && before->generation > item.generation) return false;
     if (same && before->generation == item.generation && *before->wish.bytes == *item.bytes) return false;
-    // What was decided here since the history went back is later than all that was forgotten.
-    bool ours = before && before->wish.number > context_.recovery.since();
+    // What was decided here since the history went back is later than all that was forgotten; what came back from another peer is
+    // not decided here, and this one may know a later generation of it.
+    store::Number since = context_.recovery.since();
+    bool ours = before && before->wish.number > since &&
+                context_.store.note(returned_space, key.text()) != as_it_came(since, before->generation);
     // An Allocation of that name was made anew since, for a site that was away: what runs there goes on under it.
     bool anew = before && ours && !same && facts->kind == model::Kind::allocation;
     if (before && ours && !same && !anew) {
@@ -188,6 +202,7 @@ bool Link::stage_return(store::Transaction& transaction, sync::Lane lane, const 
     model::metadata(*content).set_generation(generation);
     transaction.put(key, item.key.uid, item.key.home, generation, model::bytes_of(*content),
                     before ? store::Transaction::unchanged(*before) : store::Transaction::absent());
+    if (!ours) transaction.note(returned_space, key.text(), as_it_came(since, generation));
     return true;
 }
 

@@ -3,20 +3,12 @@
 //     api_load write KUBECONFIG CLIENTS SECONDS      durable creates of Configs of 512 bytes, each client one after another
 //     api_load fanout KUBECONFIG WATCHES ROUNDS      one Config changes; the time until the last of the open watches is told
 #include "base/json.h"
-#include "cli/client/client.h"
-#include "cli/client/kubeconfig.h"
-#include "env/real/loop.h"
-#include "env/real/real_clock.h"
-#include "env/real/real_timers.h"
-#include "http/client.h"
+#include "bench/load.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
-#include <sys/resource.h>
 #include <vector>
 
 namespace skerry::bench {
@@ -25,53 +17,6 @@ namespace {
 
 constexpr const char* configs = "/apis/skerry/v1/namespaces/default/configs";
 constexpr Duration patience = 60s;
-
-[[noreturn]] void give_up(const std::string& why) {
-    std::fprintf(stderr, "api_load: %s\n", why.c_str());
-    std::exit(1);
-}
-
-double milliseconds(Duration duration) { return static_cast<double>(duration / 1us) / 1000.0; }
-
-double quantile(std::vector<Duration> times, double part) {
-    if (times.empty()) return 0;
-    std::ranges::sort(times);
-    return milliseconds(times[std::min(times.size() - 1, static_cast<std::size_t>(part * static_cast<double>(times.size())))]);
-}
-
-/// One loop and as many connections as a bench wants.
-class Load {
-public:
-    explicit Load(const std::string& path) {
-        auto text = cli::read_file(path);
-        if (!text) give_up(text.error().message);
-        auto file = cli::parse_kubeconfig(path, *text);
-        if (!file) give_up(file.error().message);
-        auto chosen = cli::choose_context({*file}, "", [](const std::string& name) { return cli::read_file(name); });
-        if (!chosen) give_up(chosen.error().message);
-        connection_ = *chosen;
-    }
-
-    std::unique_ptr<http::Client> client() {
-        auto made = http::Client::create(
-            loop.context(), {.base = connection_.server, .tls = connection_.tls, .authorization = connection_.authorization});
-        if (!made) give_up(made.error().message);
-        return std::move(*made);
-    }
-    Instant now() const { return clock_.now(); }
-    /// Runs until `stop`; exits with a message when that takes longer than `longest`.
-    void run(Duration longest, const std::string& what) {
-        auto guard = timers.after(longest, [&] { give_up(what + ": not done within " + text(longest)); });
-        loop.run();
-    }
-
-    env::Loop loop;
-    env::RealTimers timers{loop};
-
-private:
-    env::RealClock clock_;
-    cli::Connection connection_;
-};
 
 /// 512 bytes with its name and fields, as JSON.
 std::string config(const std::string& name, const std::string& version, std::size_t value) {
@@ -87,8 +32,8 @@ std::string config(const std::string& name, const std::string& version, std::siz
 
 class Writer {
 public:
-    Writer(Load& load, std::size_t number, std::size_t& running)
-        : load_(load), client_(load.client()), number_(number), running_(running) {
+    Writer(Load& load, const std::string& cell, std::size_t number, std::size_t& running)
+        : load_(load), client_(load.client(cell)), number_(number), running_(running) {
         ++running_;
     }
 
@@ -126,10 +71,10 @@ private:
     std::vector<Duration>* times_ = nullptr;
 };
 
-int write(Load& load, std::size_t clients, std::size_t seconds) {
+int write(Load& load, const std::string& cell, std::size_t clients, std::size_t seconds) {
     std::size_t running = 0;
     std::vector<std::unique_ptr<Writer>> writers;
-    for (std::size_t n = 0; n < clients; ++n) writers.push_back(std::make_unique<Writer>(load, n, running));
+    for (std::size_t n = 0; n < clients; ++n) writers.push_back(std::make_unique<Writer>(load, cell, n, running));
     std::vector<Duration> warm, times;
     // Connections and their handshakes come before the clock runs.
     Instant begin = load.now();
@@ -149,8 +94,8 @@ int write(Load& load, std::size_t clients, std::size_t seconds) {
 
 class Fanout {
 public:
-    Fanout(Load& load, std::size_t watches, std::size_t rounds)
-        : load_(load), writer_(load.client()), wanted_(watches), rounds_(rounds) {}
+    Fanout(Load& load, std::string cell, std::size_t watches, std::size_t rounds)
+        : load_(load), cell_(std::move(cell)), writer_(load.client(cell_)), wanted_(watches), rounds_(rounds) {}
 
     int run() {
         // In the service's own time: a bench's watchers come a few at a time.
@@ -201,7 +146,7 @@ private:
     void open() {
         if (clients_.size() >= wanted_) return;
         auto watch = std::make_unique<Watch>();
-        watch->client = load_.client();
+        watch->client = load_.client(cell_);
         http::Request request{.path = configs, .query = {{"watch", "1"}, {"resourceVersion", version_}}};
         watch->call = watch->client->stream(
             std::move(request), {.head =
@@ -254,6 +199,7 @@ private:
     }
 
     Load& load_;
+    std::string cell_;
     std::unique_ptr<http::Client> writer_;
     std::unique_ptr<http::Call> call_;
     std::unique_ptr<env::Timer> pause_;
@@ -267,26 +213,15 @@ private:
 };
 
 int run(int count, char** words) {
-    auto number = [&](int at) {
-        std::size_t value = 0;
-        std::string_view word = words[at];
-        auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-        if (error != std::errc{} || end != word.data() + word.size() || value == 0)
-            give_up("\"" + std::string(word) + "\" is no positive number");
-        return value;
-    };
     std::string_view what = count == 5 ? words[1] : "";
     if (what != "write" && what != "fanout") {
         std::fprintf(stderr, "usage: api_load write KUBECONFIG CLIENTS SECONDS | api_load fanout KUBECONFIG WATCHES ROUNDS\n");
         return 2;
     }
-    rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)::setrlimit(RLIMIT_NOFILE, &files);
-    }
-    Load load(words[2]);
-    return what == "write" ? write(load, number(3), number(4)) : Fanout(load, number(3), number(4)).run();
+    raise_descriptors();
+    Load load;
+    if (what == "write") return write(load, words[2], positive(words[3]), positive(words[4]));
+    return Fanout(load, words[2], positive(words[3]), positive(words[4])).run();
 }
 
 } // namespace

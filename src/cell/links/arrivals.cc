@@ -19,8 +19,13 @@ public:
         });
     }
     void listen() { wire_->listen(*this); }
-    void arrived(std::string message) override { all_.first(*this, std::move(message)); }
-    void closed(std::string) override { all_.drop(all_.leave(*this)); }
+    // Until its wire is gone, one that was refused is still told what happens there.
+    void arrived(std::string message) override {
+        if (wire_) all_.first(*this, std::move(message));
+    }
+    void closed(std::string) override {
+        if (wire_) all_.drop(all_.leave(*this));
+    }
     const env::Peer& peer() const { return wire_->peer(); }
     std::unique_ptr<env::Wire> take() { return std::move(wire_); }
 

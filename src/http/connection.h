@@ -64,11 +64,15 @@ public:
     void wind_down();
     /// It waits for its client: for the handshake, or for all of a request. What serves a request does not.
     bool waits_for_client() const;
+    Duration age() const { return std::chrono::duration_cast<Duration>(Clock::now() - began_); }
     /// Close now. `tell`: the exchange's on_closed is called.
     enum class Tell : std::uint8_t { yes, no };
     void cut(Tell tell);
 
 private:
+    using Clock = asio::steady_timer::clock_type;
+    static constexpr Clock::time_point never = Clock::time_point::max();
+
     enum class State : std::uint8_t {
         shaking,   ///< TLS handshake
         head,      ///< waiting for, or within, a request's head
@@ -103,13 +107,11 @@ private:
     bool body_complete() const { return parser_->done(); }
     std::string response_head(int status, Headers headers, std::optional<std::size_t> length, bool chunked);
 
-    using Clock = asio::steady_timer::clock_type;
-    static constexpr Clock::time_point never = Clock::time_point::max();
-
     std::shared_ptr<ServerCore> core_;
     std::optional<Strangers::Place> stranger_;
     Stream stream_;
     asio::steady_timer timer_;
+    Clock::time_point began_ = Clock::now();
     Clock::time_point deadline_ = never;
     Clock::time_point timer_at_ = never;
     State state_ = State::shaking;

@@ -5,6 +5,8 @@
 
 #include <boost/asio/ip/v6_only.hpp>
 
+#include <poll.h>
+
 namespace skerry::http {
 
 namespace {
@@ -30,6 +32,8 @@ Result<asio::ip::tcp::endpoint> parse_address(const std::string& address) {
 
 using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
 
+constexpr std::chrono::milliseconds failure_rest(100), full_rest(10);
+
 /// One listening socket.
 struct Door : std::enable_shared_from_this<Door> {
     Door(std::shared_ptr<ServerCore> core, asio::io_context& context)
@@ -47,37 +51,60 @@ struct Door : std::enable_shared_from_this<Door> {
         acceptor.set_option(asio::socket_base::reuse_address(true), code);
         if (endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), code);
         if (acceptor.bind(endpoint, code) || acceptor.listen(4096, code)) return failed();
+        acceptor.non_blocking(true, code);
         local = acceptor.local_endpoint(code);
         return {};
     }
 
+    /// Room is made when somebody is there to have it.
     void accept() {
-        acceptor.async_accept([self = shared_from_this()](error_code code, Socket socket) {
+        acceptor.async_wait(Acceptor::wait_read, [self = shared_from_this()](error_code code) {
             if (!self->acceptor.is_open()) return;
-            if (code) {
+            if (!code && !self->make_room()) return self->rest(full_rest);
+            Socket socket(self->core->context.get_executor());
+            if (!code) self->acceptor.accept(socket, code);
+            if (code && code != asio::error::would_block) {
                 // Out of descriptors, most likely: trying at once would only burn the processor.
                 log(Level::warning, "http", "accept: {}", code.message());
-                self->pause.expires_after(std::chrono::milliseconds(100));
-                self->pause.async_wait([self](error_code) {
-                    if (self->acceptor.is_open()) self->accept();
-                });
-                return;
+                return self->rest(failure_rest);
             }
-            if (!self->core->stopping && *self->core->places < self->core->options.max_connections) {
-                auto connection = std::make_shared<Connection>(self->core, std::move(socket));
-                self->core->connections.emplace(connection.get(), connection);
-                connection->begin();
-                self->make_room();
-            }
+            if (!code) self->let_in(std::move(socket));
             self->accept();
         });
     }
 
-    /// The oldest stranger that is not being served gives way; it may be the one that just came.
-    void make_room() {
-        if (core->strangers.count() <= core->options.max_strangers) return;
+    void let_in(Socket socket) {
+        if (core->stopping || *core->places >= core->options.max_connections) return;
+        if (core->options.tls && gave_up(socket)) return;
+        auto connection = std::make_shared<Connection>(core, std::move(socket));
+        core->connections.emplace(connection.get(), connection);
+        connection->begin();
+    }
+
+    /// Its client has hung up before we came to it, as clients do that waited too long: to begin its handshake would be work for
+    /// nobody, while others wait.
+    static bool gave_up(Socket& socket) {
+        pollfd look{.fd = socket.native_handle(), .events = POLLRDHUP, .revents = 0};
+        return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    }
+
+    /// True: one more may come in. The oldest stranger that is not being served gives way to it, if it had time enough.
+    bool make_room() {
+        if (core->strangers.count() < core->options.max_strangers) return true;
         for (Connection* each : core->strangers)
-            if (each->waits_for_client()) return each->cut(Connection::Tell::no);
+            if (each->waits_for_client()) {
+                if (each->age() < core->options.stranger_grace) return false;
+                each->cut(Connection::Tell::no);
+                return true;
+            }
+        return false;
+    }
+
+    void rest(std::chrono::milliseconds pause_for) {
+        pause.expires_after(pause_for);
+        pause.async_wait([self = shared_from_this()](error_code) {
+            if (self->acceptor.is_open()) self->accept();
+        });
     }
 
     void close() {

@@ -81,8 +81,11 @@ struct ServerOptions {
     std::vector<std::string> listen;
     std::shared_ptr<ServerTls> tls;       ///< none: plain HTTP
     std::size_t max_connections = 12'000; ///< WebSockets count too; beyond it new ones are closed at once
-    std::size_t max_strangers =
-        2'000; ///< of them without a client's certificate; beyond it the oldest that is not served is closed
+    /// Of them without a client's certificate, or not yet with one. Beyond it the oldest that is not served is closed, once it has
+    /// had `stranger_grace`; until then nobody is let in, and who comes waits in the kernel's queue: in a storm it is better that
+    /// some wait than that work which is half done is thrown away and asked for again.
+    std::size_t max_strangers = 2'000;
+    Duration stranger_grace = 4s;
     std::size_t max_header = 16 << 10;
     Duration head_timeout = 20s;  ///< TLS handshake, and each request's head once its first byte came
     Duration body_timeout = 120s; ///< all of a body that is taken whole

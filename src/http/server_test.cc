@@ -323,7 +323,7 @@ TEST_F(Web, SlowHeadsAndIdleConnectionsEnd) {
 }
 
 TEST_F(Web, ABodyThatTricklesEnds) {
-    serve({.max_strangers = 2, .body_timeout = 150ms});
+    serve({.max_strangers = 2, .stranger_grace = 0ms, .body_timeout = 150ms});
     echo();
     std::vector<asio::ip::tcp::socket> slow;
     std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
@@ -342,6 +342,50 @@ TEST_F(Web, ABodyThatTricklesEnds) {
         context.poll_one();
         return server->connections() <= 1;
     })) << "byte by byte it does not hold its place";
+}
+
+TEST_F(Web, AStrangerThatJustCameKeepsItsPlaceAndOthersWaitOutside) {
+    serve({.max_strangers = 2, .stranger_grace = 300ms, .head_timeout = 60s});
+    echo();
+    std::vector<asio::ip::tcp::socket> slow;
+    for (int i = 0; i < 2; ++i) {
+        slow.emplace_back(context).connect({asio::ip::make_address("127.0.0.1"), server->port()});
+        asio::write(slow.back(), asio::buffer("GET / HT", 8));
+    }
+    ASSERT_TRUE(run_until([&] { return server->connections() == 2; }));
+    auto other = client();
+    std::optional<Result<Response>> answer;
+    auto began = std::chrono::steady_clock::now();
+    auto call = other->send({}, [&](Result<Response> response) { answer = std::move(response); });
+    std::string first;
+    asio::async_read(slow.front(), asio::dynamic_buffer(first), [](auto, auto) {});
+    asio::write(slow.back(), asio::buffer("TP/1.1\r\nHost: x\r\n\r\n", 19));
+    ASSERT_TRUE(run_until([&] { return answer.has_value(); }));
+    EXPECT_TRUE(*answer) << "it came in when the oldest had had its time";
+    EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(200));
+    std::string second(12, '\0');
+    asio::read(slow.back(), asio::buffer(second));
+    EXPECT_EQ(second, "HTTP/1.1 200") << "who was at work meanwhile was not cut";
+    EXPECT_EQ(server->connections(), 2u);
+}
+
+TEST_F(Web, ForAClientThatHasHungUpNoHandshakeBegins) {
+    serve({}, true);
+    echo();
+    auto answer_to = [&](bool hangs_up) {
+        asio::ip::tcp::socket socket(context);
+        socket.connect({asio::ip::make_address("127.0.0.1"), server->port()});
+        asio::write(socket, asio::buffer("\x16\x03\x01\x00\x04\x14\x00\x00\x00", 9)); // no handshake begins so: it is told
+        if (hangs_up) socket.shutdown(asio::ip::tcp::socket::shutdown_send);
+        std::string answer;
+        bool closed = false;
+        asio::async_read(socket, asio::dynamic_buffer(answer), [&](auto, auto) { closed = true; });
+        EXPECT_TRUE(run_until([&] { return closed; }));
+        return answer;
+    };
+    EXPECT_NE(answer_to(false), "");
+    EXPECT_EQ(answer_to(true), "");
+    EXPECT_TRUE(get(*client(), {}));
 }
 
 TEST_F(Web, ConnectionsAreBounded) {

@@ -45,7 +45,7 @@ TEST_F(Tls, AStrangersCertificateIsRefusedByEitherSide) {
 }
 
 TEST_F(Tls, AFloodOfStrangersClosesItsOwn) {
-    serve({.max_connections = 100, .max_strangers = 3}, true);
+    serve({.max_connections = 100, .max_strangers = 3, .stranger_grace = 0ms}, true);
     echo();
     auto known = client({.tls = {.credentials = make_credentials(authority, some_site())}});
     ASSERT_TRUE(get(*known, {}));

@@ -60,16 +60,17 @@ public:
             seat.chain = must(authority.issue_chain(
                 request,
                 {.identity = trust::Identity::of_site(name, id), .addresses = {}, .authority = false, .now = clock_.wall()}));
-            seat.dialer =
-                link::make_dialer(loop_.context(), {.credentials =
-                                                        [this, &seat] {
-                                                            return http::Credentials{seat.chain, key_};
-                                                        },
-                                                    .verify = [this](const http::Chain& chain) -> Result<env::Peer> {
-                                                        return trust::peer_of(TRY(trust::verify_parent(chain, pinned_)));
-                                                    },
-                                                    // All of them share one thread here, and each waits for the others.
-                                                    .deadline = 2min});
+            seat.dialer = link::make_dialer(loop_.context(),
+                                            {.credentials =
+                                                 [this, &seat] {
+                                                     return http::Credentials{seat.chain, key_};
+                                                 },
+                                             .verify = [this](const http::Chain& chain) -> Result<env::Peer> {
+                                                 // One parent for all: each machine would look at it once.
+                                                 return trust::peer_of(TRY(trust::verify_parent(chain, pinned_, {}, &walked_)));
+                                             },
+                                             // All of them share one thread here, and each waits for the others.
+                                             .deadline = 2min});
             seat.child = std::make_unique<sim::LightChild>(sim::LightChild::Options{.clock = clock_,
                                                                                     .timers = timers_,
                                                                                     .dialer = *seat.dialer,
@@ -113,6 +114,7 @@ private:
 
     std::string address_, key_;
     std::vector<std::string> pinned_;
+    trust::Walked walked_;
     env::RealClock clock_;
     env::Loop loop_;
     env::RealTimers timers_{loop_};

@@ -7,6 +7,8 @@
 #include "http/tls_session.h"
 #include "http/x509.h"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <malloc.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -25,6 +27,8 @@ struct FreeContext {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 };
 using Context = std::unique_ptr<SSL_CTX, FreeContext>;
+using Clock = boost::asio::steady_timer::clock_type;
+constexpr std::size_t ticket_key_bytes = 80; // as OpenSSL has them: a name and two keys
 
 int session_index() {
     static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
@@ -48,11 +52,57 @@ int judge(X509_STORE_CTX* store, void* argument) {
         session->refused(std::move(identity).error());
         return 0;
     }
+    auto note = identity->note();
     peer->identity = std::move(*identity).take();
-    session->judged(std::move(peer));
+    // Who is nobody's peer again needs no ticket.
+    if (SSL_is_server(ssl) != 0 && SSL_version(ssl) >= TLS1_3_VERSION && !note.empty()) SSL_set_num_tickets(ssl, 1);
+    session->judged(std::move(peer), std::move(note));
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
 }
+
+TlsSession& session_of(SSL* ssl) {
+    auto* session = static_cast<TlsSession*>(SSL_get_ex_data(ssl, session_index()));
+    CHECK(session != nullptr);
+    return *session;
+}
+
+int write_ticket(SSL* ssl, void*) {
+    const auto& note = session_of(ssl).note();
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), note.data(), note.size());
+}
+
+/// What the ticket says of the peer, judged as of now.
+Result<Verdict> recalled(const Recall& recall, SSL_SESSION* session) {
+    void* bytes = nullptr;
+    std::size_t size = 0;
+    if (SSL_SESSION_get0_ticket_appdata(session, &bytes, &size) != 1 || size == 0)
+        return fail(Code::unauthenticated, "the session of before is nobody's");
+    return recall({static_cast<const char*>(bytes), size});
+}
+
+SSL_TICKET_RETURN read_ticket(SSL*, SSL_SESSION* session, const unsigned char*, std::size_t, SSL_TICKET_STATUS status,
+                              void* argument) {
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE;
+    // No new ticket: after its time certificates are shown again.
+    return recalled(*static_cast<const Recall*>(argument), session) ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_IGNORE;
+}
+
+/// Tickets are for TLS 1.3 alone; the version is known when this is called.
+int without_old_tickets(SSL* ssl, void*) {
+    if (SSL_version(ssl) < TLS1_3_VERSION) SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    return 1;
+}
+
+/// OpenSSL offers a ticket to us when it is a client.
+int take_ticket(SSL* ssl, SSL_SESSION* session) {
+    session_of(ssl).keep(*session);
+    return 0;
+}
+
+struct FreeSession {
+    void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+};
 
 Result<void> load(SSL_CTX* context, const Credentials& credentials) {
     auto chain = TRY(read_certificates(credentials.chain_pem) | during("certificate chain"));
@@ -91,16 +141,30 @@ int choose_http11(SSL*, const unsigned char** chosen, unsigned char* length, con
 
 } // namespace
 
+/// The last session of a client that can be taken up again, and with whom it is.
+struct KeptSession {
+    std::unique_ptr<SSL_SESSION, FreeSession> session;
+    std::shared_ptr<const PeerIdentity> peer;
+};
+
 struct ServerTls::State {
     ServerTlsOptions options;
     Verify verify;
+    Recall recall;
     Context context;
+    Clock::time_point keys_since = Clock::now();
 
     /// A context of its own for each set of credentials: connections under way keep theirs.
     Result<Context> build(const Credentials& credentials, const std::string& ca_pem) {
         auto made = TRY(make_context(TLS_server_method(), options.allow_tls12));
         TRY_VOID(load(made.get(), credentials));
         SSL_CTX_set_num_tickets(made.get(), 0);
+        if (recall) {
+            SSL_CTX_clear_options(made.get(), SSL_OP_NO_TICKET);
+            SSL_CTX_set_timeout(made.get(), static_cast<long>(options.session_life / 1s));
+            SSL_CTX_set_session_ticket_cb(made.get(), write_ticket, read_ticket, &recall);
+            SSL_CTX_set_cert_cb(made.get(), without_old_tickets, nullptr);
+        }
         static constexpr unsigned char id[] = "skerry";
         SSL_CTX_set_session_id_context(made.get(), id, sizeof id - 1);
         SSL_CTX_set_alpn_select_cb(made.get(), choose_http11, nullptr);
@@ -113,6 +177,26 @@ struct ServerTls::State {
         }
         return made;
     }
+
+    /// Sessions of before stay good: what seals their tickets, which OpenSSL draws for each context, goes over to the next.
+    void show(Context next) {
+        unsigned char keys[ticket_key_bytes];
+        if (recall && SSL_CTX_get_tlsext_ticket_keys(context.get(), keys, sizeof keys) == 1)
+            SSL_CTX_set_tlsext_ticket_keys(next.get(), keys, sizeof keys);
+        OPENSSL_cleanse(keys, sizeof keys);
+        context = std::move(next);
+    }
+
+    /// That has its time, too.
+    void renew_keys() {
+        if (!recall || Clock::now() - keys_since < options.session_life) return;
+        unsigned char keys[ticket_key_bytes];
+        Context fresh(SSL_CTX_new(TLS_server_method()));
+        if (!fresh || SSL_CTX_get_tlsext_ticket_keys(fresh.get(), keys, sizeof keys) != 1) return;
+        SSL_CTX_set_tlsext_ticket_keys(context.get(), keys, sizeof keys);
+        OPENSSL_cleanse(keys, sizeof keys);
+        keys_since = Clock::now();
+    }
 };
 
 struct ClientTls::State {
@@ -120,6 +204,7 @@ struct ClientTls::State {
     Verify verify;
     Context context;
     bool check_name = false;
+    std::shared_ptr<KeptSession> kept;
 };
 
 ServerTls::ServerTls(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -136,18 +221,19 @@ Result<std::shared_ptr<ServerTls>> ServerTls::create(ServerTlsOptions options) {
             return Verdict{};
         };
     }
+    state->recall = state->options.recall;
     state->context = TRY(state->build(state->options.credentials, state->options.ca_pem));
     return std::shared_ptr<ServerTls>(new ServerTls(std::move(state)));
 }
 
 Result<void> ServerTls::replace(Credentials credentials) {
-    state_->context = TRY(state_->build(credentials, state_->options.ca_pem));
+    state_->show(TRY(state_->build(credentials, state_->options.ca_pem)));
     state_->options.credentials = std::move(credentials);
     return {};
 }
 
 Result<void> ServerTls::replace_authorities(std::string ca_pem) {
-    state_->context = TRY(state_->build(state_->options.credentials, ca_pem));
+    state_->show(TRY(state_->build(state_->options.credentials, ca_pem)));
     state_->options.ca_pem = std::move(ca_pem);
     return {};
 }
@@ -177,6 +263,12 @@ Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
     if (state->verify) {
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
         SSL_CTX_set_cert_verify_callback(context, judge, &state->verify);
+        if (options.resumes) {
+            state->kept = std::make_shared<KeptSession>();
+            SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
+            SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+            SSL_CTX_sess_set_new_cb(context, take_ticket);
+        }
     } else if (options.insecure) {
         SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
     } else {
@@ -199,11 +291,13 @@ Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
 }
 
 Result<std::unique_ptr<TlsSession>> TlsSession::server(ServerTls& tls, int descriptor) {
+    tls.state().renew_keys();
     SSL* ssl = SSL_new(tls.state().context.get());
     if (ssl == nullptr) return fail_tls(Code::internal, "TLS");
     std::unique_ptr<TlsSession> session(new TlsSession(ssl));
     if (SSL_set_fd(ssl, descriptor) != 1) return fail_tls(Code::internal, "TLS");
     SSL_set_ex_data(ssl, session_index(), session.get());
+    if (tls.state().recall) session->recall_ = &tls.state().recall;
     SSL_set_accept_state(ssl);
     return session;
 }
@@ -225,10 +319,50 @@ Result<std::unique_ptr<TlsSession>> TlsSession::client(ClientTls& tls, int descr
         if (set != 1) return fail_tls(Code::invalid, "server name \"" + name + "\"");
     }
     SSL_set_connect_state(ssl);
+    if (state.kept) session->offer(state.kept, state.verify);
     return session;
 }
 
 TlsSession::~TlsSession() { SSL_free(ssl_); }
+
+/// What is trusted may have changed since that session began.
+void TlsSession::offer(std::shared_ptr<KeptSession> kept, const Verify& verify) {
+    kept_ = std::move(kept);
+    if (!kept_->session) return;
+    auto verdict = verify(kept_->peer->chain);
+    // OpenSSL uses up what it is given.
+    std::unique_ptr<SSL_SESSION, FreeSession> copy(verdict ? SSL_SESSION_dup(kept_->session.get()) : nullptr);
+    if (!copy || SSL_set_session(ssl_, copy.get()) != 1) {
+        ERR_clear_error();
+        *kept_ = {};
+        return;
+    }
+    auto peer = std::make_shared<PeerIdentity>();
+    peer->chain = kept_->peer->chain;
+    peer->identity = std::move(*verdict).take();
+    recalled_ = std::move(peer);
+}
+
+void TlsSession::keep(const SSL_SESSION& session) {
+    if (!kept_ || !peer_ || peer_->chain.empty()) return;
+    kept_->session.reset(SSL_SESSION_dup(&session));
+    kept_->peer = peer_;
+}
+
+bool TlsSession::resumed() const { return SSL_session_reused(ssl_) == 1; }
+
+/// Only here is it proven that who showed the ticket has the session's secret.
+Result<void> TlsSession::recall() {
+    if (SSL_is_server(ssl_) == 0) {
+        peer_ = std::move(recalled_);
+    } else if (recall_) {
+        auto peer = std::make_shared<PeerIdentity>();
+        peer->identity = TRY(recalled(*recall_, SSL_get_session(ssl_))).take();
+        peer_ = std::move(peer);
+    }
+    if (!peer_) return fail(Code::unauthenticated, "a session was taken up again that nobody offered");
+    return {};
+}
 
 Step TlsSession::after(int outcome, std::string_view doing) {
     int saved = errno;
@@ -283,6 +417,14 @@ Step TlsSession::handshake() {
         return step == Step::closed ? Step::failed : step;
     }
     up_ = true;
+    if (resumed()) {
+        if (auto known = recall(); !known) {
+            why_ = known.error();
+            return Step::failed;
+        }
+    }
+    recalled_.reset();
+    recall_ = nullptr;
     if (!peer_) {
         // Without a judge of ours OpenSSL verified (or nobody did): hand over what was sent all the same.
         if (auto* sent = SSL_get_peer_cert_chain(ssl_); sent != nullptr && SSL_is_server(ssl_) == 0) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/time.h"
 #include "http/message.h"
 
 #include <any>
@@ -24,15 +25,19 @@ class Verdict {
 public:
     Verdict() = default;
     template<class T>
-    static Verdict of(T identity) {
+    static Verdict of(T identity, std::string note = {}) {
         Verdict verdict;
         verdict.identity_ = std::move(identity);
+        verdict.note_ = std::move(note);
         return verdict;
     }
     std::any take() && { return std::move(identity_); }
+    /// What a Recall needs to know the chain again, at most 255 bytes; empty: its session is not taken up again.
+    const std::string& note() const { return note_; }
 
 private:
     std::any identity_;
+    std::string note_;
 };
 
 /// Judges a peer's chain during the handshake; what it returns travels with the connection (PeerIdentity::identity). An error
@@ -41,6 +46,10 @@ private:
 using Verify = std::function<Result<Verdict>(const Chain&)>;
 
 enum class Validity { checked, ignored };
+
+/// Judges anew, as of now, whom a session began with, by the note of the Verdict of then. An error, whatever it is, makes the
+/// client show its certificate again, and Verify has the word.
+using Recall = std::function<Result<Verdict>(std::string_view note)>;
 
 /// The chain leads from its first certificate to one of `ca_pem`. `ignored` passes over every notBefore and notAfter (rule T3: a
 /// child whose clock is wrong). Not a check of names.
@@ -61,11 +70,16 @@ struct ServerTlsOptions {
     /// Named in the request for a certificate, and the trust anchors where no `verify` is given.
     std::string ca_pem;
     Verify verify;
+    /// Sessions of TLS 1.3 may be taken up again without certificates (RFC 8446, 2.2): less to send, and a third of the work. None:
+    /// they may not. The identity of such a connection comes without a chain.
+    Recall recall;
+    Duration session_life = 7 * 24h; ///< at most, and of what seals the tickets; RFC 8446, 4.6.1, allows no more
     ClientCertificate client_certificate = ClientCertificate::optional;
     bool allow_tls12 = true; ///< for old API clients; links refuse anything below 1.3 themselves
 };
 
-/// What a Server shows and demands. No session tickets: every connection is judged afresh, so that a revoked key is out at once.
+/// What a Server shows and demands. Every connection is judged afresh, also one that takes a session up again, so that a revoked key
+/// is out at once. What seals the tickets is in memory only: after a restart everybody shows certificates.
 class ServerTls {
 public:
     static Result<std::shared_ptr<ServerTls>> create(ServerTlsOptions);
@@ -92,6 +106,8 @@ struct ClientTlsOptions {
     /// For joins: the authority's certificate is not here yet, its key's fingerprint is in the token.
     std::string pin;
     Verify verify;
+    /// With `verify`: the last session is taken up again where the server agrees; its chain is judged again before.
+    bool resumes = false;
     bool insecure = false; ///< any certificate will do
     /// `ignored`: with `ca_pem`, no end of a certificate counts (this machine's clock is known to be wrong).
     Validity validity = Validity::checked;

@@ -9,6 +9,7 @@
 #include <string>
 
 typedef struct ssl_st SSL;
+typedef struct ssl_session_st SSL_SESSION;
 
 namespace skerry::http {
 
@@ -20,6 +21,8 @@ enum class Step : std::uint8_t {
     closed,     ///< the other side ended properly
     failed,
 };
+
+struct KeptSession;
 
 /// One TLS connection over a non-blocking socket, which it does not own. OpenSSL reads and writes the descriptor itself and holds
 /// buffers only while bytes are in them: half the memory of a stream through memory BIOs.
@@ -47,16 +50,32 @@ public:
     std::uint64_t sent() const;
     std::uint64_t received() const;
 
-    void judged(std::shared_ptr<const PeerIdentity> peer) { peer_ = std::move(peer); }
+    void judged(std::shared_ptr<const PeerIdentity> peer, std::string note = {}) {
+        peer_ = std::move(peer);
+        note_ = std::move(note);
+    }
+    /// At a server: what the session's ticket is to say of the peer.
+    const std::string& note() const { return note_; }
+    /// At a client: a ticket came.
+    void keep(const SSL_SESSION&);
+    /// An earlier session was taken up again: no certificates were shown.
+    bool resumed() const;
     void refused(Error error) { refusal_ = std::move(error); }
 
 private:
     explicit TlsSession(SSL* ssl) : ssl_(ssl) {}
     Step after(int outcome, std::string_view doing);
 
+    void offer(std::shared_ptr<KeptSession>, const Verify&);
+    Result<void> recall();
+
     SSL* ssl_;
     std::shared_ptr<const PeerIdentity> peer_;
-    Error refusal_; // by our own judge
+    std::string note_;
+    const Recall* recall_ = nullptr;               // a server's; during the handshake
+    std::shared_ptr<KeptSession> kept_;            // a client's, for its next connection
+    std::shared_ptr<const PeerIdentity> recalled_; // with whom a client offers to go on
+    Error refusal_;                                // by our own judge
     Error why_;
     bool up_ = false;
 };

@@ -105,6 +105,7 @@ private:
         if (tls_ && credentials == shown_) return tls_;
         http::ClientTlsOptions made{.credentials = credentials};
         made.allow_tls12 = false;
+        made.resumes = true;
         made.verify = [verify = options_.verify](const http::Chain& chain) -> Result<http::Verdict> {
             return http::Verdict::of(TRY(verify(chain)));
         };

@@ -176,7 +176,8 @@ Result<void> Daemon::open_doors() {
                               .prefix = claim_->prefix(),
                               .kubeconfig = claim_->folders().kubeconfig(),
                               .name = options_.role == Role::up ? "skerry" : "skerry-" + known_.identity.name,
-                              .judge = [this](const http::Chain& chain) { return callers_->judge(chain); }}));
+                              .judge = [this](const http::Chain& chain) { return callers_->judge(chain); },
+                              .recall = [this](std::string_view note) { return callers_->recall(note); }}));
     return {};
 }
 

@@ -24,6 +24,7 @@ Result<std::unique_ptr<Doors>> Doors::open(Options options) {
     http::ServerTlsOptions tls{.credentials = TRY(self.options_.membership.server_credentials(self.reached_at())),
                                .ca_pem = self.anchors()};
     tls.verify = self.options_.judge;
+    tls.recall = self.options_.recall;
     self.tls_ = TRY(http::ServerTls::create(std::move(tls)));
     // Half of the descriptors stay for what runs here: who only connects must not make this cell blind to its own instances.
     std::size_t most = std::min<std::size_t>(12'000, raise_open_files() / 2);

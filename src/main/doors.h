@@ -28,6 +28,7 @@ public:
         std::string name;                   ///< of the context in it
         /// Whom a client's chain speaks for.
         http::Verify judge;
+        http::Recall recall;
     };
     static Result<std::unique_ptr<Doors>> open(Options);
 

@@ -3,6 +3,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "trust/identity.h"
+#include "trust/walked.h"
 
 #include <functional>
 #include <optional>
@@ -26,6 +27,8 @@ struct Judgement {
     WallTime mark;
     /// Whether a key (by fingerprint) was revoked.
     std::function<bool(const std::string&)> revoked;
+    /// Remembers where chains led; none: nobody does.
+    Walked* walked = nullptr;
 };
 
 /// Judges a peer by the chain it sent.
@@ -45,12 +48,16 @@ struct Shown {
     Identity identity;
     std::string key; ///< fingerprint
     WallTime ends;
+    std::string name; ///< by which the chain is known again; empty where nobody remembers
 };
 Result<Shown> examine_peer(Chain, std::span<const std::string> anchors, const Judgement&);
+/// The same of a chain that was examined before and is not here any more, by its name. `not_found` where it is not remembered, or
+/// where other anchors are trusted since.
+Result<Shown> examine_again(std::string_view name, std::span<const std::string> anchors, const Judgement&);
 
 /// A child's judgement of its parent (rule T3): the chain leads to an authority whose key is pinned by fingerprint, and the peer
 /// is the very cell to which that authority belongs. Clocks are ignored. A certificate of the pinned key must be in the chain.
-Result<Identity> verify_parent(Chain, std::span<const std::string> pinned_keys, WallTime mark = {});
+Result<Identity> verify_parent(Chain, std::span<const std::string> pinned_keys, WallTime mark = {}, Walked* = nullptr);
 
 /// A cell that asks for a new certificate (rule T2): everything but notAfter is verified, and the key must be the one on record.
 Result<Identity> verify_renewal(Chain, std::span<const std::string> anchors, std::string_view key_fingerprint_on_record);

@@ -112,6 +112,75 @@ TEST_F(VerifyTest, revoked_keys_are_out_wherever_they_stand) {
     EXPECT_THAT(judge(chain, judgement).error().message, testing::HasSubstr("revoked"));
 }
 
+TEST_F(VerifyTest, what_is_remembered_of_a_chain_is_judged_again_each_time) {
+    Walked walked;
+    auto chain = leaf(root, Identity::of_site("store-17", site_cell), 24h);
+    auto accepts = [&](Judgement judgement, std::vector<std::string> trusted) {
+        judgement.walked = &walked;
+        return verify_peer(chain, trusted, judgement);
+    };
+    EXPECT_TRUE(accepts({}, anchors()));
+    ASSERT_EQ(walked.size(), 1u);
+    EXPECT_TRUE(accepts({}, anchors()));
+    EXPECT_EQ(walked.size(), 1u);
+    for (std::string key : {read_certificate(chain[0]).value().key_fingerprint, root.key()})
+        EXPECT_EQ(accepts({.revoked = [&](const std::string& each) { return each == key; }}, anchors()).error().code, Code::gone);
+    EXPECT_FALSE(accepts({.at = WallTime{now.seconds + 90'000}}, anchors())) << "it has ended since";
+    EXPECT_FALSE(accepts({.mark = WallTime{now.seconds + 90'000}}, anchors()));
+    EXPECT_FALSE(accepts({.use = Use::server}, {Fleet().root.certificate_pem()})) << "the authority is trusted no more";
+    EXPECT_EQ(walked.size(), 1u) << "what was refused is not kept";
+    chain.front() = leaf(Fleet().root, Identity::of_site("store-17", site_cell)).front();
+    EXPECT_FALSE(accepts({}, anchors())) << "another certificate before the same authority";
+}
+
+TEST_F(VerifyTest, a_chain_is_known_again_by_its_name_as_long_as_the_same_authorities_are_trusted) {
+    Walked walked;
+    Judgement judgement;
+    judgement.walked = &walked;
+    auto chain = leaf(root, Identity::of_site("store-17", site_cell), 24h);
+    Shown first = examine_peer(chain, anchors(), judgement).value();
+    ASSERT_FALSE(first.name.empty());
+    Shown again = examine_again(first.name, anchors(), judgement).value();
+    EXPECT_EQ(again.identity, first.identity);
+    EXPECT_EQ(again.key, first.key);
+    EXPECT_EQ(again.ends, first.ends);
+    std::vector<std::string> more = anchors();
+    more.push_back(Fleet().root.certificate_pem());
+    EXPECT_EQ(examine_again(first.name, more, judgement).error().code, Code::not_found);
+    EXPECT_EQ(examine_again("another", anchors(), judgement).error().code, Code::not_found);
+    judgement.use = Use::server;
+    EXPECT_EQ(examine_again(first.name, anchors(), judgement).error().code, Code::not_found);
+    judgement.use = Use::client;
+    judgement.revoked = [&](const std::string& key) { return key == first.key; };
+    EXPECT_EQ(examine_again(first.name, anchors(), judgement).error().code, Code::gone);
+    judgement.revoked = {};
+    judgement.walked = nullptr;
+    EXPECT_EQ(examine_again(first.name, anchors(), judgement).error().code, Code::not_found);
+}
+
+TEST_F(VerifyTest, of_a_remembered_parent_the_pin_counts) {
+    Walked walked;
+    auto parent = leaf(root, Identity::core("core", core_cell), 24h);
+    std::vector<std::string> pin{root.key()}, other{Fleet().root.key()};
+    EXPECT_TRUE(verify_parent(parent, pin, {}, &walked));
+    EXPECT_TRUE(verify_parent(parent, pin, {}, &walked));
+    EXPECT_EQ(walked.size(), 1u);
+    EXPECT_FALSE(verify_parent(parent, other, {}, &walked));
+    EXPECT_FALSE(verify_parent(parent, pin, WallTime{now.seconds + 90'000}, &walked));
+    auto sibling = leaf(root, Identity::of_site("store-18", CellId(Id{4, 4})));
+    for (int i = 0; i < 2; ++i) EXPECT_FALSE(verify_parent(sibling, pin, {}, &walked));
+}
+
+TEST_F(VerifyTest, few_chains_are_remembered) {
+    Walked walked(4);
+    for (std::uint64_t n = 0; n < 20; ++n) {
+        Judgement judgement;
+        judgement.walked = &walked;
+        EXPECT_TRUE(judge(leaf(root, Identity::of_site("store-17", CellId(Id{2, n}))), judgement));
+        EXPECT_LE(walked.size(), 8u);
+    }
+}
+
 TEST_F(VerifyTest, the_parent_is_the_cell_that_owns_the_pinned_authority) {
     auto parent = leaf(root, Identity::core("core", core_cell));
     std::vector<std::string> pin{root.key()};

@@ -11,19 +11,33 @@
 
 namespace skerry::main {
 
+trust::Judgement Callers::judgement() const {
+    return {.use = trust::Use::client,
+            .at = {},
+            .mark = {},
+            .revoked = [this](const std::string& key) { return register_.is_revoked(key); },
+            .walked = &walked_};
+}
+
 Result<http::Verdict> Callers::judge(const http::Chain& chain) const {
-    trust::Judgement judgement{.use = trust::Use::client, .at = {}, .mark = {}, .revoked = [this](const std::string& key) {
-                                   return register_.is_revoked(key);
-                               }};
-    auto shown = TRY(trust::examine_peer(chain, membership_.anchors(), judgement));
+    return admit(TRY(trust::examine_peer(chain, membership_.anchors(), judgement())));
+}
+
+Result<http::Verdict> Callers::recall(std::string_view note) const {
+    return admit(TRY(trust::examine_again(note, membership_.anchors(), judgement())));
+}
+
+Result<http::Verdict> Callers::admit(trust::Shown shown) const {
     if (shown.identity.role == trust::Role::user) {
         TRY_VOID(check_end(shown));
-    } else if (auto member = register_.member(shown.identity)) {
-        // One that has ended gets as far as the renewal.
-        if (member->key != shown.key)
-            return fail(Code::gone, "the key " + shown.key + " is not the one on record for " + shown.identity.title());
+        return http::Verdict::of(std::move(shown));
     }
-    return http::Verdict::of(std::move(shown));
+    // One that has ended gets as far as the renewal.
+    if (auto member = register_.member(shown.identity); member && member->key != shown.key)
+        return fail(Code::gone, "the key " + shown.key + " is not the one on record for " + shown.identity.title());
+    // Cells come back many at once, and over links that are thin.
+    auto note = shown.name;
+    return http::Verdict::of(std::move(shown), std::move(note));
 }
 
 WallTime Callers::judging_time() const { return cell::judging_time(clock_, is_root_); }

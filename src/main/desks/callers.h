@@ -25,6 +25,8 @@ public:
 
     /// Of a chain, during the handshake: `http::Verdict` of a `trust::Shown`.
     Result<http::Verdict> judge(const http::Chain&) const;
+    /// Of a session that is taken up again, by the note of its beginning: the same, as of now.
+    Result<http::Verdict> recall(std::string_view note) const;
     /// Of a request.
     Result<trust::Identity> identify(const http::Request&) const;
     /// `unauthenticated` once its certificate has ended.
@@ -32,12 +34,15 @@ public:
 
 private:
     WallTime judging_time() const;
+    trust::Judgement judgement() const;
+    Result<http::Verdict> admit(trust::Shown) const;
 
     const env::CorrectedClock& clock_;
     const store::Store& store_;
     const Membership& membership_;
     const Register& register_;
     bool is_root_;
+    mutable trust::Walked walked_;
 };
 
 } // namespace skerry::main

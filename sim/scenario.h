@@ -50,6 +50,9 @@ void play_revoked(Fleet&, const Size&);
 void play_leases(Fleet&, const Size&);
 void play_moves(Fleet&, const Size&);
 void play_leaving(Fleet&, const Size&);
+void play_decommission(Fleet&, const Size&);
+/// People at the core give up a site that is in touch (rule H6). Returns when the core has that on its disk.
+void decommission(Fleet&, Cell site);
 void play_clocks(Fleet&, const Size&);
 void play_writes_while_cut(Fleet&, const Size&);
 void play_budgets(Fleet&, const Size&);

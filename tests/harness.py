@@ -640,6 +640,29 @@ def till(version="4.2"):
     return read(ROOT + "/examples/till.yaml").replace("retail/pos:4.2", "retail/pos:" + version)
 
 
+KIOSK = """apiVersion: skerry/v1
+kind: Secret
+metadata: {name: kiosk-key, namespace: retail}
+stringData: {token: seven77}
+---
+apiVersion: skerry/v1
+kind: App
+metadata: {name: kiosk, namespace: retail}
+spec:
+  components:
+  - name: page
+    image: retail/kiosk:1
+    ports: [{name: http, port: 8080, publish: 8090}]
+    env: [{name: STORE, value: GREETED}, {name: KEY, from: {secret: kiosk-key, key: token}}]
+    stopGrace: 1s
+"""
+
+
+def kiosk(greeting):
+    """An app of a site's own, with a Secret; says so at port 8090."""
+    return KIOSK.replace("GREETED", greeting)
+
+
 def app_of(text):
     """The App's document alone."""
     return next(part for part in text.split("\n---\n") if "\nkind: App\n" in part)

@@ -1,5 +1,6 @@
 #include "sim/checks/plants.h"
 
+#include "cell/handover.h"
 #include "model/allocation.pb.h"
 #include "model/instance.pb.h"
 #include "model/revision.pb.h"
@@ -322,12 +323,31 @@ void forgotten_use(Fleet& fleet) {
     }
 }
 
+/// The site hears that it is given up, and nothing that it says gets through.
+void hasty_farewell(Fleet& fleet) {
+    begin(fleet);
+    fleet.site_people().apply(store_1, {.name = "own", .tier = {}, .by_digest = true});
+    fleet.converge(10min);
+    fleet.cut(store_1, Way::up);
+    decommission(fleet, store_1);
+    auto& store = fleet.computer(store_1).process->store();
+    for (int n = 0; n < 100 && !fleet.violated(); ++n, fleet.pass(10ms))
+        for (const auto& object : store.list(model::Kind::app))
+            if (cell::is_handed_over(*object, store.cell())) {
+                store::Transaction transaction;
+                transaction.erase(object->key, store::Transaction::anything());
+                store.commit(std::move(transaction), nullptr);
+            }
+    fleet.pass(1min);
+}
+
 } // namespace
 
 const std::vector<Plant>& plants() {
     static const std::vector<Plant> list = {
         {"acked-never-lost", "the core's disk says durable and keeps the last five seconds to itself", lying_core},
         {"acked-never-lost", "a site's disk does, while it is cut off and told of local changes", forgetful_site},
+        {"acked-never-lost", "a site lets go of what it hands over before the core has it", hasty_farewell},
         {"acked-never-lost", "sites lose the seals of what they hold, and the core's disk is put back", unproven_copies},
         {"generations-never-back", "a site's disk does", lying_site},
         {"restart-only-for-cause", "a driver restarts what it adopts", restarting_driver},

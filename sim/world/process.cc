@@ -47,7 +47,7 @@ Process::Process(Fleet& fleet, Computer& computer)
     bool is_core = computer.role == env::Peer::Role::core, is_site = computer.role == env::Peer::Role::site;
     std::unique_ptr<cell::Slicer> down, up;
     if (is_core) down = cell::slices_for_sites();
-    if (is_site) down = cell::slices_for_nodes(), up = cell::slice_of_site(computer.name);
+    if (is_site) down = cell::slices_for_nodes(), up = cell::slice_of_site(computer.name, store_->cell());
     if (computer.role == env::Peer::Role::node) up = cell::slice_of_node(computer.name);
     std::vector<std::string> parents;
     if (computer.parent != 0) parents.push_back(fleet.computer(computer.parent).name + ":7443");

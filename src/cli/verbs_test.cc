@@ -385,6 +385,60 @@ TEST_F(VerbTest, DropAtTheParentAsksTheSite) {
     EXPECT_FALSE(api.objects.contains(override_path));
 }
 
+/// A site with one App of its own, whose image nobody pushed here; it hands over as soon as it is asked.
+struct DecommissionTest : VerbTest {
+    static constexpr const char* site_path = "/apis/skerry/v1/sites/store-1";
+    bool over = false;
+    Json site(const char* in_touch) {
+        Json conditions = Json::array();
+        conditions.push(Json::object({{"type", "InTouch"}, {"status", in_touch}}));
+        if (over) conditions.push(Json::object({{"type", "Leaving"}, {"status", "True"}, {"reason", "HandedOver"}}));
+        return Json::object({{"metadata", Json::object({{"name", "store-1"}})},
+                             {"status", Json::object({{"cell", "aa"}, {"conditions", conditions}})}});
+    }
+    void serve() {
+        api.instead([this](const http::Request& request, const std::shared_ptr<http::Responder>& responder) {
+            if (request.path == "/revocations/v1") return responder->respond(FakeApi::json(200, Json::object())), true;
+            if (request.method == "PATCH" && request.path == site_path) over = true, api.objects[site_path] = site("True");
+            if (request.method != "GET" || request.path != "/apis/skerry/v1/apps") return false;
+            Json component = *parse_json(R"({"image": "retail/kiosk:1", "env": [{"from": {"secret": "key"}}]})");
+            Json app = Json::object(
+                {{"metadata", Json::object({{"name", "kiosk"}, {"namespace", "retail"}, {"home", over ? "bb" : "aa"}})},
+                 {"spec", Json::object({{"components", Json::array({component})}})}});
+            responder->respond(FakeApi::json(200, Json::object({{"kind", "List"}, {"items", Json::array({app})}})));
+            return true;
+        });
+    }
+};
+
+TEST_F(DecommissionTest, TellsFirstWhatIsMissingAndThenLetsTheSiteGo) {
+    api.objects[site_path] = site("True");
+    serve();
+    EXPECT_EQ(run({"site", "decommission", "store-1"}), 1);
+    EXPECT_THAT(err, AllOf(HasSubstr("app/kiosk (project retail)"), HasSubstr("secret/key"),
+                           HasSubstr("image retail/kiosk:1: no copy"), HasSubstr("--without-images")));
+    EXPECT_EQ(run({"site", "decommission", "store-1", "--dry-run", "--without-images"}), 0) << err;
+    EXPECT_EQ(run({"site", "decommission", "store-1", "--abandon"}), 1);
+    EXPECT_THAT(err, HasSubstr("is in touch"));
+    EXPECT_THAT(api.requests, Not(Contains(Not(StartsWith("GET ")))));
+    EXPECT_EQ(run({"site", "decommission", "store-1", "--without-images"}), 0) << err;
+    EXPECT_EQ(out, "site/store-1 has handed over what it decided\nsite/store-1 revoked\nsite/store-1 deleted\n");
+    EXPECT_FALSE(api.objects.contains(site_path));
+}
+
+TEST_F(DecommissionTest, OfALostSiteTheCopiesAreTakenOver) {
+    api.objects[site_path] = site("Unknown");
+    const std::string kiosk = "/apis/skerry/v1/namespaces/retail/apps/kiosk";
+    api.objects[kiosk] = Json::object({{"metadata", Json::object({{"name", "kiosk"}, {"namespace", "retail"}})}});
+    serve();
+    EXPECT_EQ(run({"site", "decommission", "store-1"}), 1);
+    EXPECT_THAT(err, AllOf(HasSubstr("is out of touch"), HasSubstr("--abandon")));
+    EXPECT_EQ(run({"site", "decommission", "store-1", "--abandon", "--keep"}), 2);
+    EXPECT_EQ(run({"site", "decommission", "store-1", "--abandon"}), 0) << err;
+    EXPECT_EQ(out, "site/store-1 revoked\nsite/store-1 deleted\napp/kiosk taken over\n");
+    EXPECT_EQ(api.objects[kiosk].at({"metadata", "annotations"}).text("skerry/only-site"), "store-1");
+}
+
 TEST_F(VerbTest, CourierPackReplacesItsFileWhenTheNewOneIsWhole) {
     std::string file = write("f.courier", "the old one");
     EXPECT_EQ(run({"courier", "pack", "--out", file}), 2);

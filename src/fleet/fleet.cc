@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cell/writing.h"
 #include "fleet/decisions_loop.h"
+#include "fleet/handover_loop.h"
 #include "fleet/leavers_loop.h"
 #include "fleet/revisions_loop.h"
 #include "fleet/rollouts_loop.h"
@@ -45,7 +46,10 @@ void add_loops(cell::Cell& cell, Options options) {
     const LeaversLoop* left = leavers.get();
     if (leavers) cell.add(std::move(leavers));
     cell.add(std::make_unique<RolloutsLoop>(cell, options, left));
-    if (options.only_own_site) return;
+    if (options.only_own_site) {
+        cell.add(std::make_unique<HandoverLoop>(cell, options.own_site));
+        return;
+    }
     cell.add(std::make_unique<DecisionsLoop>(cell));
     cell.add(std::make_unique<SitesLoop>(cell, std::move(options)));
 }

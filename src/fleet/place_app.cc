@@ -1,5 +1,6 @@
 #include "fleet/rollouts_loop.h"
 
+#include "cell/handover.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/epoch.h"
@@ -334,8 +335,22 @@ std::string suffix_of(const store::Object& object) {
 }
 
 Placement place_app(const model::Revision& revision, const std::vector<store::ObjectPtr>& found,
-                    std::map<std::string, SiteRoom>& rooms, const Pace& pace, const std::string& plain) {
+                    std::map<std::string, SiteRoom>& rooms, const Pace& pace, const std::string& plain, const std::string& only) {
     Placement placement;
+    if (!only.empty()) {
+        std::map<std::string, SiteRoom> its;
+        if (auto room = rooms.extract(only)) its.insert(std::move(room));
+        if (!its.empty())
+            placement = place_app(revision, found, its, pace, plain, {});
+        else
+            placement.shortages.push_back(
+                {"NoMatchingSite", "it is for site " + only +
+                                       " only, which does not exist; to place it as its placement says: kubectl "
+                                       "annotate app " +
+                                       revision.spec().app() + " " + std::string(cell::only_site_annotation) + "-"});
+        rooms.merge(its);
+        return placement;
+    }
     Pace left = pace;
     for (const auto& closed : revision.spec().components()) {
         Placing(revision, closed, found, rooms, left, plain, placement).run();

@@ -1,5 +1,6 @@
 #include "fleet/revisions_loop.h"
 
+#include "cell/handover.h"
 #include "cell/missing.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
@@ -40,12 +41,15 @@ bool RevisionsLoop::wakes(const store::Change& change) const {
 
 void RevisionsLoop::turn() {
     if (!rest_.is_over()) return;
+    bool at_site = cell_.self().role == env::Peer::Role::site;
+    if (at_site && cell::is_leaving(cell_.store(), cell_.self().name)) return; // it hands over all of that (rule H6)
     if (!writing_.begin()) return;
     std::set<Key> wanted;
     reads_.begin();
     auto revisions = revisions_by_app(cell_.store());
     for (const auto& app : cell_.store().list(Kind::app))
-        if (app->home == cell_.store().cell()) make_revision(*app, revisions[{app->key.project, app->key.name}], wanted);
+        if (app->home == cell_.store().cell() && !cell::in_passage(cell_.store(), *app))
+            make_revision(*app, revisions[{app->key.project, app->key.name}], wanted);
     let_go_of_missing();
     auto gone = erase_revisions();
     std::size_t count = cell_.store().count(Kind::revision);
@@ -172,6 +176,8 @@ void RevisionsLoop::erase_pins(const std::set<Key>& gone, const std::set<Key>& w
     auto sweep = [&](const store::ObjectPtr& object, const auto& labels) {
         auto label = labels.find(std::string(model::pinned_label));
         if (label == labels.end() || label->second != "true" || object->home != store.cell()) return;
+        std::string site = cell::only_site_of(object->message());
+        if (cell::is_leaving(store, site) && !cell::has_handed_over(store, site)) return; // its Revision is on its way (rule H6)
         if (!used.contains(object->key)) writing_.erase(*object);
     };
     for (const auto& object : store.list(Kind::secret)) sweep(object, store::as<model::Secret>(*object).metadata().labels());

@@ -1,5 +1,6 @@
 #include "fleet/rollouts_loop.h"
 
+#include "cell/handover.h"
 #include "cell/missing.h"
 #include "fleet/app_world.h"
 #include "model/allocation.pb.h"
@@ -42,6 +43,7 @@ void RolloutsLoop::turn() {
     wake_in_.reset();
     if (!writing_.begin()) return;
     auto& store = cell_.store();
+    if (options_.only_own_site && cell::is_leaving(store, options_.own_site)) return; // it hands over all of that (rule H6)
     auto rooms = read_rooms(cell_, options_.own_site);
     if (options_.only_own_site) std::erase_if(rooms, [&](const auto& room) { return room.first != options_.own_site; });
     judge_sites(rooms);
@@ -59,16 +61,25 @@ void RolloutsLoop::turn() {
     for (const auto& app : store.list(Kind::app)) {
         if (app->home != store.cell()) continue;
         auto mine = by_app.extract({app->key.project, app->key.name});
+        if (cell::in_passage(store, *app)) continue;
         roll(*app, revisions[{app->key.project, app->key.name}], mine ? mine.mapped() : std::vector<store::ObjectPtr>(), rooms);
     }
     for (const auto& [name, orphans] : by_app)
-        for (const auto& allocation : orphans) remove(*allocation, rooms);
+        for (const auto& allocation : orphans)
+            if (!comes_over(*allocation)) remove(*allocation, rooms);
     writing_.end([this](const Result<void>& done) {
         bool full = !done && done.error().code == Code::exhausted;
         if (full && !std::exchange(disk_is_full_, full)) cell_.wake(name());
         disk_is_full_ = full;
         if (done) cell_.recovery().planned(name());
     });
+}
+
+/// Rule H6: its App is a copy still, and is on its way from the site that hands both over.
+bool RolloutsLoop::comes_over(const store::Object& allocation) const {
+    const auto& spec = store::as<model::Allocation>(allocation).spec();
+    auto app = cell_.store().get({Kind::app, allocation.key.project, spec.app()});
+    return app && app->home != cell_.store().cell() && cell::is_leaving(cell_.store(), spec.site());
 }
 
 /// Rules H3 and H4: a site reports a later generation or epoch of an allocation than we ever gave, so our store went back to an older
@@ -170,7 +181,7 @@ void RolloutsLoop::roll(const store::Object& object, const RevisionList& revisio
             bool damaged = cell_.store().missing().contains(key); // most likely ours (rule S5)
             if (damaged || (revision && revision->spec().app_uid() == object.uid.text())) own.push_back(allocation);
         }
-        placement = place_app(*newest, own, rooms, pace_, plain());
+        placement = place_app(*newest, own, rooms, pace_, plain(), cell::only_site_of(app));
         for (const auto& site : placement.replaced)
             if (pace_.granted.insert(site).second) allowance_ -= 1;
         pace_.budget = static_cast<std::size_t>(std::max(allowance_, 0.0));

@@ -53,9 +53,9 @@ struct Pace {
 };
 
 /// Places all components of a revision over the sites; takes what it gives from `rooms`. `found`: the app's allocations. `plain`:
-/// the suffix of those that are made and stand in for nobody.
+/// the suffix of those that are made and stand in for nobody. `only`: at no other site; empty: at any.
 Placement place_app(const model::Revision&, const std::vector<store::ObjectPtr>& found, std::map<std::string, SiteRoom>& rooms,
-                    const Pace&, const std::string& plain);
+                    const Pace&, const std::string& plain, const std::string& only);
 
 /// `<app>.<component>.<site>`, and behind it what tells several at one site apart.
 std::string allocation_name(std::string_view app, std::string_view component, std::string_view site, std::string_view suffix);
@@ -92,6 +92,7 @@ public:
     void turn() override;
 
 private:
+    bool comes_over(const store::Object& allocation) const;
     bool overtake(const std::vector<store::ObjectPtr>& own);
     void judge_sites(std::map<std::string, SiteRoom>& rooms);
     void roll(const store::Object& app, const RevisionList&, const std::vector<store::ObjectPtr>& allocations,

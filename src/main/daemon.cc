@@ -205,7 +205,7 @@ Result<void> Daemon::build_cell() {
     std::unique_ptr<cell::Slicer> down, up;
     if (is_core()) down = cell::slices_for_sites();
     if (is_core() && site_of_own) down = cell::slices_for_both(std::move(down), cell::slices_for_nodes());
-    if (is_site()) down = cell::slices_for_nodes(), up = cell::slice_of_site(known_.identity.name);
+    if (is_site()) down = cell::slices_for_nodes(), up = cell::slice_of_site(known_.identity.name, store_->cell());
     if (known_.identity.role == trust::Role::node) up = cell::slice_of_node(known_.identity.name);
     env::Peer self = TRY(trust::peer_of(known_.identity));
     cell_ = cell::Cell::make(env_, *store_,

@@ -6,22 +6,6 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import *
 
-KIOSK = """apiVersion: skerry/v1
-kind: Secret
-metadata: {name: kiosk-key, namespace: retail}
-stringData: {token: seven77}
----
-apiVersion: skerry/v1
-kind: App
-metadata: {name: kiosk, namespace: retail}
-spec:
-  components:
-  - name: page
-    image: retail/kiosk:1
-    ports: [{name: http, port: 8080, publish: 8090}]
-    env: [{name: STORE, value: GREETED}, {name: KEY, from: {secret: kiosk-key, key: token}}]
-    stopGrace: 1s
-"""
 STORE = "spec.components[name=pos].env[name=STORE].value"
 
 
@@ -39,9 +23,9 @@ def body(world):
 
     # An app of the site's own (W1), image and all.
     site.skerry("image", "push", make_image(world, "4.2"), "retail/kiosk:1", timeout=120)
-    site.apply(KIOSK.replace("GREETED", "here"))
+    site.apply(kiosk("here"))
     wait_until("the site's own app answers", lambda: till_serves(site, "4.2", "here", 8090), 60)
-    site.apply(KIOSK.replace("GREETED", "still-here"))
+    site.apply(kiosk("still-here"))
     wait_until("it is updated", lambda: till_serves(site, "4.2", "still-here", 8090), 60)
     say("an app of its own is made, answers, and is updated")
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/number.h"
 #include "cell/gate/owner.h"
+#include "cell/handover.h"
 #include "cell/links/seats.h"
 #include "cell/missing.h"
 #include "model/app.pb.h"
@@ -148,6 +149,15 @@ Gate::Checked Gate::is_made_here(Kind kind, const Message& object) const {
                     model::quoted(site)));
 }
 
+Gate::Checked Gate::decides_still(Kind kind) const {
+    bool goes = kind == Kind::app || kind == Kind::secret || kind == Kind::config;
+    if (!goes || self_.role != env::Peer::Role::site || !is_leaving(store_, self_.name)) return {};
+    return refuse(Code::forbidden,
+                  fmt::format("site {} is being decommissioned and hands over what it decides; apply this at the "
+                              "API of the core",
+                              self_.name));
+}
+
 std::vector<std::string> Gate::warnings(Kind kind, const Message& message) const {
     std::vector<std::string> warnings;
     if (kind != Kind::app) return warnings;
@@ -210,6 +220,7 @@ void Gate::create(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     if (self_.role == env::Peer::Role::node && kind != Kind::event)
         return answer_soon(std::move(answer),
                            refuse(Code::unsupported, "a node decides nothing; apply it at the API of its site, or of the core"));
+    if (auto decides = decides_still(kind); !decides) return answer_soon(std::move(answer), std::unexpected(decides.error()));
     if (!meta.resource_version().empty())
         return answer_soon(std::move(answer),
                            refuse(Code::invalid, "metadata.resourceVersion: a new object has none (leave it out)"));
@@ -265,6 +276,7 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
     }
     if (kind == Kind::app && before->home != store_.cell() && self_.role == env::Peer::Role::site)
         return override_app(who, before, std::move(object), options, std::move(answer));
+    if (auto decides = decides_still(kind); !decides) return refused(decides.error());
     auto& meta = model::metadata(*object);
     if (auto holds = still(*before, meta.uid(), meta.resource_version()); !holds) return refused(holds.error());
 
@@ -288,6 +300,14 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
             !made)
             return refused(made.error());
     if (auto valid = check(who, kind, was.get(), *object); !valid) return refused(valid.error());
+    if (kind == Kind::site && is_leaving(store_, key.name) && !meta.annotations().contains(std::string(decommission_annotation)))
+        return refused(
+            {{Code::conflict,
+              fmt::format("metadata.annotations.{}: the decommission of site {} has begun and cannot be taken back, since "
+                          "what it decided may be decided here by now; finish it (skerry site decommission {}), then "
+                          "the machine may join again with a new token",
+                          decommission_annotation, key.name, key.name)},
+             {}});
 
     std::uint32_t generation = before->generation + 1;
     meta.set_generation(generation);
@@ -440,6 +460,13 @@ void Gate::remove(const trust::Identity& who, const Key& key, Preconditions prec
     if (auto holds = still(*before, preconditions.uid.value_or(""), preconditions.resource_version.value_or("")); !holds)
         return refused(holds.error());
     if (auto free = may_vanish(*before); !free) return refused(free.error());
+    if (auto decides = decides_still(key.kind); !decides) return refused(decides.error());
+    if (key.kind == Kind::app && before->home == store_.cell() && in_passage(store_, *before))
+        return refused(
+            {{Code::conflict, fmt::format("{} is being handed over by site {}; delete it when that is done "
+                                          "(skerry get site {} -o yaml shows condition Leaving)",
+                                          key.text(), only_site_of(before->message()), only_site_of(before->message()))},
+             {}});
     Admitted admitted{.object = before, .change = Admitted::Change::deleted, .warnings = farewell(key)};
     if (options.dry_run) return answer_soon(std::move(answer), std::move(admitted));
     store::Transaction transaction;

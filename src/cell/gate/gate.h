@@ -35,6 +35,8 @@ private:
     Checked check(const trust::Identity&, model::Kind, const google::protobuf::Message*, const google::protobuf::Message&) const;
     /// A Site is made above its sites, a Node at its site: anywhere else it would be a home for nobody.
     Checked is_made_here(model::Kind, const google::protobuf::Message&) const;
+    /// What a site that is decommissioned decides is on its way to the parent (rule H6).
+    Checked decides_still(model::Kind) const;
     Checked may_revoke(const trust::Identity&, const google::protobuf::Message& was, google::protobuf::Message& becomes) const;
     void override_app(const trust::Identity&, store::ObjectPtr, std::unique_ptr<google::protobuf::Message>, WriteOptions, Answer);
     Checked complete_override(const trust::Identity&, model::Override&, const model::Override* before) const;

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "cell/handover.h"
 #include "model/meta.pb.h"
 #include "model/parts.h"
 #include "model/rules/validate.h"
@@ -85,6 +86,13 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
         keep_out(lane, item.key, fmt::format("{}: a status came of an object that is not here", key.text()));
         return {};
     }
+    bool goes_over = std::ranges::count(handed_over, key.kind) > 0 && part == store::Part::wish;
+    if (side_ == sync::Side::parent && goes_over && item.key.home == context_.store.cell()) {
+        if (!matches(model::metadata(*content), item))
+            return refuse(item.key, "its metadata differs from what it was announced as");
+        stage_handover(transaction, item, key, *content);
+        return {};
+    }
     if (!context_.slicer.accepts(peer_, {key, part}, item.key.home, *content,
                                  applying_->put.contains(key) ? nullptr : before.get()))
         return refuse(item.key, fmt::format("{} may not decide this", tag_));
@@ -102,6 +110,8 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
     if (before) {
         bool same = before->uid == item.key.uid && before->home == item.key.home;
         bool from_there = side_ == sync::Side::child ? bool(before->wish.from) : before->wish.from == peer_.cell;
+        // What this cell handed over is back as the parent's, who has it durably: from here on it is a copy (rule H6).
+        from_there |= side_ == sync::Side::child && same && is_handed_over(*before, context_.store.cell());
         if (!from_there) {
             keep_out(lane, item.key,
                      fmt::format("{}: the name is taken here by another object (NameTaken); delete or rename one of the two",
@@ -125,6 +135,30 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
     return {};
 }
 
+/// Rule H6: a site says that this is decided here from now on.
+void Link::stage_handover(store::Transaction& transaction, const sync::Item& item, const store::Key& key,
+                          const google::protobuf::Message& content) {
+    sync::Lane lane = applying_->apply.lane;
+    store::ObjectPtr before = context_.store.get(key);
+    bool same = before && before->uid == item.key.uid;
+    if (same && !before->wish.from) return; // it was taken in before
+    if (before && before->wish.from != peer_.cell)
+        return keep_out(lane, item.key,
+                        fmt::format("{}: {} hands it over, and the name is taken here by another object (NameTaken); delete or "
+                                    "rename that",
+                                    key.text(), tag_),
+                        true);
+    std::string problem = same && before->generation >= item.generation
+                              ? fmt::format("generation {} is known here already", before->generation)
+                              : handover_problem(context_.store, peer_.name, peer_.cell, key, content);
+    if (!problem.empty()) return keep_out(lane, item.key, fmt::format("{}: not taken over: {}", key.text(), problem));
+    transaction.put(key, item.key.uid, item.key.home, item.generation, *item.bytes,
+                    before ? store::Transaction::unchanged(*before) : store::Transaction::absent());
+    applying_->put.insert(key);
+    kept_out_.erase({key, item.key.part});
+    log(Level::info, "cell", "{} hands over {}, which is decided here now", tag_, key.text());
+}
+
 void Link::stage_removal(store::Transaction& transaction, const sync::ItemKey& item) {
     const model::KindFacts* facts = model::find_kind(item.kind);
     if (!facts) return;
@@ -133,6 +167,7 @@ void Link::stage_removal(store::Transaction& transaction, const sync::ItemKey& i
     auto part = static_cast<store::Part>(item.part);
     store::ObjectPtr before = context_.store.get(key);
     if (!before || before->uid != item.uid || before->part(part).from != peer_.cell) return;
+    if (before->home != item.home) return;    // its home has moved (rule H6), and it goes on under that
     if (applying_->put.contains(key)) return; // another object of this name came in the same frame, and replaces it whole
     if (part == store::Part::wish) {
         transaction.erase(key, {.number = {}, .uid = before->uid});

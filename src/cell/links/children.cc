@@ -1,6 +1,7 @@
 #include "cell/links/children.h"
 
 #include "base/log.h"
+#include "cell/handover.h"
 #include "cell/links/seats.h"
 #include "model/allocation.pb.h"
 #include "model/revision.pb.h"
@@ -146,6 +147,11 @@ void Children::changed(const store::Change& change) {
             link.reconsider(change.key);
             return !link.keeps_out();
         });
+    // What a site hands over is taken in by what is known of its Apps (rule H6).
+    if (change.key.kind == model::Kind::app && change.changed(store::Part::wish))
+        for (const std::string& tag : std::set(keeping_out_))
+            if (auto at = children_.find(tag); at != children_.end() && at->second.link)
+                if (is_leaving(context_.store, at->second.link->peer().name)) at->second.link->reconsider_all();
     bool is_site = change.key.kind == model::Kind::site;
     if ((!is_site && change.key.kind != model::Kind::node) || !change.changed(store::Part::wish)) return;
     auto role = is_site ? env::Peer::Role::site : env::Peer::Role::node;
@@ -159,6 +165,7 @@ void Children::changed(const store::Change& change) {
     if (at == children_.end() || !at->second.link) return;
     at->second.link->set_beat(beat_of(tag));
     at->second.link->drop_orphans(drops_orphans(tag));
+    if (at->second.link->keeps_out()) at->second.link->reconsider_all();
 }
 
 bool Children::drops_orphans(const std::string& tag) const {

@@ -161,6 +161,11 @@ void Link::reconsider(const store::Key& key) {
     }
 }
 
+void Link::reconsider_all() {
+    for (const auto& [place, kept] : std::exchange(kept_out_, {})) session_.forget(kept.lane, kept.key);
+    pump_soon();
+}
+
 void Link::arrived(std::string message) {
     session_.received(message, context_.env.clock.now());
     pump();

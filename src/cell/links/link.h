@@ -84,6 +84,8 @@ public:
     void refresh(const store::Key&, const store::Object* before);
     /// An object of ours changed in a way that may make room for what was kept out.
     void reconsider(const store::Key&);
+    /// Another wish says what may come: all that was kept out is asked for again.
+    void reconsider_all();
     /// Called whenever something is kept out; `keeps_out`: something still is.
     void on_keep_out(std::function<void()> call) { keeping_out_ = std::move(call); }
     bool keeps_out() const { return !kept_out_.empty(); }
@@ -147,6 +149,7 @@ private:
     /// Fills a transaction; an error closes the wire.
     Result<void> stage(store::Transaction&, const sync::Apply&);
     Result<void> stage(store::Transaction&, const sync::Item&);
+    void stage_handover(store::Transaction&, const sync::Item&, const store::Key&, const google::protobuf::Message& content);
     void stage_removal(store::Transaction&, const sync::ItemKey&);
     void keep_out(sync::Lane, const sync::ItemKey&, std::string why, bool name_taken = false);
     sync::ItemKey item_key(const store::Object&, store::Part) const;

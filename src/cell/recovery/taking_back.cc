@@ -170,7 +170,9 @@ bool Link::stage_return(store::Transaction& transaction, sync::Lane lane, const 
         return false;
     }
     store::ObjectPtr before = context_.store.get(key);
-    if (before && before->wish.from) return leave("its name is taken here by an object of another cell");
+    // A copy of what the site decided itself makes way for what it is since the site handed it over (rule H6).
+    bool handed = before && before->uid == item.key.uid && before->wish.from == peer_.cell;
+    if (before && before->wish.from && !handed) return leave("its name is taken here by an object of another cell");
     if (!before && !erased) return leave("it may have been deleted here since, which is too long ago to tell");
     bool same = before && before->uid == item.key.uid;
     if (same && before->generation > item.generation) return false;
@@ -178,7 +180,7 @@ bool Link::stage_return(store::Transaction& transaction, sync::Lane lane, const 
     // What was decided here since the history went back is later than all that was forgotten; what came back from another peer is
     // not decided here, and this one may know a later generation of it.
     store::Number since = context_.recovery.since();
-    bool ours = before && before->wish.number > since &&
+    bool ours = before && !handed && before->wish.number > since &&
                 context_.store.note(returned_space, key.text()) != as_it_came(since, before->generation);
     // An Allocation of that name was made anew since, for a site that was away: what runs there goes on under it.
     bool anew = before && ours && !same && facts->kind == model::Kind::allocation;

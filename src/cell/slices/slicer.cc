@@ -1,7 +1,9 @@
 #include "cell/slices/slicer.h"
 
 #include "base/check.h"
+#include "cell/handover.h"
 #include "model/allocation.pb.h"
+#include "model/app.pb.h"
 #include "model/instance.pb.h"
 #include "model/node.pb.h"
 #include "model/override.pb.h"
@@ -41,6 +43,17 @@ std::vector<Key> references_of(const Object& object) {
         refer(keys, Kind::app, project, store::as<model::Allocation>(object).spec().app());
         refer(keys, Kind::revision, project, store::as<model::Allocation>(object).spec().revision());
         break;
+    case Kind::app: {
+        const auto& app = store::as<model::App>(object);
+        if (only_site_of(app).empty()) break;
+        refer(keys, Kind::project, "", project);
+        for (const auto& component : app.spec().components())
+            for (const auto& variable : component.env()) {
+                refer(keys, Kind::secret, project, variable.from().secret());
+                refer(keys, Kind::config, project, variable.from().config());
+            }
+        break;
+    }
     case Kind::site:
         refer(keys, Kind::project, "", "default"); // for Apps of the site's own (rule W1)
         break;
@@ -108,6 +121,7 @@ public:
         // What else a site sent of its own is no wish of ours: it would pull along what it names, another's Secrets too.
         if (!is_decided_here(object)) return {};
         std::string site;
+        if (object.key.kind == Kind::app) site = only_site_of(object.message());
         if (object.key.kind == Kind::allocation) site = store::as<model::Allocation>(object).spec().site();
         if (object.key.kind == Kind::override_) site = store::as<model::Override>(object).spec().site();
         return site.empty() ? std::vector<Root>{} : std::vector<Root>{{site, wish_only, Peer::Role::site}};
@@ -219,10 +233,15 @@ protected:
 
 class SiteUpSlicer final : public UpSlicer {
 public:
-    explicit SiteUpSlicer(std::string site) : site_(std::move(site)) {}
+    SiteUpSlicer(std::string site, CellId self) : site_(std::move(site)), self_(self) {}
 
     std::vector<Root> roots(const Object& object, const Lookup&) const override {
+        bool goes_over = is_handed_over(object, self_);
         switch (object.key.kind) {
+        case Kind::secret:
+        case Kind::config:
+        case Kind::revision:
+            return goes_over ? up(wish_only) : std::vector<Root>{};
         case Kind::site:
             return object.key.name == site_ ? up(found_only) : std::vector<Root>{};
         case Kind::allocation:
@@ -234,7 +253,8 @@ public:
         case Kind::app:
         case Kind::node:
         case Kind::instance:
-            return is_decided_here(object) ? up(wish_and_found) : std::vector<Root>{};
+            if (!is_decided_here(object)) return {};
+            return up(goes_over ? wish_only : wish_and_found);
         case Kind::event:
             return up(wish_only);
         default:
@@ -249,6 +269,7 @@ private:
     }
 
     std::string site_;
+    CellId self_;
 };
 
 class NodeUpSlicer final : public UpSlicer {
@@ -281,7 +302,9 @@ std::unique_ptr<Slicer> slices_for_nodes() { return std::make_unique<NodesSlicer
 std::unique_ptr<Slicer> slices_for_both(std::unique_ptr<Slicer> sites, std::unique_ptr<Slicer> nodes) {
     return std::make_unique<BothSlicer>(std::move(sites), std::move(nodes));
 }
-std::unique_ptr<Slicer> slice_of_site(std::string site) { return std::make_unique<SiteUpSlicer>(std::move(site)); }
+std::unique_ptr<Slicer> slice_of_site(std::string site, CellId self) {
+    return std::make_unique<SiteUpSlicer>(std::move(site), self);
+}
 std::unique_ptr<Slicer> slice_of_node(std::string node) { return std::make_unique<NodeUpSlicer>(std::move(node)); }
 
 } // namespace skerry::cell

@@ -49,15 +49,16 @@ public:
 
 /// The core's or region's slices for its sites: Site, its Allocations, their Apps, Revisions, pins and Projects, its Overrides, and
 /// the Revisions that its Instances are still on; accepts status of those, and the site's own Nodes, Instances, Events, Apps with
-/// their Allocations, and Overrides (rules W1, W2). A site's Secrets, Configs and Images stay there.
+/// their Allocations, and Overrides (rules W1, W2). A site's Secrets, Configs and Images stay there. Apps that are for one site only
+/// (rule H6) are in its slice for themselves, with the Secrets and Configs that they read.
 std::unique_ptr<Slicer> slices_for_sites();
 /// A site's slices for its nodes: Node, its Instances, their Revisions, pins, Site and Projects.
 std::unique_ptr<Slicer> slices_for_nodes();
 /// Of a cell that has sites and nodes as children. A peer is asked about by its role.
 std::unique_ptr<Slicer> slices_for_both(std::unique_ptr<Slicer> sites, std::unique_ptr<Slicer> nodes);
 /// What a site sends up: found of its Site, Allocations and Overrides; what it decides itself of Apps, Allocations, Overrides,
-/// Nodes, Instances and Events whole. Accepts any wish from its parent.
-std::unique_ptr<Slicer> slice_of_site(std::string site);
+/// Nodes, Instances and Events whole; and what it hands over (rule H6), told by the id of its cell. Accepts any wish from its parent.
+std::unique_ptr<Slicer> slice_of_site(std::string site, CellId self = {});
 /// What a node sends up: found of its Node and Instances, its Events.
 std::unique_ptr<Slicer> slice_of_node(std::string node);
 

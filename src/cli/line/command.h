@@ -69,7 +69,7 @@ inline constexpr int wrong_usage = 2;
 inline constexpr int interrupted = 130;
 
 /// apply, get, describe, delete, logs, wait, label, explain, image push, image list, revision revoke, override list, adopt, promote
-/// and drop, token create, site revoke, node revoke, ca status, ca rotate, courier pack, apply and show, access grant, list and revoke, login, version: everything that
+/// and drop, token create, site revoke, site decommission, node revoke, ca status, ca rotate, courier pack, apply and show, access grant, list and revoke, login, version: everything that
 /// talks to an API.
 std::vector<Command> client_commands(std::string version);
 

@@ -27,6 +27,7 @@ Command override_promote_command();
 Command override_drop_command();
 Command token_create_command();
 Command site_revoke_command();
+Command site_decommission_command();
 Command node_revoke_command();
 Command ca_status_command();
 Command ca_rotate_command();

@@ -192,6 +192,21 @@ TEST_F(ApiTest, NobodyWaitsForACrowdOfWatchers) {
     EXPECT_EQ(late->events().size(), 1'100u);
 }
 
+TEST_F(ApiTest, AResumedWatchTellsWhatASelectorNoLongerMeans) {
+    auto labelled = [&](const std::string& tier) {
+        return R"({"apiVersion":"skerry/v1","kind":"Config","metadata":{"name":"a","namespace":"default","labels":{"tier":")" +
+               tier + R"("}},"data":{"a":"x"}})";
+    };
+    EXPECT_EQ(ask("POST", configs, {}, labelled("store")).status, 201);
+    std::string here = version(ask("GET", configs).body);
+    EXPECT_EQ(ask("PUT", std::string(configs) + "/a", {}, labelled("lab")).status, 200);
+    auto events = watch({{"resourceVersion", here}, {"labelSelector", "tier=store"}})->events();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].text("type"), "DELETED");
+    EXPECT_EQ(*events[0].at({"object", "metadata", "name"}).string(), "a");
+    EXPECT_TRUE(watch({{"labelSelector", "tier=store"}})->events().empty());
+}
+
 TEST_F(ApiTest, WatchesResumeFromAVersionAndCarryBookmarks) {
     make("a");
     std::string here = version(ask("GET", configs).body);
@@ -202,6 +217,9 @@ TEST_F(ApiTest, WatchesResumeFromAVersionAndCarryBookmarks) {
     ASSERT_EQ(events.size(), 2u);
     EXPECT_EQ(events[0].text("type"), "ADDED");
     EXPECT_EQ(events[1].text("type"), "DELETED");
+    EXPECT_EQ(*events[1].at({"object", "metadata", "name"}).string(), "a") << "which is all that is left of it";
+    EXPECT_EQ(*events[1].at({"object", "metadata", "namespace"}).string(), "default");
+    EXPECT_TRUE(events[1].at({"object", "metadata", "uid"}).string());
     stream->read();
     world.pass(61s);
     ASSERT_EQ(stream->events().size(), 3u);

@@ -1,6 +1,7 @@
 #include "api/pod_log.h"
 
 #include "api/status.h"
+#include "base/log.h"
 #include "base/number.h"
 #include "model/instance.pb.h"
 
@@ -93,8 +94,11 @@ struct Transfer : std::enable_shared_from_this<Transfer> {
             return leave();
         }
         begin_stream();
-        if (!outcome) stream->write("\n" + outcome.error().message + "\n");
-        stream->end();
+        // Dropped without its end, so that the client sees a log that broke off, and none that is complete.
+        if (outcome)
+            stream->end();
+        else
+            log(Level::info, "api", "the log of {} broke off: {}", resource.name, outcome.error().message);
         leave();
     }
 };

@@ -5,6 +5,9 @@
 #include "api/table.h"
 #include "base/number.h"
 #include "cell/gate/overrides.h"
+#include "model/bytes.h"
+#include "model/meta.pb.h"
+#include "model/parts.h"
 #include "model/text/mapping.h"
 
 #include <chrono>
@@ -22,6 +25,16 @@ constexpr std::size_t told_at_once = 64;       ///< watchers
 constexpr Duration bookmark_period = 60s;
 
 enum class Happened { added, modified, deleted };
+
+/// Of what was deleted while nobody watched the key is left, and who it was.
+store::Blob named(const store::Object& object) {
+    auto message = model::new_message(object.key.kind);
+    model::Meta& meta = model::metadata(*message);
+    meta.set_name(object.key.name);
+    if (!object.key.project.empty()) meta.set_namespace_(object.key.project);
+    meta.set_uid(object.uid.text());
+    return std::make_shared<const std::string>(model::bytes_of(*message));
+}
 
 std::string_view name(Happened happened) {
     return happened == Happened::added ? "ADDED" : happened == Happened::modified ? "MODIFIED" : "DELETED";
@@ -68,6 +81,7 @@ struct Watches::News {
 struct Watches::Watcher {
     std::uint64_t id = 0;
     store::Number after = 0; ///< what it knew when it began
+    bool resumed = false;
     Resource resource;
     Filter filter;
     bool table = false;
@@ -109,6 +123,7 @@ void Watches::open(const Resource& resource, const http::Request& request, const
 
     auto since = request.query.get("resourceVersion");
     bool from_start = since.empty() || since == "0";
+    watcher->resumed = !from_start;
     std::vector<store::Change> missed;
     if (!from_start) {
         auto number = parse_version(since);
@@ -224,14 +239,17 @@ void Watches::tell(Watcher& watcher, const store::Change& change, std::map<Form,
     bool after = change.after && watcher.filter.matches(*change.after);
     // A deletion of which only the key is left concerns everyone whom the key could concern.
     if (change.before && !change.before->wish.bytes && !change.after) before = true;
-    if (!before && !after) return;
+    // Whether it knew an object that was changed while it was away nobody can tell; one more deletion harms nobody.
+    bool unsure = watcher.resumed && change.number <= watcher.after && !change.before && watcher.filter.selects_by_content();
+    if (!before && !after && !unsure) return;
     Happened happened = !after ? Happened::deleted : before ? Happened::modified : Happened::added;
 
     Form form{watcher.resource.view, watcher.table, watcher.table && !watcher.columns_sent, watcher.include, happened};
     std::string& bytes = written[form];
     if (bytes.empty()) {
-        store::Object object = after ? *cell::as_shown(store_, site_, change.after) : *change.before;
+        store::Object object = after || unsure ? *cell::as_shown(store_, site_, change.after) : *change.before;
         if (!after) object.wish.number = change.number;
+        if (!object.wish.bytes) object.wish.bytes = named(object);
         Json shown;
         if (watcher.table) {
             shown = empty_table(form.view, object.key.kind, std::to_string(change.number), form.columns);

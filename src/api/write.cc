@@ -207,13 +207,14 @@ void remove(WriteRequest write) {
     auto modes = parse_modes(write.request.query);
     if (!modes) return refuse(write, modes.error());
     cell::Preconditions preconditions;
+    // kubectl writes its options into the body, other clients into the query.
+    bool orphans =
+        write.request.query.get("propagationPolicy") == "Orphan" || write.request.query.get("orphanDependents") == "true";
     if (!write.request.body.empty()) {
         auto body = parse_body(write.request);
         if (!body) return refuse(write, body.error());
-        if (auto text = body->text("propagationPolicy"); text == "Orphan")
-            return refuse(write,
-                          {Code::invalid,
-                           "propagationPolicy: \"Orphan\" is not offered: what an object made goes with it (try Background)"});
+        auto* flag = body->find("orphanDependents");
+        orphans = orphans || body->text("propagationPolicy") == "Orphan" || (flag && *flag == Json(true));
         if (auto* preconditions_given = body->find("preconditions")) {
             if (auto uid = preconditions_given->text("uid"); !uid.empty()) preconditions.uid = uid;
             if (auto version = preconditions_given->text("resourceVersion"); !version.empty())
@@ -226,6 +227,9 @@ void remove(WriteRequest write) {
                 modes->write.dry_run = true;
             }
     }
+    if (orphans)
+        return refuse(write, {Code::invalid,
+                              "propagationPolicy: \"Orphan\" is not offered: what an object made goes with it (try Background)"});
     store::Key key = write.resource.key();
     write.cell.admission().remove(
         write.who, key, preconditions, modes->write,

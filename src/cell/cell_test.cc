@@ -1,5 +1,7 @@
 #include "cell/cell_test.h"
 
+#include <gmock/gmock.h>
+
 namespace skerry::cell {
 
 namespace {
@@ -434,6 +436,30 @@ public:
 private:
     Kind kind_;
 };
+
+/// A captured site says of its own Allocation that it names another App's Revision (rule A2).
+TEST_F(CellTest, AStatusCannotWish) {
+    boot();
+    write_site();
+    write_revision("web.1");
+    write_revision("payroll.7", "hr");
+    write_allocation("web.main.store-17", "web.1");
+    world.pass(5s);
+    auto object = site.store->get({Kind::allocation, "default", "web.main.store-17"});
+    ASSERT_TRUE(object);
+    model::Allocation found;
+    found.mutable_spec()->set_revision("payroll.7");
+    found.mutable_status()->set_ready_replicas(1);
+    report_part(*site.store, *object, Part::found, found);
+    world.pass(20s);
+    EXPECT_FALSE(has(site, Kind::secret, "hr"));
+    EXPECT_THAT(site.cell->peers().parent()->trouble, testing::HasSubstr("its status says spec too"));
+    for (Machine* at : {&core, &site}) {
+        auto kept = at->store->get<model::Allocation>({Kind::allocation, "default", "web.main.store-17"});
+        ASSERT_TRUE(kept);
+        EXPECT_EQ(kept->spec().revision(), "web.1") << "also where it is already on the disk";
+    }
+}
 
 TEST_F(CellTest, AChildThatWritesWhatIsNotItsOwnIsRefusedByName) {
     for (Kind kind : {Kind::secret, Kind::node}) {

@@ -21,6 +21,8 @@ public:
     virtual ~LogReader() = default;
     /// The next bytes, whole lines, at most `limit`. Empty: nothing more for now (ask again later to follow).
     virtual Result<std::string> next(std::size_t limit) = 0;
+    /// Nothing comes any more, however long one follows: the window's bytes are used up. Not while `next` runs.
+    virtual bool is_over() const { return false; }
 };
 
 /// Where a driver keeps what its instances print. Lines stay readable after the instance was removed, until rotation takes them.

@@ -77,6 +77,7 @@ std::string Query::text() const {
 }
 
 std::string Request::target() const {
+    if (!raw_target.empty()) return raw_target;
     auto text = percent_encode(path, "/:@!$'()*,;=");
     if (!query.empty()) text += "?" + query.text();
     return text;

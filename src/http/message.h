@@ -83,11 +83,12 @@ struct Request {
     std::shared_ptr<const PeerIdentity> peer;
     std::string remote;           ///< address and port, "10.0.0.7:41234"
     std::string_view tls_version; ///< "TLSv1.3"; "" without TLS
-    std::string raw_target;       ///< path and query as sent
+    /// Path and query as sent. A client that sets it sends exactly that.
+    std::string raw_target;
     /// The body, where the route asked for it piece by piece (`Reception::streamed`); `body` is empty then.
     std::shared_ptr<Upload> upload;
 
-    /// Path and query, encoded.
+    /// Path and query, encoded; or as they were given.
     std::string target() const;
 };
 

@@ -101,6 +101,7 @@ TEST(Message, QueriesAndEscapes) {
     EXPECT_FALSE(Query::parse("a=%4"));
     EXPECT_FALSE(Query::parse("%g0"));
     EXPECT_EQ((*Query::parse((Query{{"k y", "a&b=c%+"}}).text())).get("k y"), "a&b=c%+");
+    EXPECT_EQ((Request{.raw_target = "/_health?local=true&a%20b"}).target(), "/_health?local=true&a%20b");
     EXPECT_EQ((Request{.path = "/a b/ü", .query = {{"x", "1,2"}}}).target(), "/a%20b/%C3%BC?x=1%2C2");
 }
 

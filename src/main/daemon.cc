@@ -50,6 +50,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -266,9 +267,11 @@ Result<void> Daemon::build_cell() {
         node.version = version;
         node::add_loops(*cell_, std::move(node));
         logs = own_node_->logs();
-        images_->on_keep({.keep = [&driver = own_node_->containers()](
-                                      const std::vector<std::string>& kept) { return driver.keep_images(kept); },
-                          .then = [&driver = own_node_->containers()] { return driver.remove_dropped_images(); }});
+        images_->on_unpacked(
+            {.keep = [&driver =
+                          own_node_->containers()](const std::vector<std::string>& kept) { return driver.keep_images(kept); },
+             .then = [&driver = own_node_->containers()] { return driver.remove_dropped_images(); },
+             .prepare = [&driver = own_node_->containers()](const std::string& image) { return driver.prepare_image(image); }});
     }
     images_->on_report([this](std::optional<store::Key> image, cell::Tone tone, std::string_view reason, std::string message) {
         auto about = image.value_or(has_node() ? store::Key{model::Kind::node, "", node_name()}
@@ -502,6 +505,8 @@ int run_daemon(const DaemonOptions& options) {
     for (int fd = 0; fd < 3; ++fd)
         if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return 1;
     std::signal(SIGPIPE, SIG_IGN);
+    // What an instance's user must be able to read says so itself, as what nobody else may read does.
+    ::umask(022);
     keep_memory_small();
     Daemon daemon(options);
     int status = 0;

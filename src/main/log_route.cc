@@ -61,7 +61,7 @@ private:
             sink_.bytes(std::move(*bytes));
             return read();
         }
-        if (!wanted_.follow) return end({});
+        if (!wanted_.follow || reader_->is_over()) return end({});
         timer_ = env_.timers.after(follow_period, [this] {
             timer_.reset();
             read();

@@ -2,6 +2,7 @@
 
 #include "http/client.h"
 #include "http/connect.h"
+#include "model/text/format.h"
 
 namespace skerry::main {
 
@@ -47,7 +48,11 @@ void RealProber::http(const std::string& address, std::uint16_t port, const std:
     Probe& probe = *probes_[id];
     probe.client = std::move(*client);
     http::Request request;
-    request.path = path;
+    // With its query and its escapes, as people wrote it.
+    if (model::is_http_path(path))
+        request.raw_target = path;
+    else
+        request.path = path;
     request.headers.set("User-Agent", "skerry-health");
     // The head is enough: a body without end must not make a healthy instance look sick.
     probe.call = probe.client->stream(

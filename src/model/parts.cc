@@ -14,6 +14,8 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <vector>
+
 namespace skerry::model {
 
 namespace {
@@ -47,6 +49,14 @@ const Meta& metadata(const Message& message) {
 
 Meta& metadata(Message& message) {
     return static_cast<Meta&>(*message.GetReflection()->MutableMessage(&message, metadata_field(message)));
+}
+
+std::string field_beside_status(const Message& message) {
+    std::vector<const FieldDescriptor*> fields;
+    message.GetReflection()->ListFields(message, &fields);
+    for (const FieldDescriptor* field : fields)
+        if (field->name() != "status") return field->name();
+    return {};
 }
 
 ConditionList conditions(const Message& message) {

@@ -244,11 +244,9 @@ void NodeLoop::started(Uid uid, Result<drivers::Handle> handle, drivers::Look lo
             Run& up = runs_.at(uid);
             up.busy = false;
             up.doing.clear();
-            if (!result) {
-                // It runs, and the note of the intention says what: asked again, the driver reports the one that is up.
-                up.retry = now() + step_again;
-                return wake();
-            }
+            // It runs, whether this could be noted or not (a full disk); the note of the intention says what, and the driver by which
+            // handle, should this process end before another note is taken.
+            if (!result) log(Level::warning, "node", "{}: the note of its start: {}", up.key.text(), result.error().message);
             up.presence = Presence::running;
             up.started = now();
             up.pid = pid;

@@ -52,8 +52,13 @@ std::shared_ptr<const google::protobuf::Message> decode(const Object& object) {
             if (!whole->ParseFromString(*bytes)) whole->Clear();
             continue;
         }
+        const auto* status = prototype->GetDescriptor()->FindFieldByName("status");
         std::unique_ptr<google::protobuf::Message> alone(prototype->New());
-        if (alone->ParseFromString(*bytes)) whole->MergeFrom(*alone);
+        if (!status || !alone->ParseFromString(*bytes) || !alone->GetReflection()->HasField(*alone, status)) continue;
+        // Whatever else it has set is not its to say: a status must not change what is wished.
+        whole->GetReflection()
+            ->MutableMessage(whole.get(), status)
+            ->MergeFrom(alone->GetReflection()->GetMessage(*alone, status));
     }
     return whole;
 }

@@ -71,21 +71,31 @@ bool Store::knows(Number number) const {
                        [&](const auto& i) { return i.first <= number && number <= i.head; });
 }
 
+namespace {
+
+Change change_of(Number number, const Backend::Tombstone& tombstone) {
+    auto before = std::make_shared<Object>();
+    before->key = tombstone.key;
+    before->uid = tombstone.uid;
+    before->home = tombstone.home;
+    return {before->key, before, nullptr, number};
+}
+
+std::unexpected<Error> not_kept(Number number, Number floor) {
+    return fail(Code::gone,
+                fmt::format("changes after {} are no longer kept (only those after {}); list everything anew", number, floor));
+}
+
+} // namespace
+
 Result<std::vector<Change>> Store::since(Number number) const {
-    if (number < state_->floor)
-        return fail(Code::gone, fmt::format("changes after {} are no longer kept (only those after {}); list everything anew",
-                                            number, state_->floor));
+    if (number < state_->floor) return not_kept(number, state_->floor);
     std::vector<Change> changes;
     const auto& tombstones = state_->tables.tombstones();
     auto tombstone = tombstones.upper_bound(number);
     auto bury_up_to = [&](Number until) {
-        for (; tombstone != tombstones.end() && tombstone->first < until; ++tombstone) {
-            auto before = std::make_shared<Object>();
-            before->key = tombstone->second.key;
-            before->uid = tombstone->second.uid;
-            before->home = tombstone->second.home;
-            changes.push_back({before->key, before, nullptr, tombstone->first});
-        }
+        for (; tombstone != tombstones.end() && tombstone->first < until; ++tombstone)
+            changes.push_back(change_of(tombstone->first, tombstone->second));
     };
     state_->tables.rows_after(number, [&](const Tables::Row& row) {
         bury_up_to(row.object->number());
@@ -93,6 +103,15 @@ Result<std::vector<Change>> Store::since(Number number) const {
         return true;
     });
     bury_up_to(~Number{0});
+    return changes;
+}
+
+Result<std::vector<Change>> Store::erased_since(Number number) const {
+    if (number < state_->floor) return not_kept(number, state_->floor);
+    std::vector<Change> changes;
+    const auto& tombstones = state_->tables.tombstones();
+    for (auto at = tombstones.upper_bound(number); at != tombstones.end(); ++at)
+        changes.push_back(change_of(at->first, at->second));
     return changes;
 }
 

@@ -160,6 +160,8 @@ public:
     /// Every object changed after `number`, latest state only, in order of their numbers; deleted ones have `after` null and a
     /// `before` of key, uid and home only. `gone` below the tombstone floor.
     Result<std::vector<Change>> since(Number number) const;
+    /// Only those that were deleted, in the same form. Costs what they are, however much else has changed.
+    Result<std::vector<Change>> erased_since(Number number) const;
     std::vector<IncarnationId> incarnations() const;
     /// The durable head of each of them, in the same order; final but for the last.
     std::vector<Cursor> heads() const;

@@ -73,6 +73,29 @@ TEST_F(LeaseTest, AChildHasOneOnlyWhileItNeedsOne) {
     EXPECT_FALSE(over());
 }
 
+/// Its note is lost, and another child's is not: then this one may have had a lease too (rule F4).
+TEST_F(LeaseTest, ThatNoNoteSpeaksOfALeaseIsNoProofThatThereIsNone) {
+    boot_core();
+    write_site();
+    boot_site();
+    site.cell->leases().want("node", true);
+    world.pass(5s);
+    auto note = core.store->note("lease", "site/store-17");
+    ASSERT_TRUE(note);
+    store::Transaction damage;
+    damage.note("lease", "site/other", *note);
+    damage.erase_note("lease", "site/store-17");
+    core.store->commit(std::move(damage), nullptr);
+    world.settle();
+    world.cut();
+    core.crash();
+    boot_core();
+    ASSERT_TRUE(over());
+    EXPECT_GE(*over(), own(site).until);
+    world.pass(1min);
+    EXPECT_FALSE(over()) << "it is over by now, whoever had it";
+}
+
 TEST_F(LeaseTest, TheRootNeedsNone) {
     boot_core();
     EXPECT_EQ(own(core).until, Instant::never());

@@ -95,7 +95,9 @@ void Lessor::needed(Duration lasts) {
 
 std::optional<Instant> Lessor::over(const std::string& tag) const {
     auto at = children_.find(tag);
-    return at == children_.end() ? std::nullopt : at->second.granting.over(env_.clock.now());
+    if (at != children_.end() && at->second.granting.note()) return at->second.granting.over(env_.clock.now());
+    // That no note speaks of one is no proof that there is none (rule F4): the note may be lost, or younger than the backup.
+    return fresh_from_ > env_.clock.now() ? std::optional(fresh_from_) : std::nullopt;
 }
 
 bool Lessor::is_holder(const std::string& tag, IncarnationId incarnation) const {

@@ -97,6 +97,8 @@ Result<void> Link::stage(store::Transaction& transaction, const sync::Item& item
                                  applying_->put.contains(key) ? nullptr : before.get()))
         return refuse(item.key, fmt::format("{} may not decide this", tag_));
     if (part != store::Part::wish) {
+        if (auto field = model::field_beside_status(*content); !field.empty())
+            return refuse(item.key, fmt::format("its status says {} too, which is for its wish to say", field));
         applying_->reports.push_back(item);
         kept_out_.erase({key, item.key.part});
         return {};

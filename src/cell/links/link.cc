@@ -307,11 +307,10 @@ bool Link::was_opened(const IncarnationId& incarnation) const {
 }
 
 std::optional<std::vector<sync::ItemKey>> Link::erased_since(sync::Lane lane, sync::Number number) {
-    auto changes = context_.store.since(number);
+    auto changes = context_.store.erased_since(number);
     if (!changes) return {};
     std::vector<sync::ItemKey> erased;
     for (const store::Change& change : *changes) {
-        if (change.after) continue;
         for (store::Part part : {store::Part::wish, store::Part::found})
             if (lane_of(context_.slicer.lane_for(peer_.role, {change.key, part})) == lane)
                 erased.push_back(item_key(*change.before, part));

@@ -45,13 +45,20 @@ Places places_of(const Invocation& call) {
 Result<std::vector<Kubeconfig>> read_kubeconfigs(const Invocation& call) {
     Places places = places_of(call);
     std::vector<Kubeconfig> files;
-    std::string tried;
+    std::string tried, kept_from;
     for (const std::string& path : places.paths) {
         tried += (tried.empty() ? "" : ", ") + path;
-        if (!places.required && access(path.c_str(), R_OK) != 0) continue;
+        if (!places.required && access(path.c_str(), R_OK) != 0) {
+            if (errno == EACCES && kept_from.empty()) kept_from = path;
+            continue;
+        }
         files.push_back(TRY(parse_kubeconfig(path, TRY(read_file(path, 1 << 20)))));
         if (!places.all) break;
     }
+    if (files.empty() && !kept_from.empty())
+        return fail(Code::forbidden,
+                    kept_from +
+                        ": permission denied; run as root, or have an administrator grant you access (skerry access grant)");
     if (files.empty())
         return fail(Code::not_found, "no kubeconfig found (tried " + tried + "); start `skerry up`, or give --kubeconfig FILE");
     return files;

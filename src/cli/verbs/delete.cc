@@ -36,8 +36,8 @@ Result<std::vector<Target>> chosen(Session& session, const Invocation& call) {
 }
 
 /// An App's instances stop after it is gone; those at sites out of touch stop when these are back. A Site's are shown until nothing
-/// can run there under a lease.
-Result<void> await_instances(Session& session, const Target& gone, Instant until) {
+/// can run there under a lease. Whether all are gone by then.
+Result<bool> await_instances(Session& session, const Target& gone, Instant until) {
     bool is_app = gone.kind->kind == model::Kind::app;
     std::size_t told = 0;
     for (;;) {
@@ -46,7 +46,7 @@ Result<void> await_instances(Session& session, const Target& gone, Instant until
                                   .label_selector = {},
                                   .field_selector = (is_app ? "spec.app=" : "spec.site=") + gone.name}));
         auto& left = items_of(list);
-        if (left.empty()) return {};
+        if (left.empty()) return true;
         if (session.clock().now() >= until) {
             std::set<std::string> sites;
             for (const Json& each : left) sites.emplace(each.at({"spec"}).text("site"));
@@ -55,7 +55,7 @@ Result<void> await_instances(Session& session, const Target& gone, Instant until
             std::fprintf(stderr, "%s: not gone yet: %zu of its instances, at %s; %s (skerry get instances)\n",
                          gone.title().c_str(), left.size(), printable(names).c_str(),
                          is_app ? "a site out of touch stops them when it is back" : "they go when the lease there is over");
-            return {};
+            return false;
         }
         if (left.size() != told)
             std::fprintf(stderr, "%s: waiting for %zu of its instances to %s\n", gone.title().c_str(), left.size(),
@@ -93,7 +93,7 @@ Result<int> delete_all(Session& session, const Invocation& call, Duration patien
     Instant until = session.clock().now() + patience;
     for (const Target& target : gone)
         if (target.kind->kind == model::Kind::app || target.kind->kind == model::Kind::site)
-            TRY_VOID(await_instances(session, target, until));
+            if (!TRY(await_instances(session, target, until))) status = status == 0 ? 1 : status;
     return status;
 }
 
@@ -107,7 +107,9 @@ Command delete_command() {
                        .value = "",
                        .help = "wait until an app's instances have stopped, and a site's are gone (default; --wait=false)",
                        .choices = {"true", "false"}});
-    options.push_back({.names = "--timeout", .value = "DURATION", .help = "how long to wait for instances (default 60s)"});
+    options.push_back({.names = "--timeout",
+                       .value = "DURATION",
+                       .help = "how long to wait for instances (default 60s); the exit code is 1 after that"});
     options.push_back(
         {.names = "--dry-run", .value = "", .help = "let the server check, and change nothing", .choices = {"server"}});
     for (Option& option : choice_options()) options.push_back(std::move(option));

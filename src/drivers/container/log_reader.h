@@ -32,6 +32,7 @@ public:
     /// Finds where the window begins.
     Result<void> begin();
     Result<std::string> next(std::size_t limit) override;
+    bool is_over() const override { return left_ == 0; }
 
 private:
     Result<bool> open_age(int age);

@@ -15,6 +15,7 @@ constexpr Duration keep_again = 15s;
 
 /// One image being made complete, for everybody who asked.
 struct ImageBytes::Pull {
+    bool unpacks = false;
     std::string wish; ///< of the blobs that are on their way
     std::vector<std::function<void(Result<void>)>> done;
 };
@@ -61,7 +62,7 @@ void ImageBytes::advance(const std::string& image) {
         BlobFetch::lane, [this, top = *top, missing] { *missing = missing_parts(depot_, top, host_); },
         [this, image, missing] {
             if (!*missing) return finish(image, std::unexpected(missing->error()));
-            if ((*missing)->empty()) return finish(image, {});
+            if ((*missing)->empty()) return prepare(image);
             if (!tunnel_.has_parent())
                 return finish(image, fail(Code::not_found, "no copy of " + (*missing)->front().digest.text() +
                                                                " here; push the image again: skerry image push FILE NAME"));
@@ -72,9 +73,21 @@ void ImageBytes::advance(const std::string& image) {
         });
 }
 
+/// One at a time, on a lane of its own: it may take long, and blobs go on meanwhile.
+void ImageBytes::prepare(const std::string& image) {
+    if (!unpacked_.prepare) return finish(image, {});
+    pulls_.at(image)->unpacks = true;
+    auto outcome = std::make_shared<Result<void>>();
+    env_.workers.run(
+        "unpack", [prepare = unpacked_.prepare, image, outcome] { *outcome = prepare(image); },
+        [this, image, outcome] { finish(image, std::move(*outcome)); });
+}
+
 std::string ImageBytes::progress(const std::string& digest) {
     auto pull = pulls_.find(digest);
-    if (pull == pulls_.end() || pull->second->wish.empty()) return {};
+    if (pull == pulls_.end()) return {};
+    if (pull->second->unpacks) return "being unpacked";
+    if (pull->second->wish.empty()) return {};
     auto progress = fetch_.progress(pull->second->wish);
     std::string text;
     if (progress.bytes_total)

@@ -41,13 +41,18 @@ public:
         fetch_.here(digest);
     }
 
-    /// Called on a worker, before any answer to an `ensure` that follows: drops what was unpacked of images not in the list. After
-    /// an error it is called again, with what the list is by then. `then` follows, beside everything, for what takes long.
+    /// Called on workers.
     struct Unpacked {
+        /// Before any answer to an `ensure` that follows: drops what was unpacked of images not in the list. After an error it is called
+        /// again, with what the list is by then.
         std::function<Result<void>(const std::vector<std::string>&)> keep;
+        /// Follows that, beside everything, for what takes long.
         std::function<Result<void>()> then;
+        /// An image's bytes are here: makes it ready to start, and says if it never can. Only then is an `ensure` answered, so that what
+        /// runs is not stopped for what cannot follow it.
+        std::function<Result<void>(const std::string& image)> prepare;
     };
-    void on_keep(Unpacked unpacked) { unpacked_ = std::move(unpacked); }
+    void on_unpacked(Unpacked unpacked) { unpacked_ = std::move(unpacked); }
     /// Told of damage found on disk, and of its repair: about the Images whose blob it is, or, with none, the machine.
     using Report = std::function<void(std::optional<store::Key> image, cell::Tone, std::string_view reason, std::string message)>;
     void on_report(Report report) { report_ = std::move(report); }
@@ -59,6 +64,7 @@ public:
 private:
     struct Pull;
     void advance(const std::string& image);
+    void prepare(const std::string& image);
     void finish(const std::string& image, Result<void>);
     void drop_unpacked();
     void damaged(const depot::Digest&);

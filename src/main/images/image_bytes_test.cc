@@ -180,15 +180,16 @@ TEST_F(ImageBytesTest, what_was_unpacked_is_dropped_before_an_image_is_said_to_b
     auto image = make_image(*above.depot, 1, 100);
     std::vector<std::string> order;
     Result<void> busy = fail(Code::conflict, "a start is under way");
-    below.images.on_keep({.keep =
-                              [&](const std::vector<std::string>& kept) {
-                                  order.push_back("keep " + std::to_string(kept.size()));
-                                  return std::exchange(busy, {});
+    below.images.on_unpacked({.keep =
+                                  [&](const std::vector<std::string>& kept) {
+                                      order.push_back("keep " + std::to_string(kept.size()));
+                                      return std::exchange(busy, {});
+                                  },
+                              .then = [&]() -> Result<void> {
+                                  order.push_back("then");
+                                  return {};
                               },
-                          .then = [&]() -> Result<void> {
-                              order.push_back("then");
-                              return {};
-                          }});
+                              .prepare = {}});
     below.images.keep({});
     below.images.ensure(image, [&](Result<void>) { order.push_back("here"); });
     world.pass(10s);
@@ -196,6 +197,21 @@ TEST_F(ImageBytesTest, what_was_unpacked_is_dropped_before_an_image_is_said_to_b
     below.images.keep({image});
     world.pass(30s);
     EXPECT_THAT(order, testing::ElementsAre("keep 0", "then", "here", "keep 1", "then"));
+}
+
+TEST_F(ImageBytesTest, an_image_is_here_when_it_can_be_started) {
+    auto image = make_image(*above.depot, 1, 100);
+    Result<void> outcome = fail(Code::invalid, "the image is for linux/arm64");
+    below.images.on_unpacked({.keep = {}, .then = {}, .prepare = [&](const std::string&) { return outcome; }});
+    std::optional<Result<void>> told;
+    below.images.ensure(image, [&](Result<void> done) { told = std::move(done); });
+    world.pass(10s);
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->error().message, "the image is for linux/arm64");
+    outcome = {};
+    below.images.ensure(image, [&](Result<void> done) { told = std::move(done); });
+    world.pass(10s);
+    EXPECT_TRUE(*told);
 }
 
 struct ScrubTest : ImageBytesTest {

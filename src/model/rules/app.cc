@@ -64,6 +64,10 @@ void check_health(const Component& component, const std::string& path, Problems&
         named(health.http().port(), path + ".http.port");
         if (health.http().has_path() && !health.http().path().starts_with('/'))
             problems.add(path + ".http.path", quoted(health.http().path()) + " does not begin with / (try /healthz)");
+        else if (health.http().has_path() && !is_http_path(health.http().path()))
+            problems.add(path + ".http.path",
+                         quoted(health.http().path()) +
+                             " has a space, a #, a control character or a letter beyond ASCII (write %20 and the like)");
     }
     if (health.has_tcp()) named(health.tcp().port(), path + ".tcp.port");
     check_longest(health.timeout(), 60s, path + ".timeout", problems);

@@ -90,6 +90,9 @@ spec.components[0].ports[1].port: 1/tcp is at spec.components[0].ports[0] alread
         Case{R"({"health":{"tcp":{"port":"http"}}})", "health: 2 checks are given (write exactly one of http, tcp and exec)"},
         Case{R"({"health":{"http":null}})", "health: 0 checks are given (write exactly one of http, tcp and exec)"},
         Case{R"({"health":{"http":{"port":"web"}}})", R"(health.http.port: "web" is no port of this component (use http))"},
+        Case{
+            R"({"health":{"http":{"path":"/a b"}}})",
+            R"(health.http.path: "/a b" has a space, a #, a control character or a letter beyond ASCII (write %20 and the like))"},
         Case{R"({"health":{"http":{"path":"healthz"}}})", R"(health.http.path: "healthz" does not begin with / (try /healthz))"},
         Case{R"({"health":{"http":null,"exec":{}}})", "health.exec.command: is required (at least one)"},
         Case{R"({"health":{"failures":0}})", "health.failures: 0 is out of range (1 to 100)"},

@@ -153,6 +153,10 @@ bool is_label_value(std::string_view text) {
            all(text, [](char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
 }
 
+bool is_http_path(std::string_view text) {
+    return text.starts_with('/') && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
+}
+
 bool is_label_key(std::string_view text) {
     std::size_t slash = text.find('/');
     if (slash != std::string_view::npos) {

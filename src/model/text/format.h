@@ -17,6 +17,8 @@ bool is_label_key(std::string_view text);
 bool is_data_key(std::string_view text);
 /// `sha256:` and 64 digits.
 bool is_digest(std::string_view text);
+/// What may follow the server in an http address: it begins with '/', and has no spaces, control characters, '#' or letters beyond ASCII.
+bool is_http_path(std::string_view text);
 /// As OCI has them: up to 128 of letters, digits, '_', '.', '-', not beginning with '.' or '-'.
 bool is_tag(std::string_view text);
 

@@ -53,6 +53,15 @@ TEST_F(RestTest, A_small_fleet_does_not_notice) {
     EXPECT_GE(turns, before + 50);
 }
 
+TEST_F(RestTest, A_turn_that_nothing_calls_for_comes_seldom_in_a_large_fleet) {
+    Rest rest(*cell, "other");
+    make_sites(0, 50);
+    EXPECT_EQ(rest.period(2s), 2s);
+    make_sites(50, 400);
+    EXPECT_EQ(rest.period(100ms), 200ms);
+    EXPECT_EQ(rest.period(2s), 2s);
+}
+
 TEST_F(RestTest, Many_changes_of_a_large_fleet_cost_one_turn_and_the_last_is_seen) {
     make_sites(0, 1'000);
     world.pass(1s);

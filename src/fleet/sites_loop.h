@@ -19,7 +19,7 @@ public:
 
     std::string_view name() const override { return "sites"; }
     bool wakes(const store::Change&) const override;
-    Duration period() const override { return 2s; }
+    Duration period() const override { return rest_.period(2s); }
     void turn() override;
 
 private:

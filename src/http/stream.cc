@@ -126,10 +126,7 @@ void Stream::end_writing() {
 }
 
 void Stream::forget_chain() {
-    if (!tls_ || !tls_->peer()) return;
-    auto slim = std::make_shared<PeerIdentity>();
-    slim->identity = tls_->peer()->identity;
-    tls_->judged(std::move(slim));
+    if (tls_) tls_->forget_chain();
 }
 
 void Stream::set_user_timeout(unsigned milliseconds) {

@@ -349,6 +349,17 @@ void TlsSession::keep(const SSL_SESSION& session) {
     kept_->peer = peer_;
 }
 
+void TlsSession::forget_chain() {
+    if (!peer_) return;
+    auto slim = std::make_shared<PeerIdentity>();
+    slim->identity = peer_->identity;
+    peer_ = std::move(slim);
+    note_ = {};
+    // A parsed certificate takes some 4 KiB, and OpenSSL keeps those of the authorities for as long as the connection.
+    if (auto* chain = SSL_get_peer_cert_chain(ssl_))
+        while (sk_X509_num(chain) > 0) X509_free(sk_X509_pop(chain));
+}
+
 bool TlsSession::resumed() const { return SSL_session_reused(ssl_) == 1; }
 
 /// Only here is it proven that who showed the ticket has the session's secret.

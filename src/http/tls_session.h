@@ -54,6 +54,8 @@ public:
         peer_ = std::move(peer);
         note_ = std::move(note);
     }
+    /// Frees what the peer showed, and keeps what was made of it.
+    void forget_chain();
     /// At a server: what the session's ticket is to say of the peer.
     const std::string& note() const { return note_; }
     /// At a client: a ticket came.

@@ -1,5 +1,6 @@
 #include "http/websocket.h"
 
+#include "base/queue.h"
 #include "http/status.h"
 #include "http/websocket_open.h"
 
@@ -8,7 +9,6 @@
 #include <boost/beast/websocket/stream.hpp>
 
 #include <array>
-#include <deque>
 
 namespace skerry::http {
 
@@ -196,7 +196,7 @@ private:
     std::array<char, 128> first_{};
     std::string message_;
     std::size_t filled_ = 0;
-    std::deque<Queued> queue_;
+    Queue<Queued> queue_;
     std::size_t unsent_ = 0;
     WebSocket::Traffic payload_;
     std::string reason_;

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "base/queue.h"
 #include "sync/courier.h"
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -96,7 +96,7 @@ private:
     bool batch_open_ = false;
     bool differs_ = false;
     unsigned differing_ = 0; ///< closes in a row
-    std::deque<Ask> asks_;
+    Queue<Ask> asks_;
 };
 
 } // namespace skerry::sync

@@ -125,7 +125,7 @@ void Outbound::assume_held_up_to(Number number, const std::vector<ItemKey>& eras
 
 void Outbound::resume(const Held& receiver, Place place, const ErasedSince& erased_since, bool keep_unknown) {
     state_ = State::idle;
-    queue_.clear();
+    forget_cut();
     asked_.clear();
     to_ask_.clear();
     to_recall_.clear();
@@ -166,7 +166,7 @@ void Outbound::resume(const Held& receiver, Place place, const ErasedSince& eras
 }
 
 void Outbound::cut(std::uint64_t room) {
-    queue_.clear();
+    forget_cut();
     for (const Digest& hash : dirty_) {
         const Entry& entry = entries_.find(hash)->entry;
         queue_.push_back({.hash = hash,
@@ -186,7 +186,7 @@ void Outbound::cut(std::uint64_t room) {
     });
     cut_ = newest_;
     std::size_t fitting = room == ~std::uint64_t{0} ? queue_.size() : fitting_into(room);
-    if (fitting == 0 && !verify_) return queue_.clear();
+    if (fitting == 0 && !verify_) return forget_cut();
     // The receiver has everything up to what is left for later.
     for (std::size_t n = fitting; n < queue_.size(); ++n) cut_ = std::min(cut_, std::max<Number>(queue_[n].number, 1) - 1);
     queue_.resize(fitting);
@@ -218,14 +218,14 @@ std::optional<Batch> Outbound::next(bool may_cut, std::uint64_t room) {
     Batch batch{.lane = lane_};
     Flight flight;
     std::size_t bytes = 0;
-    while (!queue_.empty() && flight.before.size() < most_sent_items) {
-        Cut& cut = queue_.front();
+    while (!all_sent() && flight.before.size() < most_sent_items) {
+        Cut& cut = queue_[sent_];
         Slot* slot = entries_.find(cut.hash);
         bool changed_since = !slot || slot->entry.current != cut.digest;
         // Changed since the cut: the next batch has the newest. But what the receiver lacks altogether goes now, since others may
         // refer to it.
         if (changed_since && (!slot || !cut.bytes || slot->digest != Digest{})) {
-            queue_.pop_front();
+            ++sent_;
             continue;
         }
         const ItemKey& key = slot->entry.key;
@@ -245,19 +245,20 @@ std::optional<Batch> Outbound::next(bool may_cut, std::uint64_t room) {
         flight.before.push_back({cut.hash, slot->digest});
         entries_.set(*slot, cut.digest);
         mark(*slot);
-        queue_.pop_front();
+        ++sent_;
     }
     // What comes behind may all have changed since the cut.
-    while (!queue_.empty()) {
-        const Slot* slot = entries_.find(queue_.front().hash);
-        if (slot && slot->entry.current == queue_.front().digest) break;
-        if (slot && queue_.front().bytes && slot->digest == Digest{}) break;
-        queue_.pop_front();
+    while (!all_sent()) {
+        const Slot* slot = entries_.find(queue_[sent_].hash);
+        if (slot && slot->entry.current == queue_[sent_].digest) break;
+        if (slot && queue_[sent_].bytes && slot->digest == Digest{}) break;
+        ++sent_;
     }
-    if (queue_.empty()) {
+    if (all_sent()) {
         batch.close = flight.close = cut_;
         batch.digest = held().low;
         state_ = State::closing;
+        forget_cut();
     } else if (lane_ == Lane::desired) {
         batch.as_of = cut_;
     }
@@ -377,9 +378,9 @@ void Outbound::begin_recall(bool only_orphans) {
 
 std::vector<Digest> Outbound::next_recall() {
     if (recall_sent_ || to_recall_.empty() || state_ != State::idle || !flights_.empty()) return {};
-    std::size_t count = std::min(to_recall_.size(), max_recalled);
-    recall_asked_.assign(to_recall_.begin(), to_recall_.begin() + static_cast<long>(count));
-    to_recall_.erase(to_recall_.begin(), to_recall_.begin() + static_cast<long>(count));
+    recall_asked_.clear();
+    for (; !to_recall_.empty() && recall_asked_.size() < max_recalled; to_recall_.pop_front())
+        recall_asked_.push_back(to_recall_.front());
     recall_sent_ = true;
     return recall_asked_;
 }

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "base/queue.h"
 #include "sync/courier.h"
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <span>
@@ -151,6 +151,11 @@ private:
     void mark_all();
     void forget_departed();
     void cut(std::uint64_t room);
+    bool all_sent() const { return sent_ == queue_.size(); }
+    void forget_cut() {
+        queue_ = {};
+        sent_ = 0;
+    }
     std::size_t fitting_into(std::uint64_t room) const;
     void begin_descent();
     void begin_recall(bool only_orphans);
@@ -167,16 +172,17 @@ private:
     Number newest_ = 0, acknowledged_ = 0;
 
     State state_ = State::idle;
-    std::deque<Cut> queue_;
+    std::vector<Cut> queue_; ///< in order of sending
+    std::size_t sent_ = 0;   ///< of those
     Number cut_ = 0;
-    std::deque<Flight> flights_;
+    Queue<Flight> flights_;
     bool verify_ = false; ///< close an empty batch
     bool keep_unknown_ = false;
 
-    std::deque<Asked> asked_;
-    std::deque<Range> to_ask_;
+    Queue<Asked> asked_;
+    Queue<Range> to_ask_;
     bool recalling_ = false;
-    std::deque<Digest> to_recall_;
+    Queue<Digest> to_recall_;
     std::vector<Digest> recall_asked_; ///< and not come back
     bool recall_sent_ = false;         ///< an answer is under way
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 /// The lease lane: requests ride on beats, grants answer them (rules F1 to F5).
@@ -47,7 +48,7 @@ void Session::take(Grant&& grant) {
     auto asked = std::ranges::find(lease_asked_, grant.number, &std::pair<std::uint32_t, Instant>::first);
     if (asked == lease_asked_.end()) return; // superseded by a later one
     Instant sent = asked->second;
-    lease_asked_.erase(lease_asked_.begin(), asked + 1);
+    lease_asked_.erase(lease_asked_.begin(), std::next(asked));
     if (grant.length_ms == 0) {
         lease_refused_ = grant.reason.empty() ? "the parent gives no reason" : std::move(grant.reason);
         return;

@@ -100,11 +100,12 @@ void Link::take_back_next() {
     }
     std::size_t count = 0;
     std::vector<std::pair<sync::Lane, sync::ItemKey>> taken;
-    for (; count < steps.size() && count < returned_at_once && !steps[count].last; ++count) {
-        const auto& step = steps[count];
+    for (const auto& step : steps) {
+        if (count == returned_at_once || step.last) break;
         if (!transaction.fits(step.item.bytes->size() + 1024)) break;
         if (is_allocation(step.item) != is_allocation(steps.front().item)) break; // what it refers to must be here
         if (stage_return(transaction, step.lane, step.item, erased)) taken.emplace_back(step.lane, step.item.key);
+        ++count;
     }
     if (count == 0) {
         if (steps.empty()) return;
@@ -124,7 +125,7 @@ void Link::take_back_next() {
         coming_back_.tries = 0;
         if (!result && !raced) return end("what came back could not be written: " + result.error().message);
         if (result) std::ranges::copy(taken, std::back_inserter(coming_back_.taken));
-        coming_back_.steps.erase(coming_back_.steps.begin(), coming_back_.steps.begin() + static_cast<long>(count));
+        coming_back_.steps.erase(coming_back_.steps.begin(), std::next(coming_back_.steps.begin(), static_cast<long>(count)));
         take_back_next();
     };
     if (transaction.empty()) return landed(store::Number{0});

@@ -59,7 +59,10 @@ void LightChild::drop_wire() {
     options_.timers.post([wire = std::shared_ptr<env::Wire>(std::move(wire_))] {});
     wire_ = nullptr;
     armed_ = Instant::never();
-    dial_within(dials_within_);
+    if (Duration wait = session_->come_back(); wait > Duration{0})
+        timer_ = options_.timers.after(wait, [this] { dial(); });
+    else
+        dial_within(dials_within_);
 }
 
 void LightChild::pump() {

@@ -53,7 +53,8 @@ public:
         auto get = [this](const store::Key& key) { return store_.get(key); };
         if (down_) {
             down_closure_.emplace(*down_, Closure::Way::down, get);
-            children_ = std::make_unique<Children>(context(*down_, *down_closure_), own_lease_, [this] { turns_.wake_all(); });
+            children_ = std::make_unique<Children>(context(*down_, *down_closure_), own_lease_, Slots::Limits{},
+                                                   [this] { turns_.wake_all(); });
         }
         if (up_) {
             up_closure_.emplace(*up_, Closure::Way::up, get);

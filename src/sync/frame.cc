@@ -423,7 +423,10 @@ std::string encode(const Frame& frame) {
                        for (const std::string& name : f.names_taken) out.mutable_settings()->add_names_taken(cut(name));
                    },
                    [](const Unknown&) {},
-                   [&](const Bye& f) { out.mutable_bye()->set_reason(cut(f.reason)); },
+                   [&](const Bye& f) {
+                       out.mutable_bye()->set_reason(cut(f.reason));
+                       out.mutable_bye()->set_come_back_ms(f.come_back_ms);
+                   },
                    [&](const Fragment& f) {
                        auto& fragment = *out.mutable_fragment();
                        fragment.set_lane(static_cast<std::uint32_t>(f.lane));
@@ -476,7 +479,7 @@ Result<Frame> decode(std::string_view bytes, std::size_t longest) {
     case wire::Frame::kSettings:
         return TRY(read(in.settings()));
     case wire::Frame::kBye:
-        return Bye{clean(in.bye().reason())};
+        return Bye{clean(in.bye().reason()), in.bye().come_back_ms()};
     case wire::Frame::kFragment:
         return Fragment{.lane = TRY(read_lane(in.fragment().lane())),
                         .content = std::move(*in.mutable_fragment()->mutable_content()),

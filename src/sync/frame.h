@@ -131,6 +131,7 @@ inline constexpr std::size_t most_names_taken = 16;
 
 struct Bye {
     std::string reason;
+    std::uint32_t come_back_ms = 0; ///< 0: as the child sees fit
 };
 
 struct Fragment {

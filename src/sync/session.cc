@@ -57,6 +57,8 @@ void Session::drop(Lane lane, const ItemKey& key, Number number) {
 void Session::connected(Instant now) {
     if (phase_ != Phase::down) disconnected(now);
     over_.reset();
+    come_back_ = {};
+    catching_up_ = true;
     connected_ = now;
     last_sent_ = now;
     phase_ = Phase::hello_due;
@@ -157,7 +159,8 @@ Instant Session::next_wake() const {
     Instant wake = options_.side == Side::child ? last_sent_ + beat_ : *heard_ + (3 * beat_ + 2s);
     wake = std::min(wake, lease_due());
     for (const auto& sending : sending_) {
-        if (sending.outbound.quiet() && sending.outbound.wants() && !sending.waits) wake = std::min(wake, sending.next_cut);
+        if (!held_ && sending.outbound.quiet() && sending.outbound.wants() && !sending.waits)
+            wake = std::min(wake, sending.next_cut);
         if (sending.outbound.recalling() && sending.recalled_at != Instant{})
             wake = std::min(wake, sending.recalled_at + recall_patience);
     }
@@ -266,6 +269,15 @@ bool Session::lane_is_quiet(std::size_t lane) const {
 
 bool Session::is_quiet() const { return lane_is_quiet(0) && lane_is_quiet(1) && !ack_due_; }
 
+bool Session::in_agreement() const {
+    return phase_ == Phase::up && !over_ && is_quiet() && sending_[0].outbound.clean() && sending_[1].outbound.clean();
+}
+
+bool Session::catching_up() {
+    if (catching_up_ && in_agreement()) catching_up_ = false;
+    return catching_up_ && phase_ == Phase::up && !over_;
+}
+
 Beat Session::beat_now() const {
     Beat beat{.busy = !is_quiet()};
     if (beat.busy) return beat;
@@ -329,12 +341,13 @@ std::optional<std::string> Session::take_output(Instant now) {
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         Sending& sending = sending_[lane];
         Flow flow = flow_of(lane_of(lane));
+        if (auto answer = receiving_[lane].inbound.next_answer()) return sent(flow, encode(*answer));
+        if (held_) continue;
         if (!sending.fragments.empty()) {
             std::string message = std::move(sending.fragments.front());
             sending.fragments.pop_front();
             return sent(flow, std::move(message));
         }
-        if (auto answer = receiving_[lane].inbound.next_answer()) return sent(flow, encode(*answer));
         if (receiving_[lane].owes_return) return sent(flow, whole_or_fragments(lane, encode(next_returned(lane))));
         if (auto ask = sending.outbound.next_ask()) return sent(flow, encode(*ask));
         if (auto hashes = sending.outbound.next_recall(); !hashes.empty()) {
@@ -397,7 +410,7 @@ Session::View Session::view() const {
               .format = format_,
               .beat = beat_};
     view.status_waits = sending_[static_cast<std::size_t>(Lane::status)].waits;
-    view.agreement = view.up && is_quiet() && sending_[0].outbound.clean() && sending_[1].outbound.clean();
+    view.agreement = in_agreement();
     for (const auto& each : sending_) {
         view.orphans += each.outbound.orphans();
         view.recalling = view.recalling || each.outbound.recalling();

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "base/queue.h"
 #include "base/time.h"
 #include "sync/inbound.h"
 #include "sync/outbound.h"
 
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -76,6 +76,12 @@ public:
     void tick(Instant now);
     /// Ends the connection and tells the peer why.
     void end(std::string reason);
+    /// Child: the parent asked it to call again after this, not before. Zero: it did not.
+    Duration come_back() const { return come_back_; }
+    /// Parent: since the hellos of this connection the two have not been in agreement yet.
+    bool catching_up();
+    /// Parent: what differs is not sent for now. Beats, leases and acknowledgements go on.
+    void hold(bool held) { held_ = held; }
 
     // What the host did.
     /// Durable. In order of tickets within a lane.
@@ -187,17 +193,17 @@ private:
     };
     struct Receiving {
         Inbound inbound;
-        bool load_due = true;         ///< the index is not what is durable
-        std::deque<Pending> pending;  ///< frames handed out and not acknowledged, in order
-        std::uint32_t done = 0;       ///< frames of this connection that are durable
-        std::string assembled;        ///< fragments so far
-        std::deque<Digest> give_back; ///< what the peer recalls
+        bool load_due = true;    ///< the index is not what is durable
+        Queue<Pending> pending;  ///< frames handed out and not acknowledged, in order
+        std::uint32_t done = 0;  ///< frames of this connection that are durable
+        std::string assembled;   ///< fragments so far
+        Queue<Digest> give_back; ///< what the peer recalls
         bool owes_return = false;
     };
     struct Sending {
         Outbound outbound;
         std::uint32_t acknowledged = 0; ///< frames of this connection, as the peer last said
-        std::deque<std::string> fragments;
+        Queue<std::string> fragments;
         Instant next_cut{};
         std::optional<std::uint64_t> room; ///< none: no bound
         bool waits = false;                ///< for room
@@ -228,6 +234,7 @@ private:
     void dispatch(Frame&&, Instant now);
     bool lane_is_quiet(std::size_t lane) const;
     bool is_quiet() const;
+    bool in_agreement() const;
     Beat beat_now() const;
     void shorten(Beat&);
     Ack ack_now();
@@ -243,9 +250,9 @@ private:
     std::uint32_t format_ = 0;
     std::vector<Receiving> receiving_;
     std::vector<Sending> sending_;
-    std::deque<std::pair<Flow, std::string>> control_;
-    std::deque<Apply> applies_;
-    std::deque<Back> returned_;
+    Queue<std::pair<Flow, std::string>> control_;
+    Queue<Apply> applies_;
+    Queue<Back> returned_;
     std::optional<std::string> over_;
     std::optional<Instant> heard_;
     Instant connected_{}, last_sent_{}, next_verify_{};
@@ -253,6 +260,8 @@ private:
     std::vector<std::string> names_taken_;
     Ticket next_ticket_ = 1;
     bool ack_due_ = false;
+    bool catching_up_ = false, held_ = false;
+    Duration come_back_{};
     bool verify_due_[lanes] = {};
     bool history_behind_ = false;
     std::optional<Beat> digests_; ///< as last told on this connection: by us at the child, to us at the parent
@@ -265,7 +274,7 @@ private:
     bool wants_lease_ = false;
     std::uint32_t lease_number_ = 0;
     Instant lease_asked_at_{};
-    std::deque<std::pair<std::uint32_t, Instant>> lease_asked_; ///< requests without an answer: their numbers, and when sent
+    Queue<std::pair<std::uint32_t, Instant>> lease_asked_; ///< requests without an answer: their numbers, and when sent
     HeldLease lease_;
     Instant held_until_{};
     std::string lease_refused_;

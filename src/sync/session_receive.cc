@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint32_t least_beat_ms = 100;
 constexpr std::uint32_t longest_beat_ms = 24 * 3600 * 1000;
+/// Whatever a parent asks for.
+constexpr Duration longest_absence = 10min;
 
 } // namespace
 
@@ -31,6 +33,8 @@ void Session::received(std::string_view message, Instant now) {
 void Session::dispatch(Frame&& frame, Instant now) {
     if (auto* bye = std::get_if<Bye>(&frame)) {
         control_.clear();
+        if (options_.side == Side::child)
+            come_back_ = std::min<Duration>(std::chrono::milliseconds(bye->come_back_ms), longest_absence);
         over_ = "ended by the other side: " + (bye->reason.empty() ? "no reason given" : bye->reason);
         return;
     }

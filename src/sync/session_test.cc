@@ -27,6 +27,52 @@ TEST(Session, BringsWhatEachSideShouldHold) {
     for (const auto& [key, count] : link.child.received) EXPECT_EQ(count, 1) << key.text();
 }
 
+TEST(Session, AHeldParentSendsNothingOfItsSlicesAndAllElseGoesOn) {
+    FakeLink link;
+    for (std::uint64_t n = 0; n < 300; ++n) link.parent.put(desired, key_of(n), "wish " + std::to_string(n));
+    link.child.put(status, key_of(1000, 10, 1), "running");
+    link.child.session->want_lease(true);
+    link.parent.session->hold(true);
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    EXPECT_TRUE(link.child.received.empty());
+    EXPECT_TRUE(link.parent.mirrors(link.child, status)) << "what comes is taken";
+    EXPECT_TRUE(link.parent.session->lease_question()) << "leases do not wait";
+    EXPECT_TRUE(link.parent.session->catching_up());
+    EXPECT_GT(link.parent.session->next_wake(), link.now) << "nor is there anything to do";
+    ASSERT_TRUE(link.pass(10s));
+    EXPECT_TRUE(link.parent.session->view().up) << "beats go on";
+    EXPECT_TRUE(link.child.received.empty());
+    link.parent.session->hold(false);
+    ASSERT_TRUE(link.settle());
+    EXPECT_TRUE(link.agree());
+    EXPECT_FALSE(link.parent.session->catching_up());
+    link.parent.put(desired, key_of(1), "another");
+    EXPECT_FALSE(link.parent.session->catching_up()) << "once in agreement, an edit is not catching up";
+    ASSERT_TRUE(link.settle());
+    link.cut();
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    EXPECT_FALSE(link.parent.session->catching_up()) << "who comes back in agreement has nothing to catch up with";
+}
+
+TEST(Session, AChildKnowsWhenItIsToComeBack) {
+    FakeLink link;
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    link.child.session->received(encode(Bye{"too many return at once", 20'000}), link.now);
+    ASSERT_TRUE(link.child.session->over());
+    EXPECT_EQ(link.child.session->come_back(), 20s);
+    link.connect();
+    EXPECT_EQ(link.child.session->come_back(), 0s);
+    link.child.session->received(encode(Bye{"for ever", ~0u}), link.now);
+    EXPECT_EQ(link.child.session->come_back(), 10min) << "nobody is sent away for days";
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    link.parent.session->received(encode(Bye{"I am the child", 20'000}), link.now);
+    EXPECT_EQ(link.parent.session->come_back(), 0s);
+}
+
 TEST(Session, CarriesReferredKindsFirstAndRemovesThemLast) {
     FakeLink link;
     link.parent.put(desired, key_of(1, 9), "allocation");

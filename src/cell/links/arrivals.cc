@@ -69,8 +69,8 @@ void Arrivals::first(Waiting& waiting, std::string message) {
     met_(std::move(wire), *hello, std::move(message));
 }
 
-void Arrivals::refuse(std::unique_ptr<env::Wire> wire, std::string why) {
-    wire->send(sync::encode(sync::Bye{std::move(why)}));
+void Arrivals::refuse(std::unique_ptr<env::Wire> wire, std::string why, Duration come_back) {
+    wire->send(sync::encode(sync::Bye{std::move(why), static_cast<std::uint32_t>(come_back / 1ms)}));
     drop(std::move(wire));
 }
 

@@ -21,8 +21,8 @@ public:
     ~Arrivals();
 
     void add(std::unique_ptr<env::Wire>);
-    /// Tells the other side why, and closes.
-    void refuse(std::unique_ptr<env::Wire>, std::string why);
+    /// Tells the other side why, and when to call again if that is given, and closes.
+    void refuse(std::unique_ptr<env::Wire>, std::string why, Duration come_back = {});
 
     static constexpr std::size_t most = 4; ///< per child
 

@@ -44,11 +44,11 @@ bool needs_lease(const model::Revision& revision, const std::string& component) 
     });
 }
 
-Children::Children(LinkContext context, OwnLease& own, std::function<void()> touched)
+Children::Children(LinkContext context, OwnLease& own, Slots::Limits limits, std::function<void()> touched)
     : context_(std::move(context)), lessor_(context_.env, context_.store, own), doubles_(context_.store),
       arrivals_(context_.env.timers, [this](std::unique_ptr<env::Wire> wire, const sync::Hello& hello,
                                             std::string message) { met(std::move(wire), hello, std::move(message)); }),
-      touched_(std::move(touched)) {
+      touched_(std::move(touched)), slots_(limits) {
     if (Duration unnoted = unnoted_lease(); unnoted > Duration{0}) lessor_.suppose(unnoted);
 }
 Children::~Children() = default;
@@ -79,6 +79,11 @@ void Children::met(std::unique_ptr<env::Wire> wire, const sync::Hello& hello, st
     const env::Peer& peer = wire->peer();
     std::string tag = peer_tag(peer.role, peer.name);
     if (auto may = may_speak(context_.store, peer); !may) return arrivals_.refuse(std::move(wire), may.error().message);
+    if (slots_.is_full()) {
+        Duration later = slots_.come_back(context_.env.chance.fraction());
+        log(Level::info, "cell", "{} is to come back in {}: {} are catching up", tag, text(later), slots_.waiting());
+        return arrivals_.refuse(std::move(wire), "too many return at once: come back in " + text(later), later);
+    }
     bool known = doubles_.trouble(tag, context_.env.clock.now()).has_value();
     auto verdict = doubles_.judge(tag, peer.cell, hello.incarnation, context_.env.clock.now());
     if (verdict != Doubles::Verdict::serve && !known) touched_();
@@ -103,10 +108,30 @@ Link& Children::link_to(const env::Peer& peer) {
         // One that was let go of may still hear what it had sent to the store.
         if (children_[tag].link) keeping_out_.insert(tag);
     });
+    child.link->set_turn([this, tag](bool wants) { return turn(tag, wants); });
     child.link->set_lease_lane([this, tag, again = child.link->again()](sync::Session& session) {
         if (session.lease_question()) lessor_.look(tag, lease_of(tag), session, again);
     });
     return *child.link;
+}
+
+bool Children::turn(const std::string& tag, bool wants) {
+    bool may = wants && slots_.ask(tag, context_.env.clock.now());
+    if (!wants) slots_.release(tag);
+    // We are inside a call of a link.
+    if (slots_.waiting() > 0 && !wants && !std::exchange(turns_posted_, true))
+        context_.env.timers.post([this, alive = std::weak_ptr(alive_)] {
+            if (!alive.expired()) give_turns();
+        });
+    if (slots_.waiting() > 0 && !turns_timer_) turns_timer_ = context_.env.timers.after(1s, [this] { give_turns(); });
+    return may;
+}
+
+void Children::give_turns() {
+    turns_posted_ = false;
+    turns_timer_.reset();
+    for (const std::string& tag : slots_.next(context_.env.clock.now())) look(tag);
+    if (slots_.waiting() > 0 && !turns_timer_) turns_timer_ = context_.env.timers.after(1s, [this] { give_turns(); });
 }
 
 void Children::dismiss(env::Peer::Role role, const std::string& name, const std::string& why) {

@@ -4,6 +4,7 @@
 #include "cell/links/arrivals.h"
 #include "cell/links/doubles.h"
 #include "cell/links/link.h"
+#include "cell/links/slots.h"
 
 #include <functional>
 #include <map>
@@ -26,7 +27,7 @@ namespace skerry::cell {
 class Children {
 public:
     /// `touched` is called when a child comes into touch or goes out of it.
-    Children(LinkContext, OwnLease&, std::function<void()> touched);
+    Children(LinkContext, OwnLease&, Slots::Limits, std::function<void()> touched);
     ~Children();
 
     void accept(std::unique_ptr<env::Wire>);
@@ -58,6 +59,8 @@ private:
         std::unique_ptr<env::Timer> timer; ///< its patience
     };
 
+    bool turn(const std::string& tag, bool wants);
+    void give_turns();
     void let_go(const std::string& tag, Child&);
     void met(std::unique_ptr<env::Wire>, const sync::Hello&, std::string message);
     Duration beat_of(const std::string& tag) const;
@@ -73,6 +76,10 @@ private:
     Doubles doubles_;
     Arrivals arrivals_;
     std::function<void()> touched_;
+    Slots slots_;
+    std::unique_ptr<env::Timer> turns_timer_;
+    bool turns_posted_ = false;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
     std::map<std::string, Child, std::less<>> children_;
     /// By tag: those whose link may keep something out. Few, so that a new object is no matter of all children.
     std::set<std::string> keeping_out_;

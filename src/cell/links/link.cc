@@ -71,7 +71,9 @@ Link::Link(LinkContext context, sync::Side side, env::Peer peer, std::string tag
     recall_peer_cursor();
 }
 
-Link::~Link() = default;
+Link::~Link() {
+    if (wants_turn_) turn_(false);
+}
 
 void Link::attach(std::unique_ptr<env::Wire> wire, std::string message) {
     if (wire_) drop_wire("the same peer opened another connection");
@@ -184,6 +186,7 @@ void Link::drop_wire(const std::string& why) {
     context_.env.timers.post([wire = std::shared_ptr<env::Wire>(std::move(wire_))] {});
     wire_ = nullptr;
     trouble_ = why;
+    take_turn();
     if (was_up_) remember_peer_cursor();
     was_up_ = false;
     turned_(false, why);
@@ -213,6 +216,7 @@ void Link::pump() {
     }
     if (lease_lane_) lease_lane_(session_);
     if (side_ == sync::Side::parent) session_.set_names_taken(names_taken());
+    take_turn();
     count();
     if (wire_ && side_ == sync::Side::child) measure();
     while (wire_ && wire_->unsent() < env::Wire::high_mark) {
@@ -222,6 +226,7 @@ void Link::pump() {
         wire_->send(std::move(*message));
         count();
     }
+    take_turn();
     pumping_ = false;
     note_history();
     auto view = session_.view();
@@ -233,6 +238,17 @@ void Link::pump() {
     if (!applying_) apply_next();
     carry_on();
     arm();
+}
+
+void Link::take_turn() {
+    if (!turn_) return;
+    bool wants = wire_ && session_.catching_up();
+    if (wants) session_.hold(!turn_(true));
+    if (!wants && wants_turn_) {
+        session_.hold(false);
+        turn_(false);
+    }
+    wants_turn_ = wants;
 }
 
 void Link::count() { context_.meters.count(tag_, session_.take_uses()); }
@@ -364,8 +380,9 @@ PeerView Link::peer_view() const {
     out.left_there.assign(left_.begin(), left_.end());
     if (side_ == sync::Side::child) out.names_taken_there = session_.names_taken();
     if (wire_) {
-        out.sent += wire_->traffic().sent;
-        out.received += wire_->traffic().received;
+        auto traffic = wire_->traffic();
+        out.sent += traffic.sent;
+        out.received += traffic.received;
     }
     if (out.trouble.empty() && !kept_out_.empty()) out.trouble = kept_out_.begin()->second.why;
     if (out.trouble.empty() && is_behind_)

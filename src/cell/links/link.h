@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/queue.h"
 #include "cell/links/meters.h"
 #include "cell/links/peers.h"
 #include "cell/recovery/recovery.h"
@@ -10,7 +11,6 @@
 #include "store/store.h"
 #include "sync/session.h"
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -75,6 +75,11 @@ public:
     using LeaseLane = std::function<void(sync::Session&)>;
     void set_lease_lane(LeaseLane lane) { lease_lane_ = std::move(lane); }
     void want_lease(bool);
+    /// Of a parent: asked while the child has to catch up, whether it may now; told `false` when it has, or its wire is gone.
+    using Turn = std::function<bool(bool wants)>;
+    void set_turn(Turn turn) { turn_ = std::move(turn); }
+    /// See `sync::Session`.
+    Duration come_back() const { return session_.come_back(); }
     /// There may be room for what waited.
     void look() { pump_soon(); }
     /// Pumps again soon, if this link is still there.
@@ -115,7 +120,7 @@ private:
             sync::Item item;
             bool last = false; ///< no item: all came that was asked for
         };
-        std::deque<Step> steps, allocations;
+        Queue<Step> steps, allocations;
         bool busy = false; ///< some are being written
         int tries = 0;
         std::vector<std::pair<sync::Lane, sync::ItemKey>> taken;
@@ -136,6 +141,7 @@ private:
 
     void count();
     void measure();
+    void take_turn();
     void pump_soon();
     void pump();
     void drop_wire(const std::string& why);
@@ -191,7 +197,7 @@ private:
     std::unique_ptr<env::Timer> timer_;
     Instant armed_ = Instant::never();
 
-    std::deque<sync::Apply> queue_;
+    Queue<sync::Apply> queue_;
     std::unique_ptr<Applying> applying_;
     struct KeptOut {
         sync::Lane lane;
@@ -216,6 +222,8 @@ private:
     bool drops_orphans_ = false;
     bool is_behind_ = false, noting_history_ = false; ///< our history lacks something of what the peer has seen, as noted
     LeaseLane lease_lane_;
+    Turn turn_;
+    bool wants_turn_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

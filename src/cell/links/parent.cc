@@ -71,6 +71,11 @@ void Parent::turned(bool up, const std::string& why) {
     }
     trouble_ = why;
     log(Level::info, "cell", "out of touch with the parent: {}", why);
+    // It knows better than our own back-off how long its others will keep it.
+    if (Duration wait = link_->come_back(); wait > Duration{0}) {
+        timer_ = context_.env.timers.after(wait, [this] { dial(); });
+        return;
+    }
     if (context_.env.clock.now() - up_since_ >= settled) failures_ = 0;
     dial_later();
 }

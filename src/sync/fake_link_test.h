@@ -119,6 +119,7 @@ public:
                                                                                          : Outbound::Place::ahead;
         return Outbound::Place::ahead;
     }
+    Number durable() const override { return on_disk; }
     bool was_opened(const IncarnationId& incarnation) const override {
         return std::ranges::any_of(incarnations,
                                    [&](const auto& opening) { return incarnation_id(self_, opening.first) == incarnation; });
@@ -162,6 +163,7 @@ public:
 
     std::map<ItemKey, Version> mine[lanes];
     std::map<ItemKey, Got> held[lanes];
+    Number on_disk = ~Number{0}; ///< of our history
     std::optional<Cursor> cursor, open;
     std::vector<std::pair<Number, ItemKey>> tombstones;
     std::vector<std::pair<std::uint64_t, Number>> incarnations; ///< and the head at which each was closed

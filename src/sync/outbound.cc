@@ -184,7 +184,7 @@ void Outbound::cut(std::uint64_t room) {
         if (a.part != b.part) return a.bytes ? a.part < b.part : a.part > b.part;
         return std::pair(a.number, a.hash) < std::pair(b.number, b.hash);
     });
-    cut_ = newest_;
+    cut_ = std::min(newest_, durable_);
     std::size_t fitting = room == ~std::uint64_t{0} ? queue_.size() : fitting_into(room);
     if (fitting == 0 && !verify_) return forget_cut();
     // The receiver has everything up to what is left for later.

@@ -80,6 +80,9 @@ public:
     void let_go(const ItemKey&);
     void let_go_of_orphans();
 
+    /// No batch closes beyond this number, so that no cursor names one that a crash of ours may forget (rule S1).
+    void durable_up_to(Number number) { durable_ = number; }
+
     /// An empty batch with a digest goes out when the lane is quiet.
     void verify() { verify_ = true; }
 
@@ -170,6 +173,7 @@ private:
     Digest current_sum_;
     std::size_t current_count_ = 0, orphans_ = 0;
     Number newest_ = 0, acknowledged_ = 0;
+    Number durable_ = ~Number{0};
 
     State state_ = State::idle;
     std::vector<Cut> queue_; ///< in order of sending

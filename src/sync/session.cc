@@ -360,6 +360,7 @@ std::optional<std::string> Session::take_output(Instant now) {
         }
         bool was_quiet = sending.outbound.quiet();
         bool may_cut = now >= sending.next_cut;
+        if (lane_of(lane) == Lane::desired) sending.outbound.durable_up_to(host_.durable());
         auto batch = sending.outbound.next(may_cut, sending.room.value_or(~std::uint64_t{0}));
         sending.waits = may_cut && !batch && sending.outbound.quiet() && sending.outbound.wants();
         if (!batch) continue;

@@ -21,6 +21,8 @@ public:
     virtual ~Host() = default;
     /// How this place in our own history looks to our store (rules S3, H3).
     virtual Outbound::Place place(const Cursor&) = 0;
+    /// Where our history ends on the disk: what came into the slice, or left it, for something soft has higher numbers (rule S1).
+    virtual Number durable() const { return ~Number{0}; }
     /// Whether our store was ever opened as this. An opening is durable before anything is sent in it (rule S2).
     virtual bool was_opened(const IncarnationId&) const { return true; }
     /// What was deleted here after this number and may have been in the slice; none if that is not known, or too much.

@@ -195,7 +195,7 @@ void Session::take(Returned&& returned) {
     for (const Item& item : returned.items)
         if (auto asked = sending.outbound.came_back(item.key); !asked) return fail_with("bad frame: " + asked.error().message);
     bool last = returned.last && sending.outbound.recall_answered();
-    if (last) sending.recalled_at = {};
+    sending.recalled_at = last ? Instant{} : *heard_; // over a slow link it may take long, and comes
     returned_.push_back({.lane = returned.lane, .items = std::move(returned.items), .last = last});
 }
 

@@ -73,6 +73,26 @@ TEST(Session, AChildKnowsWhenItIsToComeBack) {
     EXPECT_EQ(link.parent.session->come_back(), 0s);
 }
 
+/// What comes into a slice for a status has the status's number, which a crash may forget (rule S1).
+TEST(Session, NoCursorNamesWhatACrashMayForget) {
+    FakeLink link;
+    link.parent.put(desired, key_of(1, 9), "one");
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    Number durable = link.child.cursor->number;
+    link.parent.on_disk = durable;
+    link.parent.put(desired, key_of(2, 9), "two");
+    link.parent.drop(desired, key_of(1, 9));
+    ASSERT_TRUE(link.settle());
+    EXPECT_TRUE(link.child.mirrors(link.parent, desired));
+    EXPECT_EQ(link.child.held[0].size(), 1u);
+    EXPECT_EQ(link.child.cursor->number, durable);
+    link.cut();
+    link.connect();
+    ASSERT_TRUE(link.settle());
+    EXPECT_EQ(link.child.received[key_of(2, 9)], 1) << "it is known to be there all the same";
+}
+
 TEST(Session, CarriesReferredKindsFirstAndRemovesThemLast) {
     FakeLink link;
     link.parent.put(desired, key_of(1, 9), "allocation");

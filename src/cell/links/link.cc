@@ -317,6 +317,8 @@ sync::Outbound::Place Link::place(const sync::Cursor& cursor) {
     return below_floor ? Place::forgotten : Place::ahead;
 }
 
+sync::Number Link::durable() const { return context_.store.heads().back().number; }
+
 bool Link::was_opened(const IncarnationId& incarnation) const {
     auto incarnations = context_.store.incarnations();
     return std::ranges::find(incarnations, incarnation) != incarnations.end();

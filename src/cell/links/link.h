@@ -132,6 +132,7 @@ private:
     void drained() override { pump(); }
 
     sync::Outbound::Place place(const sync::Cursor&) override;
+    sync::Number durable() const override;
     bool was_opened(const IncarnationId&) const override;
     std::optional<std::vector<sync::ItemKey>> erased_since(sync::Lane, sync::Number) override;
     void load(sync::Lane, sync::Inbound&) override;

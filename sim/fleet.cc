@@ -1,6 +1,7 @@
 #include "sim/fleet.h"
 
 #include "base/digest.h"
+#include "cell/links/seats.h"
 #include "sim/checks/convergence.h"
 
 #include <algorithm>
@@ -66,9 +67,12 @@ Cell Fleet::add_site(const SiteShape& shape) {
                         .architecture = "amd64"};
         one.claims = one.capacity;
     };
-    Cell site = add(Role::site, shape.name, 1);
+    Cell parent = shape.region == 0 ? 1 : shape.region;
+    Cell site = add(Role::site, shape.name, parent);
     shapes_[site] = shape;
-    network_.join(site, 1, shape.uplink);
+    network_.join(site, parent, shape.uplink);
+    computers_[site]->divides = shape.divides;
+    if (shape.divides) computers_[site]->has_node = false;
     furnish(site);
     for (std::size_t n = 1; n <= shape.more_nodes; ++n) {
         Cell node = add(Role::node, shape.name + "-n" + std::to_string(n), site);
@@ -83,15 +87,22 @@ fleet::SiteWish Fleet::wish_of(Cell site) const {
     return {.name = shape.name,
             .labels = shape.labels,
             .values = {},
-            .parents = {"core"},
+            .parents = {computers_[computers_[site]->parent]->name},
             .jurisdiction = {},
-            .profile = shape.profile};
+            .profile = shape.profile,
+            .region = shape.divides};
+}
+
+std::map<std::string, std::string> Fleet::labels_of(Cell site) const {
+    auto labels = shapes_[site].labels;
+    if (shapes_[site].region != 0) labels.merge(labels_of(shapes_[site].region));
+    return labels;
 }
 
 std::vector<Cell> Fleet::sites() const {
     std::vector<Cell> list;
     for (const auto& computer : computers_)
-        if (computer && computer->role == Role::site) list.push_back(computer->cell);
+        if (computer && computer->role == Role::site && !computer->divides) list.push_back(computer->cell);
     return list;
 }
 
@@ -123,9 +134,21 @@ void Fleet::start(Cell cell) {
         agenda_.at(now() + 2s, What::process, 0, Agenda::Bound::free, [this, cell] { start(cell); });
         return;
     }
+    if (one.divides) seat(one);
     if (one.starts > 1) tell(one.name + " starts again");
     checks_.opened(one);
     one.process->join_children();
+}
+
+void Fleet::seat(const Computer& region) {
+    Computer& parent = computer(region.parent);
+    if (!parent.process) return;
+    auto& store = parent.process->store();
+    auto object = store.get({model::Kind::site, "", region.name});
+    if (!object || cell::seat_of(store, Role::site, region.name)) return;
+    store::Transaction transaction;
+    cell::take_seat(transaction, Role::site, region.name, {.object = object->uid, .cell = region.process->store().cell()});
+    store.commit(std::move(transaction), nullptr);
 }
 
 void Fleet::joined(Cell cell) {

@@ -23,6 +23,8 @@ namespace skerry::sim {
 struct SiteShape {
     std::string name;
     std::map<std::string, std::string> labels;
+    Cell region = 0;      ///< whose site it is; 0: the core's
+    bool divides = false; ///< it is a region itself, without any computer that runs instances
     std::size_t more_nodes = 0;
     std::string profile = "dsl";
     PathOptions uplink;
@@ -53,7 +55,10 @@ public:
     Computer& computer(Cell cell) { return *computers_.at(cell); }
     const std::vector<std::unique_ptr<Computer>>& computers() const { return computers_; } ///< [0] is null
     Computer& core() { return computer(1); }
+    /// Places where instances run: no regions.
     std::vector<Cell> sites() const;
+    /// What selectors are held against there: its own labels over those of its region.
+    std::map<std::string, std::string> labels_of(Cell site) const;
     std::vector<Cell> children(Cell) const;
     bool has_children(Cell cell) const { return !children(cell).empty(); }
     /// The computer of that name; null: none.
@@ -132,6 +137,8 @@ public:
     bool heal_forgets = false;      ///< planted: after a heal the driver says that what runs is lost
 
 private:
+    /// As a join does, of which a region has a note in its parent's store.
+    void seat(const Computer& region);
     Cell add(env::Peer::Role, const std::string& name, Cell parent);
     void audit();
     /// What the leash of that computer does, in time (rule F3).

@@ -49,6 +49,7 @@ void play_partition_policies(Fleet&, const Size&);
 void play_revoked(Fleet&, const Size&);
 void play_leases(Fleet&, const Size&);
 void play_moves(Fleet&, const Size&);
+void play_tiers(Fleet&, const Size&);
 void play_leaving(Fleet&, const Size&);
 void play_decommission(Fleet&, const Size&);
 /// People at the core give up a site that is in touch (rule H6). Returns when the core has that on its disk.

@@ -564,6 +564,17 @@ class World:
         machine.start("core", "--name", name, "--listen", "0.0.0.0:7443", "--advertise", machine.address)
         return machine
 
+    def region(self, core, network, name, labels, lan):
+        """A machine that joins `core` as region `name`, and takes sites in from network `lan`."""
+        machine = self.machine(name, network, lan)
+        arguments = ["token", "create", "--region", name, "--profile", "lan"]
+        for label in labels:
+            arguments += ["--label", label]
+        token = word(core.skerry(*arguments).stdout, "skerry1.")
+        machine.start("region", "--join", token, "--listen", "0.0.0.0:7443", "--advertise", machine.links[1].address)
+        wait_until(f"region {name} is in touch", lambda: in_touch(core, name), 30)
+        return machine
+
     def site(self, core, network, name, labels=("tier=store",), *more_networks, profile="lan", wait=True):
         """A machine that joins `core` as site `name`."""
         machine = self.machine(name, network, *more_networks)

@@ -128,14 +128,13 @@ void Checks::changed(Computer& computer, const store::Change& change) {
     if (change.after && !change.before && change.after->generation == 1) stamp(computer, *change.after);
     if (change.after && change.key.kind == Kind::revision && store::as<model::Revision>(*change.after).spec().has_revoked())
         fleet_.ledger().revoked(computer.cell, change.key);
-    if (change.after && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
-        epochs(computer, *change.after);
+    bool is_site = computer.role == env::Peer::Role::site && !computer.divides;
+    if (change.after && change.key.kind == Kind::instance && is_site) epochs(computer, *change.after);
     if (change.after) {
         if (fleet_.newer_core && change.key.kind == Kind::revision) unknown_kept(computer, *change.after);
         return generation(computer, *change.after);
     }
-    if (change.before && change.key.kind == Kind::instance && computer.role == env::Peer::Role::site)
-        replaced(computer, *change.before);
+    if (change.before && change.key.kind == Kind::instance && is_site) replaced(computer, *change.before);
 }
 
 /// A site takes an instance away: only if the wish is gone, or enough others are there.
@@ -374,7 +373,7 @@ void Checks::at_most_once() {
 
 /// Null while nothing bounds that end, or no process runs there.
 Checks::Day* Checks::day_of(Cell site, int side) {
-    Computer& end = side == 0 ? fleet_.computer(site) : fleet_.core();
+    Computer& end = fleet_.computer(side == 0 ? site : fleet_.computer(site).parent);
     if (!end.process || !end.process->works()) return nullptr;
     const auto* object = end.process->store().get<model::Site>({Kind::site, "", fleet_.computer(site).name});
     bool bounded = object && !object->spec().uplinks().empty() && object->spec().uplinks(0).has_budget();
@@ -408,7 +407,7 @@ void Checks::crossed(Cell site, int side, bool sent, const std::string& message)
     bool is_status = (batch && batch->lane == sync::Lane::status && batch->items.size() + batch->removed.size() > 0) ||
                      (fragment && fragment->lane == sync::Lane::status);
     if (is_status)
-        fleet_.violate("budgets-kept", (side == 0 ? fleet_.computer(site) : fleet_.core()).name +
+        fleet_.violate("budgets-kept", fleet_.computer(side == 0 ? site : fleet_.computer(site).parent).name +
                                            " sends status over the link of " + fleet_.computer(site).name + ", where " +
                                            std::to_string(before) + " bytes crossed today and " + std::to_string(day->budget) +
                                            " may");

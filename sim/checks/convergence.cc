@@ -37,10 +37,12 @@ std::string wishes_differ(Fleet& fleet, const Computer& child) {
         if (!held || held->uid != object->uid || !held->wish.bytes || *held->wish.bytes != *object->wish.bytes)
             return child.name + " does not hold " + object->key.text() + " as its parent has it";
     }
-    if (below.count(kind) != given)
-        return child.name + " holds " + std::to_string(below.count(kind)) + " objects of kind " + std::string(model::name(kind)) +
+    std::size_t held = 0;
+    for (const auto& object : below.list(kind)) held += is_for(*object);
+    if (held != given)
+        return child.name + " holds " + std::to_string(held) + " objects of kind " + std::string(model::name(kind)) +
                ", its parent gave " + std::to_string(given);
-    if (!is_site) return {};
+    if (!is_site || child.divides) return {};
     std::size_t own = 0;
     for (const auto& object : above.list(Kind::instance)) own += store::as<model::Instance>(*object).spec().site() == child.name;
     if (own != below.count(Kind::instance))
@@ -73,15 +75,19 @@ std::string app_differs(Fleet& fleet, const AppWish& wish, std::map<std::string,
     const auto& app = store::as<model::App>(*object);
     std::size_t matching = 0;
     for (Cell site : fleet.sites()) {
-        const auto labels = fleet.wish_of(site).labels;
+        const auto labels = fleet.labels_of(site);
         auto tier = labels.find("tier");
         matching += wish.tier.empty() || (tier != labels.end() && tier->second == wish.tier);
     }
     std::size_t wanted = wish.each ? matching * wish.replicas : matching == 0 ? 0 : wish.replicas;
     auto& found = instances[wish.name];
     std::string of = " of " + wish.name;
-    if (found.size() != wanted)
-        return std::to_string(found.size()) + " instances" + of + ", " + std::to_string(wanted) + " wanted";
+    if (found.size() != wanted) {
+        std::string said;
+        for (const auto& condition : app.status().conditions())
+            if (condition.status() != "True") said += "; " + condition.reason() + ": " + condition.message();
+        return std::to_string(found.size()) + " instances" + of + ", " + std::to_string(wanted) + " wanted" + said;
+    }
     std::size_t running = 0;
     for (const auto& one : found) {
         const auto& instance = store::as<model::Instance>(*one);
@@ -186,23 +192,29 @@ std::string why_not_converged(Fleet& fleet) {
     const auto& store = fleet.core().process->store();
     std::map<std::string, std::vector<store::ObjectPtr>> instances;
     std::map<std::string, std::set<drivers::InstanceName>> on_node;
-    for (const auto& object : store.list(Kind::instance)) {
-        const auto& spec = store::as<model::Instance>(*object).spec();
-        instances[spec.app()].push_back(object);
-        on_node[spec.node()].insert(node::instance_name(object->uid));
-    }
+    // What runs is known to the cell above its site; of a region's sites the core knows sums.
+    std::vector<const store::Store*> parents{&store};
+    for (const auto& computer : fleet.computers())
+        if (computer && computer->divides) parents.push_back(&computer->process->store());
+    for (const auto* parent : parents)
+        for (const auto& object : parent->list(Kind::instance)) {
+            const auto& spec = store::as<model::Instance>(*object).spec();
+            instances[spec.app()].push_back(object);
+            on_node[spec.node()].insert(node::instance_name(object->uid));
+        }
     for (const auto& [name, wish] : fleet.operators().wishes())
         if (auto why = app_differs(fleet, wish, instances); !why.empty()) return why;
     if (auto why = sites_writes_differ(fleet); !why.empty()) return why;
     for (const auto& [name, list] : instances)
         if (!list.empty() && !fleet.operators().wishes().contains(name) && !fleet.site_people().find(name))
             return "an instance of " + name + " is left, which is deleted";
-    for (const auto& facts : {Kind::allocation, Kind::revision})
-        for (const auto& object : store.list(facts)) {
-            std::string app = object->key.name.substr(0, object->key.name.find('.'));
-            if (!fleet.operators().wishes().contains(app) && !fleet.site_people().find(app))
-                return object->key.text() + " is left of an app that is deleted";
-        }
+    for (const auto* parent : parents)
+        for (const auto& facts : {Kind::allocation, Kind::revision})
+            for (const auto& object : parent->list(facts)) {
+                std::string app = object->key.name.substr(0, object->key.name.find('.'));
+                if (!fleet.operators().wishes().contains(app) && !fleet.site_people().find(app))
+                    return object->key.text() + " is left of an app that is deleted";
+            }
     for (const auto& computer : fleet.computers()) {
         if (!computer || !computer->has_node) continue;
         for (const auto& [name, process] : computer->machine.processes())

@@ -275,6 +275,26 @@ void unsaid_backup(Fleet& fleet) {
     fleet.pass(2min);
 }
 
+/// Rule F5: nobody grants beyond the end of his own lease.
+void presumptuous_region(Fleet& fleet) {
+    for (const char* name : {"emea", "apac"}) {
+        Cell region = fleet.add_site({.name = name, .labels = {{"tier", "store"}}, .divides = true, .profile = "lan"});
+        fleet.add_site({.name = std::string(name) + "-1", .region = region, .profile = "lan"});
+    }
+    fleet.start_all();
+    fleet.operators().push_image();
+    fleet.operators().apply({.name = "ledger", .each = false, .policy = "atMostOnce"});
+    fleet.converge(10min);
+    if (fleet.violated()) return;
+    for (Cell site : fleet.sites()) {
+        if (fleet.computer(site).machine.running().empty()) continue;
+        Computer& region = fleet.computer(fleet.computer(site).parent);
+        region.process->cell().leases().recall(region.process->clock().now() + 24h, 24h);
+        fleet.cut(region.cell);
+    }
+    fleet.pass(10min);
+}
+
 void leaking_timers(Fleet& fleet) {
     fleet.agenda().keeps_cancelled = true;
     begin(fleet);
@@ -365,6 +385,8 @@ const std::vector<Plant>& plants() {
         {"at-most-once", "a leash holds nothing, and the daemon above it is stopped", slack_leash},
         {"at-most-once", "a core is put back unsaid from a backup of before the work moved to where leases are longer",
          unsaid_backup},
+        {"at-most-once", "a region that is cut off takes its own lease for longer than it is, and goes on granting",
+         presumptuous_region},
         {"epoch-never-back", "a site forgets the epochs that it accepted, and a core sends lower ones", obedient_site},
         {"term-never-back", "a core forgets its term", forgotten_term},
         {"budgets-kept", "a site's disk forgets what crossed today, and its process dies again and again", forgotten_use},

@@ -23,6 +23,10 @@ const std::vector<Scenario>& scenarios() {
         {"moves",
          "a site with work of policy atMostOnce is cut off, the core restarts, people want it elsewhere: the work moves, once",
          play_moves},
+        {"tiers",
+         "a region between the core and sites: cut off while its sites fail and the core changes its mind; it heals itself, and "
+         "what may run once moves between sites and regions, once",
+         play_tiers},
         {"leaving",
          "Sites are deleted and join again, with cuts and crashes around it; what may run once never runs twice meanwhile",
          play_leaving},

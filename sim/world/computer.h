@@ -31,6 +31,7 @@ struct Computer {
     std::string site;      ///< where it stands; empty for the core
     Cell parent = 0;       ///< whom it dials; 0: nobody
     bool has_node = false; ///< runs instances
+    bool divides = false;  ///< a region: a site with sites below it
     bool joined = false;   ///< its parent has made its object
     bool powered = true;
     bool stopped = false;   ///< its process is (SIGSTOP)

@@ -44,10 +44,12 @@ Process::Process(Fleet& fleet, Computer& computer)
     store_ = std::move(*opened);
     cell::restore_mark(clock_, *store_);
 
-    bool is_core = computer.role == env::Peer::Role::core, is_site = computer.role == env::Peer::Role::site;
+    bool is_core = computer.role == env::Peer::Role::core;
+    bool is_site = computer.role == env::Peer::Role::site && !computer.divides;
     std::unique_ptr<cell::Slicer> down, up;
     if (is_core) down = cell::slices_for_sites();
     if (is_site) down = cell::slices_for_nodes(), up = cell::slice_of_site(computer.name, store_->cell());
+    if (computer.divides) down = cell::slices_for_sites(), up = cell::slice_of_region(computer.name);
     if (computer.role == env::Peer::Role::node) up = cell::slice_of_node(computer.name);
     std::vector<std::string> parents;
     if (computer.parent != 0) parents.push_back(fleet.computer(computer.parent).name + ":7443");
@@ -58,6 +60,7 @@ Process::Process(Fleet& fleet, Computer& computer)
                               .with_default_project = is_core},
                              std::move(down), std::move(up));
     if (is_core) fleet::add_loops(*cell_, {.own_site = ""});
+    if (computer.divides) fleet::add_loops(*cell_, {.own_site = "", .region = computer.name, .version = std::string(version)});
     if (is_site) fleet::add_loops(*cell_, {.own_site = computer.name, .only_own_site = true});
     if (is_site)
         site::add_loops(*cell_, {.name = computer.name,

@@ -120,6 +120,10 @@ private:
         if (children_) children_->grant_nothing(std::move(why));
     }
 
+    void hold(bool held) override {
+        if (children_) children_->hold_leases(held);
+    }
+
     Result<Link*> link_to(Neighbour neighbour, const env::Peer& peer) {
         if (neighbour == Neighbour::child && children_) return &children_->link_to(peer);
         if (neighbour == Neighbour::parent && parent_) return &parent_->link_to(peer);

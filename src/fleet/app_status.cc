@@ -49,10 +49,10 @@ Counts count(const AppFacts& facts) {
         const auto& status = allocation.status();
         counts.replicas += status.replicas();
         counts.ready += status.ready_replicas();
-        bool observed = status.observed_generation() >= object.generation;
-        bool current = allocation.spec().revision() == newest && observed && status.updated_replicas() >= wanted.replicas;
+        auto answer = answered(object, room != facts.rooms->end() && room->second.divides);
+        bool current = allocation.spec().revision() == newest && answer.observed && answer.updated >= wanted.replicas;
         if (!current) counts.behind.insert(wanted.site);
-        if (!in_touch || (observed && status.ready_replicas() >= wanted.replicas)) continue;
+        if (!in_touch || (answer.observed && answer.ready >= wanted.replicas)) continue;
         counts.unavailable.insert(wanted.site);
         if (!counts.trouble.reason.empty()) continue;
         for (auto type : {"Placed", "Available"})

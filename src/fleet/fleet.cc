@@ -10,7 +10,7 @@
 #include "fleet/sites_loop.h"
 #include "model/places/difference.h"
 #include "model/rules/defaults.h"
-#include "model/site.pb.h"
+#include "model/tier.h"
 
 #include <algorithm>
 #include <utility>
@@ -66,6 +66,7 @@ void ensure_site(cell::Cell& cell, SiteWish wish, std::function<void(Result<stor
     for (auto& [name, value] : wish.values) (*spec.mutable_values())[name] = value;
     for (auto& parent : wish.parents) spec.add_parents(parent);
     if (wish.jurisdiction) spec.mutable_location()->set_jurisdiction(*wish.jurisdiction);
+    if (wish.region) spec.set_tier(std::string(model::region_tier));
     if (wish.profile) {
         auto& uplink = *spec.add_uplinks();
         uplink.set_name("wan");
@@ -88,6 +89,9 @@ std::string difference(const store::Store& store, const SiteWish& wish) {
     auto object = store.get({model::Kind::site, "", wish.name});
     if (!object) return {};
     auto& site = store::as<model::Site>(*object);
+    if (model::is_region(site) != wish.region)
+        return wish.region ? "it is a site with machines of its own, not a region (delete it first)"
+                           : "it is a region (skerry token create --region " + wish.name + ")";
     if (auto other = model::difference("label", site.metadata().labels(), wish.labels); !other.empty()) return other;
     if (auto other = model::difference("value", site.spec().values(), wish.values); !other.empty()) return other;
     if (wish.jurisdiction && site.spec().location().jurisdiction() != *wish.jurisdiction)

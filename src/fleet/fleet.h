@@ -20,6 +20,7 @@ struct SiteWish {
     std::vector<std::string> parents;
     std::optional<std::string> jurisdiction;
     std::optional<std::string> profile; ///< of its only uplink, "wan": lan, dsl, cellular, satellite
+    bool region = false;                ///< it has sites below it
 };
 
 struct Options {
@@ -28,6 +29,11 @@ struct Options {
     /// A site's cell: Apps that are decided there (rule W1) are placed at its own site and nowhere else; that the site is in
     /// touch is its parent's to say.
     bool only_own_site = false;
+    /// A region's cell: the name of its own Site. What the parent gave to that is divided among the sites below (rule A3), and
+    /// the answers and the Site's status are sums over them.
+    std::string region = {};
+    std::string version = {}; ///< of the program, and `api`: the address of a region's API, shown in its Site's status
+    std::string api = {};
     /// A core that is a site as well makes this one where it is missing, also after somebody deleted it.
     std::optional<SiteWish> makes_site = {};
 };

@@ -5,7 +5,7 @@
 #include "model/app.pb.h"
 #include "model/epoch.h"
 #include "model/revision.pb.h"
-#include "model/site.pb.h"
+#include "model/rules/law.h"
 
 #include <algorithm>
 #include <set>
@@ -38,10 +38,11 @@ Placement::Shortage explain(const model::Component& component, const place::Prop
     if (proposal.matching == 0) {
         std::string selector = selector_text(component.placement().sites());
         if (selector.empty())
-            return {"NoSite",
+            return {component.name(), "NoSite",
                     who + "there is no site yet; make one: skerry token create --site NAME, then skerry site --join TOKEN there"};
-        return {"NoMatchingSite", who + "no site matches " + selector + "; label one: kubectl label site NAME " + selector +
-                                      " (skerry get sites --show-labels)"};
+        return {component.name(), "NoMatchingSite",
+                who + "no site matches " + selector + "; label one: kubectl label site NAME " + selector +
+                    " (skerry get sites --show-labels)"};
     }
     std::string count = proposal.unplaced == 0 ? ""
                                                : std::to_string(proposal.unplaced) +
@@ -65,7 +66,7 @@ Placement::Shortage explain(const model::Component& component, const place::Prop
         word = "PortTaken", remedy = "; publish another port, or stop what holds it: skerry get instances -A -o wide";
         break;
     }
-    return {word, who + count + proposal.text("site") + remedy};
+    return {component.name(), word, who + count + proposal.text("site") + remedy};
 }
 
 plan::PartitionPolicy policy_of(const model::Component& component) {
@@ -120,16 +121,27 @@ private:
     struct Proposed {
         place::Proposal proposal;
         Count count;
+        bool passed_on = false; ///< to a region, which knows the sites there
     };
     Proposed propose(const Count& here, std::uint32_t replicas, bool each) {
         place::Snapshot snapshot;
         std::vector<SiteRoom*> row_rooms;
+        Proposed proposed;
+        const auto& wish = component_.placement();
         for (auto& [name, room] : rooms_) {
+            // The selector of `each` is for the sites there, and so is whether there is room (rule A3). What it must not hold, it
+            // does not divide either.
+            if (each && room.divides) {
+                if (replicas == 0 || (wish.has_within() && !model::may_hold(room.jurisdiction, wish.within()))) continue;
+                proposed.count[name] = replicas;
+                proposed.passed_on = true;
+                continue;
+            }
             auto at = here.find(name);
             std::uint32_t count = at == here.end() ? 0 : at->second;
             place::Snapshot::Candidate candidate;
             candidate.name = name;
-            candidate.labels = &store::as<model::Site>(*room.object).metadata().labels();
+            candidate.labels = &room.labels();
             candidate.jurisdiction = room.jurisdiction;
             candidate.cpu_free = room.cpu;
             candidate.memory_free = room.memory;
@@ -143,8 +155,6 @@ private:
             snapshot.add(std::move(candidate));
             row_rooms.push_back(&room);
         }
-        const auto& wish = component_.placement();
-        Proposed proposed;
         proposed.proposal = place::propose(snapshot, {.mode = each                       ? place::Mode::each
                                                               : wish.mode() == "binpack" ? place::Mode::binpack
                                                                                          : place::Mode::spread,
@@ -187,7 +197,7 @@ private:
                 wanted_.push_back({component_.name(), site, left, closed_.hash(), plain_, {}, false});
         }
         const auto& proposal = proposed.proposal;
-        bool nowhere = replicas > 0 && proposal.assignments.empty();
+        bool nowhere = replicas > 0 && proposal.assignments.empty() && !proposed.passed_on;
         if (proposal.unplaced > 0 || nowhere) out_.shortages.push_back(explain(component_, proposal));
     }
 
@@ -343,11 +353,11 @@ Placement place_app(const model::Revision& revision, const std::vector<store::Ob
         if (!its.empty())
             placement = place_app(revision, found, its, pace, plain, {});
         else
-            placement.shortages.push_back(
-                {"NoMatchingSite", "it is for site " + only +
-                                       " only, which does not exist; to place it as its placement says: kubectl "
-                                       "annotate app " +
-                                       revision.spec().app() + " " + std::string(cell::only_site_annotation) + "-"});
+            placement.shortages.push_back({"", "NoMatchingSite",
+                                           "it is for site " + only +
+                                               " only, which does not exist; to place it as its placement says: kubectl "
+                                               "annotate app " +
+                                               revision.spec().app() + " " + std::string(cell::only_site_annotation) + "-"});
         rooms.merge(its);
         return placement;
     }

@@ -44,7 +44,7 @@ void RolloutsLoop::turn() {
     if (!writing_.begin()) return;
     auto& store = cell_.store();
     if (options_.only_own_site && cell::is_leaving(store, options_.own_site)) return; // it hands over all of that (rule H6)
-    auto rooms = read_rooms(cell_, options_.own_site);
+    auto rooms = read_rooms(cell_, options_.own_site, options_.region);
     if (options_.only_own_site) std::erase_if(rooms, [&](const auto& room) { return room.first != options_.own_site; });
     judge_sites(rooms);
     std::vector<store::ObjectPtr> own;
@@ -64,14 +64,20 @@ void RolloutsLoop::turn() {
         if (cell::in_passage(store, *app)) continue;
         roll(*app, revisions[{app->key.project, app->key.name}], mine ? mine.mapped() : std::vector<store::ObjectPtr>(), rooms);
     }
+    for (const auto& [name, given] : given_to(store, options_.region)) {
+        auto mine = by_app.extract(name);
+        divide({Kind::app, name.first, name.second}, given, mine ? mine.mapped() : std::vector<store::ObjectPtr>(), rooms);
+    }
     for (const auto& [name, orphans] : by_app)
         for (const auto& allocation : orphans)
             if (!comes_over(*allocation)) remove(*allocation, rooms);
-    writing_.end([this](const Result<void>& done) {
+    if (!options_.region.empty()) report_region(rooms);
+    writing_.end([this, given = given_changes_](const Result<void>& done) {
         bool full = !done && done.error().code == Code::exhausted;
         if (full && !std::exchange(disk_is_full_, full)) cell_.wake(name());
         disk_is_full_ = full;
         if (done) cell_.recovery().planned(name());
+        if (done && given == given_changes_) cell_.leases().hold(false);
     });
 }
 
@@ -100,7 +106,11 @@ bool RolloutsLoop::overtake(const std::vector<store::ObjectPtr>& own) {
         if (!is_ahead(*object) && seen <= object->generation) continue;
         any = true;
         auto wish = cell::wish_of<model::Allocation>(*object);
-        if (is_ahead(*object)) *wish.mutable_spec()->mutable_epoch() = writing_.next_epoch();
+        if (is_ahead(*object)) {
+            *wish.mutable_spec()->mutable_epoch() = writing_.next_epoch();
+            if (allocation.status().epoch().has_above())
+                *wish.mutable_spec()->mutable_epoch()->mutable_above() = allocation.status().epoch().above();
+        }
         writing_.update(*object, wish, seen);
         cell_.events().record(
             *object, cell::Tone::warning, "HistoryBehind",
@@ -170,40 +180,50 @@ void RolloutsLoop::roll(const store::Object& object, const RevisionList& revisio
                    .rollout = nullptr,
                    .allocations = &allocations,
                    .rooms = &rooms};
-    Placement placement;
-    plan::RolloutPlan rollout;
     if (newest) {
-        // Those of an earlier app of this name count for nothing: they go.
-        std::vector<store::ObjectPtr> own;
-        for (const auto& allocation : allocations) {
-            Key key{Kind::revision, object.key.project, store::as<model::Allocation>(*allocation).spec().revision()};
-            const auto* revision = cell_.store().get<model::Revision>(key);
-            bool damaged = cell_.store().missing().contains(key); // most likely ours (rule S5)
-            if (damaged || (revision && revision->spec().app_uid() == object.uid.text())) own.push_back(allocation);
-        }
-        placement = place_app(*newest, own, rooms, pace_, plain(), cell::only_site_of(app));
-        for (const auto& site : placement.replaced)
-            if (pace_.granted.insert(site).second) allowance_ -= 1;
-        pace_.budget = static_cast<std::size_t>(std::max(allowance_, 0.0));
-        if (placement.next) wake_in(*placement.next);
-        auto input = input_for(app, *newest, placement, allocations, rooms);
-        auto is_newest = [&](const store::ObjectPtr& allocation) {
-            return store::as<model::Allocation>(*allocation).spec().revision() == newest->metadata().name();
-        };
-        bool halfway = std::ranges::any_of(own, is_newest) && !std::ranges::all_of(own, is_newest);
-        input.paused = paused(object, halfway);
-        rollout = plan::plan_rollout(input);
-        apply(object, *newest, rollout, allocations, rooms);
-        if (rollout.wave) last_wave_[object.uid] = cell_.env().clock.now();
-        facts.frozen = input.max_unavailable == 0;
-        facts.placement = &placement;
-        facts.rollout = &rollout;
+        Rolled rolled = roll_out(object, *newest, allocations, rooms, {});
+        facts.frozen = rolled.frozen;
+        facts.placement = &rolled.placement;
+        facts.rollout = &rolled.rollout;
         report(object, facts);
         report_rulings(object, facts);
     } else {
         for (const auto& allocation : allocations) remove(*allocation, rooms);
         report(object, facts);
     }
+}
+
+RolloutsLoop::Rolled RolloutsLoop::roll_out(const store::Object& object, const model::Revision& newest,
+                                            const std::vector<store::ObjectPtr>& allocations,
+                                            std::map<std::string, SiteRoom>& rooms, const Above& above) {
+    Rolled rolled;
+    const auto& app = store::as<model::App>(object);
+    // Those of an earlier app of this name count for nothing: they go.
+    std::vector<store::ObjectPtr> own;
+    for (const auto& allocation : allocations) {
+        Key key{Kind::revision, object.key.project, store::as<model::Allocation>(*allocation).spec().revision()};
+        const auto* revision = cell_.store().get<model::Revision>(key);
+        bool damaged = cell_.store().missing().contains(key); // most likely ours (rule S5)
+        if (damaged || (revision && revision->spec().app_uid() == object.uid.text())) own.push_back(allocation);
+    }
+    // The sites that an App of the parent is for are the parent's.
+    std::string only = object.home == cell_.store().cell() ? cell::only_site_of(app) : std::string();
+    rolled.placement = place_app(newest, own, rooms, pace_, plain(), only);
+    for (const auto& site : rolled.placement.replaced)
+        if (pace_.granted.insert(site).second) allowance_ -= 1;
+    pace_.budget = static_cast<std::size_t>(std::max(allowance_, 0.0));
+    if (rolled.placement.next) wake_in(*rolled.placement.next);
+    auto input = input_for(app, newest, rolled.placement, allocations, rooms);
+    auto is_newest = [&](const store::ObjectPtr& allocation) {
+        return store::as<model::Allocation>(*allocation).spec().revision() == newest.metadata().name();
+    };
+    bool halfway = std::ranges::any_of(own, is_newest) && !std::ranges::all_of(own, is_newest);
+    input.paused = paused(object, halfway);
+    rolled.frozen = input.max_unavailable == 0;
+    rolled.rollout = plan::plan_rollout(input);
+    apply(object, newest, rolled.rollout, allocations, rooms, above);
+    if (rolled.rollout.wave) last_wave_[object.uid] = cell_.env().clock.now();
+    return rolled;
 }
 
 plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::Revision& newest, const Placement& placement,
@@ -225,6 +245,8 @@ plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::R
         const auto& allocation = store::as<model::Allocation>(*object);
         const auto& spec = allocation.spec();
         sites[spec.site()] = site_state(spec.site());
+        auto room = rooms.find(spec.site());
+        auto answer = answered(*object, room != rooms.end() && room->second.divides);
         plan::FoundAllocation found{.component = spec.component(),
                                     .site = spec.site(),
                                     .replicas = spec.replicas(),
@@ -232,9 +254,9 @@ plan::RolloutInput RolloutsLoop::input_for(const model::App& app, const model::R
                                     .hash = {},
                                     .foreign = false,
                                     .running = true,
-                                    .observed = allocation.status().observed_generation() >= object->generation,
-                                    .ready = allocation.status().ready_replicas(),
-                                    .updated = allocation.status().updated_replicas(),
+                                    .observed = answer.observed,
+                                    .ready = answer.ready,
+                                    .updated = answer.updated,
                                     .suffix = suffix_of(*object),
                                     .substitutes = spec.substitutes()};
         const auto* revision = cell_.store().get<model::Revision>(Key{Kind::revision, object->key.project, spec.revision()});
@@ -358,7 +380,11 @@ std::map<std::string, std::set<Key>> RolloutsLoop::leaving(const store::Object& 
 }
 
 void RolloutsLoop::apply(const store::Object& app, const model::Revision& revision, const plan::RolloutPlan& plan,
-                         const std::vector<store::ObjectPtr>& allocations, const std::map<std::string, SiteRoom>& rooms) {
+                         const std::vector<store::ObjectPtr>& allocations, const std::map<std::string, SiteRoom>& rooms,
+                         const Above& above) {
+    auto set_above = [&above](model::AllocationSpec& spec) {
+        if (auto at = above.find(spec.component()); at != above.end()) *spec.mutable_epoch()->mutable_above() = at->second;
+    };
     auto leaves = leaving(app, plan, allocations, rooms);
     for (const auto& step : plan.steps) {
         Key key{Kind::allocation, app.key.project, allocation_name(app.key.name, step.component, step.site, step.suffix)};
@@ -391,6 +417,7 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
                 spec.mutable_epoch()->set_term(cell_.epochs().term());
                 spec.mutable_epoch()->set_count(1);
             }
+            set_above(spec);
             writing_.create(Kind::allocation, allocation);
         } else if (object && step.what == plan::RolloutStep::What::erase) {
             remove(*object, rooms);
@@ -403,6 +430,7 @@ void RolloutsLoop::apply(const store::Object& app, const model::Revision& revisi
             wish.mutable_spec()->set_replicas(step.replicas);
             wish.mutable_spec()->set_substitutes(step.substitutes);
             if (step.raise || anew) *wish.mutable_spec()->mutable_epoch() = writing_.next_epoch();
+            set_above(*wish.mutable_spec());
             writing_.update(*object, wish);
         }
     }
@@ -445,7 +473,7 @@ void RolloutsLoop::report(const store::Object& object, const AppFacts& facts) {
 /// Rule H5: a site's own App that the parent does not take in says so here, at its home.
 void RolloutsLoop::report_name(const store::Object& app, model::Conditions& conditions) const {
     auto parent = cell_.peers().parent();
-    if (!parent) return;
+    if (!parent || app.home != cell_.store().cell()) return;
     if (std::ranges::count(parent->names_taken_there, app.key.text()) > 0)
         model::set_condition(conditions, "NameTaken", "True", "NameTaken",
                              "the parent has another " + app.key.text() +

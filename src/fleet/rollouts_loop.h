@@ -4,6 +4,7 @@
 #include "env/env.h"
 #include "fleet/app_world.h"
 #include "fleet/fleet.h"
+#include "fleet/given.h"
 #include "fleet/leavers_loop.h"
 #include "fleet/rest.h"
 #include "fleet/room.h"
@@ -31,6 +32,7 @@ namespace skerry::fleet {
 struct Placement {
     std::vector<plan::WantedAllocation> wanted;
     struct Shortage {
+        std::string component;
         std::string reason;
         std::string message;
     };
@@ -61,6 +63,15 @@ Placement place_app(const model::Revision&, const std::vector<store::ObjectPtr>&
 std::string allocation_name(std::string_view app, std::string_view component, std::string_view site, std::string_view suffix);
 std::string suffix_of(const store::Object& allocation);
 
+/// What a site answered about an Allocation, to be held against the replicas that it was given. A region answers with sums over its
+/// sites, and of mode each it was given the replicas of one: it is ready when all that it is in touch with are.
+struct Answered {
+    bool observed = false; ///< the present wish
+    std::uint32_t ready = 0;
+    std::uint32_t updated = 0;
+};
+Answered answered(const store::Object& allocation, bool by_region);
+
 /// What the app's status says. `obstacles`: why there is no newer Revision.
 struct AppFacts {
     const model::App* app = nullptr;
@@ -85,6 +96,7 @@ public:
         : cell_(cell), options_(std::move(options)), leavers_(leavers), writing_(cell, "rollouts"), rest_(cell, "rollouts"),
           allowance_(options_.caution.per_minute) {
         cell_.recovery().add_planner(name());
+        if (!options_.region.empty()) hold_leases();
     }
 
     std::string_view name() const override { return "rollouts"; }
@@ -93,16 +105,34 @@ public:
 
 private:
     bool comes_over(const store::Object& allocation) const;
+    struct Rolled {
+        Placement placement;
+        plan::RolloutPlan rollout;
+        bool frozen = false; ///< maxUnavailable is 0
+    };
     bool overtake(const std::vector<store::ObjectPtr>& own);
     void judge_sites(std::map<std::string, SiteRoom>& rooms);
     void roll(const store::Object& app, const RevisionList&, const std::vector<store::ObjectPtr>& allocations,
               std::map<std::string, SiteRoom>& rooms);
+    /// Places a revision and goes a step towards that; `above`: by component, the epoch of what a region was given for it.
+    Rolled roll_out(const store::Object& app, const model::Revision&, const std::vector<store::ObjectPtr>& allocations,
+                    std::map<std::string, SiteRoom>& rooms, const Above& above);
+    /// Of a region: what the parent gave it of one App.
+    void divide(const store::Key& app, const std::vector<store::ObjectPtr>& given, const std::vector<store::ObjectPtr>& own,
+                std::map<std::string, SiteRoom>& rooms);
+    void refuse(const store::Object& given, const std::string& reason, const std::string& message);
+    void raise(const GivenPart&, const Rolled&, const std::string& app, const std::vector<store::ObjectPtr>& own);
+    void answer(const GivenPart&, const Rolled&, const std::vector<store::ObjectPtr>& own,
+                const std::map<std::string, SiteRoom>& rooms);
+    void report_region(const std::map<std::string, SiteRoom>& rooms);
+    void hold_leases();
     plan::RolloutInput input_for(const model::App&, const model::Revision&, const Placement&,
                                  const std::vector<store::ObjectPtr>& allocations,
                                  const std::map<std::string, SiteRoom>& rooms) const;
     std::string settled_revision(const model::App&, const std::vector<store::ObjectPtr>& allocations) const;
     void apply(const store::Object& app, const model::Revision&, const plan::RolloutPlan&,
-               const std::vector<store::ObjectPtr>& allocations, const std::map<std::string, SiteRoom>& rooms);
+               const std::vector<store::ObjectPtr>& allocations, const std::map<std::string, SiteRoom>& rooms,
+               const Above& above);
     std::map<std::string, std::set<store::Key>> leaving(const store::Object& app, const plan::RolloutPlan&,
                                                         const std::vector<store::ObjectPtr>& allocations,
                                                         const std::map<std::string, SiteRoom>& rooms);
@@ -135,6 +165,8 @@ private:
     Pace pace_;
     double allowance_; ///< of sites that may get their first substitutes
     Instant allowed_at_{};
+    std::uint64_t given_changes_ = 0; ///< of what the parent gave, seen so far
+    std::unique_ptr<store::Watch> given_watch_;
     std::optional<Duration> wake_in_;
     std::unique_ptr<env::Timer> timer_;
 };

@@ -1,12 +1,14 @@
 #include "fleet/room.h"
 
 #include "base/units.h"
+#include "cell/links/seats.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
 #include "model/node.pb.h"
 #include "model/revision.pb.h"
 #include "model/site.pb.h"
+#include "model/tier.h"
 
 #include <algorithm>
 #include <set>
@@ -39,6 +41,10 @@ void SiteRoom::take(const Demand& demand, std::int64_t replicas) {
     }
 }
 
+const model::Labels& SiteRoom::labels() const {
+    return inherited ? *inherited : store::as<model::Site>(*object).metadata().labels();
+}
+
 namespace {
 
 /// Only those that the operator made neighbours speak for each other.
@@ -65,8 +71,9 @@ std::map<std::string, std::string> testimony(const store::Store& store, const st
     return heard;
 }
 
-std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& own_site) {
+std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& own_site, const std::string& region) {
     auto& store = cell.store();
+    const auto* above = region.empty() ? nullptr : store.get<model::Site>(Key{Kind::site, "", region});
     Instant now = cell.env().clock.now();
     std::map<std::string, cell::PeerView> peers;
     for (auto& peer : cell.peers().children())
@@ -75,14 +82,24 @@ std::map<std::string, SiteRoom> read_rooms(cell::Cell& cell, const std::string& 
     for (const auto& object : store.list(Kind::node)) with_nodes.insert(store::as<model::Node>(*object).spec().site());
     std::map<std::string, SiteRoom> rooms;
     for (auto& object : store.list(Kind::site)) {
+        if (object->key.name == region) continue;
         const auto& site = store::as<model::Site>(*object);
         SiteRoom room;
+        room.divides = model::is_region(site);
+        if (above && !above->metadata().labels().empty()) {
+            auto labels = std::make_shared<model::Labels>(site.metadata().labels());
+            for (const auto& [key, value] : above->metadata().labels()) labels->insert({key, value});
+            room.inherited = std::move(labels);
+        }
         auto peer = peers.find(object->key.name);
         bool own = object->key.name == own_site;
         room.in_touch = own || (peer != peers.end() && peer->second.in_touch);
         room.by_courier = !room.in_touch && model::holds(site.status().conditions(), "ByCourier");
-        // Its status is soft, and a crash of this cell may have forgotten it; its nodes are not.
-        room.joined = own || with_nodes.contains(object->key.name) || peer != peers.end() || !site.status().cell().empty();
+        // Its status is soft, and a crash of this cell may have forgotten it; its nodes are not. A region's are not known here, but
+        // whoever joined for it is.
+        bool seated = room.divides && cell::seat_of(store, env::Peer::Role::site, object->key.name);
+        room.joined =
+            own || seated || with_nodes.contains(object->key.name) || peer != peers.end() || !site.status().cell().empty();
         Instant heard = cell.peers().listening_since();
         if (peer != peers.end() && peer->second.heard) heard = std::max(heard, *peer->second.heard);
         room.partition.in_touch = room.in_touch;

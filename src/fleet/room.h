@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,9 +29,11 @@ Demand demand_of(const model::ClosedComponent&);
 struct SiteRoom {
     store::ObjectPtr object;
     bool in_touch = false;
-    bool by_courier = false;       ///< out of touch, and its wishes go on by courier file
-    bool joined = false;           ///< has ever been in touch
-    plan::PartitionSite partition; ///< `one_of_many` and the time of a neighbour's word are for the loop to add
+    bool by_courier = false;                        ///< out of touch, and its wishes go on by courier file
+    bool joined = false;                            ///< has ever been in touch
+    bool divides = false;                           ///< a region: it places what it is given over sites of its own
+    std::shared_ptr<const model::Labels> inherited; ///< its labels over those of the region; null: its own
+    plan::PartitionSite partition;                  ///< `one_of_many` and the time of a neighbour's word are for the loop to add
     std::string jurisdiction;
     std::optional<MilliCpu> cpu; ///< none: it has never told
     std::optional<Bytes> memory;
@@ -38,6 +41,8 @@ struct SiteRoom {
     std::vector<model::NodePort> used_ports;
 
     void take(const Demand&, std::int64_t replicas);
+    /// What selectors are held against.
+    const model::Labels& labels() const;
 };
 
 /// By silent site: a neighbour in touch that hears it. Only sites that an operator made neighbours speak for each other.
@@ -45,7 +50,7 @@ std::map<std::string, std::string> testimony(const store::Store&, const std::fun
 
 /// Room of every site (rule A5): what it reported, less what was given to it that its report does not reflect yet. An Allocation
 /// is reflected from the report on that answers to its generation; what a site says of Allocations and of itself travels
-/// together.
-std::map<std::string, SiteRoom> read_rooms(cell::Cell&, const std::string& own_site);
+/// together. `region`: the Site of this cell itself, which is no place of its own, and whose labels its sites have beneath theirs.
+std::map<std::string, SiteRoom> read_rooms(cell::Cell&, const std::string& own_site, const std::string& region);
 
 } // namespace skerry::fleet

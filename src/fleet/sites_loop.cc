@@ -4,7 +4,7 @@
 #include "cell/writing.h"
 #include "fleet/room.h"
 #include "model/conditions.h"
-#include "model/site.pb.h"
+#include "model/tier.h"
 
 #include <utility>
 
@@ -45,6 +45,7 @@ void SitesLoop::turn() {
     std::map<std::string, Known> before = std::exchange(known_, {});
     for (const auto& object : store.list(Kind::site)) {
         const std::string& name = object->key.name;
+        if (name == options_.region) continue; // the parent's to say
         auto peer = cell_.peers().child(name, env::Peer::Role::site);
         auto witness = witnesses.find(name);
         Known now{.own = name == options_.own_site,
@@ -87,9 +88,10 @@ void SitesLoop::report(const store::Object& object, const Known& known, std::uin
         model::remove_condition(conditions, "ByCourier");
     } else {
         if (was) status.set_last_heard(now);
+        std::string tier = model::is_region(store::as<model::Site>(object)) ? "region" : "site";
         std::string message =
-            !ever && !known.called
-                ? "it has not joined yet: skerry token create --site " + object.key.name + ", then skerry site --join TOKEN there"
+            !ever && !known.called ? "it has not joined yet: skerry token create --" + tier + " " + object.key.name +
+                                         ", then skerry " + tier + " --join TOKEN there"
             : !known.trouble.empty()
                 ? known.trouble
                 : "nothing heard; what it was told to do it keeps doing; see whether it has power and a way here";

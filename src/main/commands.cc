@@ -133,6 +133,17 @@ const cli::Option restored_option{
     .help = "once, after its state was put back from a backup: what neighbours hold of it comes back before it decides anything",
     .choices = {}};
 
+/// Of cells with sites below them.
+const std::vector<cli::Option> doubt_options{
+    {.names = "--freeze-share",
+     .value = "PERCENT",
+     .help = "of all its sites: when more vanish at once this cell doubts itself and replaces none (default 30)",
+     .choices = {}},
+    {.names = "--replace-rate",
+     .value = "COUNT",
+     .help = "sites a minute that may get their first substitutes (default 6)",
+     .choices = {}}};
+
 const cli::Option join_option{
     .names = "--join", .value = "TOKEN", .help = "needed once: what `skerry token create` printed at the parent", .choices = {}};
 
@@ -165,17 +176,19 @@ std::vector<cli::Command> daemon_commands() {
          .examples = {"skerry core --advertise core.example.com"},
          .arguments = {},
          .options = options_of_parent(
-             {{.names = "--name", .value = "NAME", .help = "of this core (default core)", .choices = {}},
-              restored_option,
-              {.names = "--freeze-share",
-               .value = "PERCENT",
-               .help = "of all sites: when more vanish at once this core doubts itself and replaces none (default 30)",
-               .choices = {}},
-              {.names = "--replace-rate",
-               .value = "COUNT",
-               .help = "sites a minute that may get their first substitutes (default 6)",
-               .choices = {}}}),
+             with({{.names = "--name", .value = "NAME", .help = "of this core (default core)", .choices = {}}, restored_option},
+                  doubt_options)),
          .run = [](const cli::Invocation& call) { return run(Role::core, call); }});
+    commands.push_back(
+        {.name = "region",
+         .summary = "Run a region: a core for its sites, and one site to the core above",
+         .details =
+             "What the core gives to the region it divides among its own sites, also while the core is away. Give sites in at "
+             "the region's API with `skerry token create --site NAME`. It runs no instances itself.",
+         .examples = {"skerry region --join skerry1.… --advertise emea.example.com", "skerry region"},
+         .arguments = {},
+         .options = options_of_parent(with({join_option, restored_option}, doubt_options)),
+         .run = [](const cli::Invocation& call) { return run(Role::region, call); }});
     commands.push_back(
         {.name = "site",
          .summary = "Run a site: it dials its parent, and works without it",

@@ -98,7 +98,9 @@ private:
     void close_tunnels();
 
     bool is_core() const { return known_.identity.role == trust::Role::core; }
-    bool is_site() const { return known_.identity.role == trust::Role::site; }
+    bool is_site() const { return known_.identity.role == trust::Role::site && !known_.region; }
+    bool is_region() const { return known_.region; }
+    bool has_sites() const { return is_core() || is_region(); }
     bool has_site() const { return options_.role == Role::up || is_site(); }
     bool has_node() const {
         return options_.role == Role::up || (is_site() && options_.with_node) || known_.identity.role == trust::Role::node;
@@ -207,6 +209,7 @@ Result<void> Daemon::build_cell() {
     if (is_core()) down = cell::slices_for_sites();
     if (is_core() && site_of_own) down = cell::slices_for_both(std::move(down), cell::slices_for_nodes());
     if (is_site()) down = cell::slices_for_nodes(), up = cell::slice_of_site(known_.identity.name, store_->cell());
+    if (is_region()) down = cell::slices_for_sites(), up = cell::slice_of_region(known_.identity.name);
     if (known_.identity.role == trust::Role::node) up = cell::slice_of_node(known_.identity.name);
     env::Peer self = TRY(trust::peer_of(known_.identity));
     cell_ = cell::Cell::make(env_, *store_,
@@ -235,9 +238,12 @@ Result<void> Daemon::build_cell() {
         return cell_->meters().waiting(std::string(cell::parent_tag));
     });
 
-    if (is_core())
+    if (has_sites())
         fleet::add_loops(*cell_, {.own_site = site_of_own ? site_name() : "",
                                   .caution = {.share = options_.freeze_share, .per_minute = options_.replace_rate},
+                                  .region = is_region() ? known_.identity.name : "",
+                                  .version = version,
+                                  .api = doors_->reached_at().front(),
                                   .makes_site = own_site});
     if (is_site()) {
         fleet::add_loops(*cell_, {.own_site = site_name(), .caution = {}, .only_own_site = true});
@@ -306,7 +312,7 @@ Result<void> Daemon::serve() {
             .life = options_.certificate_life,
             .joined = [this](const trust::Identity& who) { trust_desk_->joined(who); },
             .site = has_site() ? site_name() : "",
-            .takes_sites = is_core(),
+            .takes_sites = has_sites(),
             .takes_nodes = has_site(),
             .addresses = [this] { return doors_->reached_at(); },
             .advertise = [this](const std::vector<std::string>& addresses) { return doors_->advertise(addresses); },
@@ -384,7 +390,14 @@ Result<env::Peer> Daemon::child_of(const http::PeerIdentity& peer) const {
     TRY_VOID(callers_->check_end(*shown));
     auto child = TRY(trust::peer_of(shown->identity));
     if (is_neighbour(child)) return child;
-    TRY_VOID(trust::may_link(shown->identity, known_.identity, has_site()));
+    auto below = has_sites() && has_site() ? trust::Below::both
+                 : has_sites()             ? trust::Below::sites
+                 : has_site()              ? trust::Below::nodes
+                                           : trust::Below::none;
+    TRY_VOID(trust::may_link(shown->identity, known_.identity, below));
+    // A region knows the root too, whose own sites are none of the region's.
+    if (is_region() && !members_->member(shown->identity))
+        return fail(Code::forbidden, shown->identity.title() + " has not joined here; dial the parent that was joined");
     TRY_VOID(cell::may_speak(*store_, child));
     if (trust_desk_) TRY_VOID(trust_desk_->may_link(shown->identity));
     learn_key(shown->identity, peer.chain);
@@ -426,8 +439,7 @@ void Daemon::start_standing() {
             },
         .clock_confirmed =
             [this] {
-                cell_->wake("site");
-                cell_->wake("node");
+                for (const char* loop : {"site", "node", "rollouts"}) cell_->wake(loop);
             },
         .revoked =
             [this](const std::vector<trust::NodeRevocation>& list, std::function<void(bool news)> done) {
@@ -448,8 +460,7 @@ void Daemon::keep_ballast() {
 }
 
 void Daemon::announce() {
-    std::printf("%s is up (version %s, state in %s)\n", known_.identity.title().c_str(), version,
-                claim_->folders().state.c_str());
+    std::printf("%s is up (version %s, state in %s)\n", known_.title().c_str(), version, claim_->folders().state.c_str());
     for (auto& address : doors_->server().addresses()) std::printf("  API        https://%s\n", address.c_str());
     if (membership_->authority()) std::printf("  kubeconfig %s\n", claim_->folders().kubeconfig().c_str());
     for (auto& parent : known_.parents) std::printf("  parent     %s\n", parent.c_str());

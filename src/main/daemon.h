@@ -15,10 +15,11 @@ namespace skerry::main {
 /// What one `skerry` process is to be. The same code runs all of them; roles only decide which loops and doors are added.
 struct DaemonOptions {
     enum class Role : std::uint8_t {
-        up,   ///< core, site and node in one cell
-        core, ///< many places
-        site, ///< one place, with its own machine as a node
-        node, ///< one more machine of a site
+        up,     ///< core, site and node in one cell
+        core,   ///< many places
+        region, ///< many places below a core, as one of its sites
+        site,   ///< one place, with its own machine as a node
+        node,   ///< one more machine of a site
     };
     Role role = Role::up;
     Claim::Options claim;

@@ -18,7 +18,8 @@ Effective effective_of(const store::Store& store, const std::string& site, const
                         .obstacle = {},
                         .revoked = {}};
     // One of this site's own may have its name (rule H5); what it says is not what was allocated.
-    if (effective.object && effective.object->home != allocation.home) effective.object = nullptr;
+    auto is_own = [&](const store::Object& object) { return object.home == store.cell(); };
+    if (effective.object && is_own(*effective.object) != is_own(allocation)) effective.object = nullptr;
     if (!effective.object) return effective;
     const auto& original = store::as<model::Revision>(*effective.object);
     if (original.spec().has_revoked()) effective.revoked = original.spec().revoked().reason();

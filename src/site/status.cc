@@ -1,5 +1,6 @@
 #include "site/site_loop.h"
 
+#include "cell/names_taken.h"
 #include "cell/wall_clock.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
@@ -150,18 +151,7 @@ void SiteLoop::report_site(const World& world, const std::vector<plan::SiteAlloc
     model::set_condition(*status.mutable_conditions(), "Ready", is_ready ? "True" : "False", is_ready ? "Ready" : "NoNode",
                          message, wall());
     cell::report_clock(cell_.env().clock, *status.mutable_conditions());
-    // Rule H5: what came from the parent and waits, told where it comes from.
-    auto parent = cell_.peers().parent();
-    if (parent && !parent->names_taken.empty()) {
-        std::string names;
-        for (const auto& name : parent->names_taken) names += (names.empty() ? "" : ", ") + name;
-        model::set_condition(*status.mutable_conditions(), "NameTaken", "True", "NameTaken",
-                             "the site has another of the same name as " + names +
-                                 "; the parent's waits: delete or rename one of the two",
-                             wall());
-    } else if (parent && parent->in_agreement) {
-        model::remove_condition(*status.mutable_conditions(), "NameTaken");
-    }
+    cell::report_names_taken(cell_.peers(), "site", wall(), *status.mutable_conditions());
     cell::report_part(cell_.store(), *object, Part::found, report);
 }
 

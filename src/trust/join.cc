@@ -22,12 +22,6 @@ Result<std::string> bytes_member(const Json& json, std::string_view member, std:
     return *bytes;
 }
 
-Result<JoinKind> parse_kind(std::string_view text) {
-    if (text == "site") return JoinKind::site;
-    if (text == "node") return JoinKind::node;
-    return fail(Code::invalid, "kind: \"" + std::string(text.substr(0, 40)) + "\" is neither site nor node");
-}
-
 } // namespace
 
 Json JoinRequest::json() const {
@@ -95,7 +89,7 @@ Result<TokenRecord> TokenRecord::from_json(const Json& json) {
     TokenRecord record;
     record.id = TRY(id_member(json, "id"));
     record.secret_hash = TRY(bytes_member(json, "secretHash", 32));
-    record.kind = TRY(parse_kind(json.text("kind")));
+    record.kind = TRY(parse_join_kind(json.text("kind")));
     record.name = TRY(text_member(json, "name", 253));
     if (const Json* labels = json.find("labels"); labels && labels->members()) {
         for (const auto& [key, value] : *labels->members()) {
@@ -133,7 +127,7 @@ Result<Redeemed> redeem(const TokenRecord& record, const JoinRequest& request, c
         return fail(Code::unauthenticated, "the join token's secret is wrong: use the token as it was printed");
     std::string title = std::string(name(record.kind)) + " " + record.name;
     std::string key = TRY(request_fingerprint(request.request) | during("request"));
-    bool wants_authority = record.kind == JoinKind::site;
+    bool wants_authority = record.kind != JoinKind::node;
     if (wants_authority != !request.authority_request.empty())
         return fail(Code::invalid, wants_authority ? "authorityRequest: missing; a site brings a request for its own authority"
                                                    : "authorityRequest: a node has no authority of its own; leave it out");
@@ -187,10 +181,10 @@ Result<Identity> accept(const JoinToken& token, const JoinRequest& request, cons
         return fail(Code::corrupt, "the certificate received is not the one asked for: " + std::move(what));
     };
     if (own.key_fingerprint != TRY(request_fingerprint(request.request))) return mismatch("its key is another");
-    Role role = token.kind == JoinKind::site ? Role::site : Role::node;
+    Role role = token.kind == JoinKind::node ? Role::node : Role::site;
     if (identity.role != role || identity.name != token.name || identity.cell != request.cell)
         return mismatch("it is for " + identity.title());
-    if (token.kind == JoinKind::site) {
+    if (token.kind != JoinKind::node) {
         Certificate granted = TRY(read_certificate(answer.authority_chain) | during("the authority received"));
         if (!granted.is_authority || granted.identity != identity)
             return mismatch("the authority is for " + granted.identity.title());

@@ -26,6 +26,19 @@ TEST_F(JoinTest, token_survives_its_text) {
     EXPECT_EQ(parse_join_token(wrapped).value(), token);
 }
 
+TEST_F(JoinTest, a_region_joins_as_a_site_with_a_token_of_its_own_kind) {
+    token.kind = JoinKind::region;
+    auto parsed = parse_join_token(text(token));
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->kind, JoinKind::region);
+    auto redeemed = redeem(TokenRecord::from_json(record_of(token).json()).value(), request, root, at(now));
+    ASSERT_TRUE(redeemed) << redeemed.error().message;
+    EXPECT_EQ(redeemed->identity.role, Role::site);
+    EXPECT_FALSE(redeemed->answer.authority_chain.empty());
+    EXPECT_EQ(accept(token, request, redeemed->answer).value(), redeemed->identity);
+    EXPECT_FALSE(parse_join_kind("zone"));
+}
+
 TEST_F(JoinTest, cut_or_altered_tokens_are_told_apart_from_foreign_ones) {
     std::string good = text(token);
     for (std::size_t size = 0; size < good.size(); ++size) {

@@ -41,6 +41,23 @@ TEST_F(VerifyTest, a_site_anchors_at_its_own_authority) {
     EXPECT_EQ(stranger.error().code, Code::unauthenticated);
 }
 
+TEST_F(VerifyTest, a_region_speaks_for_its_sites_at_itself_and_nowhere_else) {
+    const Authority& region = site;
+    Identity paris = Identity::of_site("paris", CellId(Id{6, 6}));
+    std::vector<std::string> at_region{region.certificate_pem(), root.certificate_pem()};
+    auto shown = leaf(region, paris);
+    EXPECT_EQ(verify_peer(shown, at_region, {}).value(), paris);
+    EXPECT_EQ(judge(shown).error().code, Code::unauthenticated) << "at the core";
+    // And to its sites it is the parent that they joined.
+    EXPECT_EQ(verify_parent(leaf(region, Identity::of_site("store-17", site_cell)), std::vector{region.key()}, {}).value().name,
+              "store-17");
+    EXPECT_FALSE(verify_parent(shown, std::vector{region.key()}, {})) << "a sibling is not";
+    Authority below = sub_authority(region, paris, make_key().value());
+    std::vector<std::string> at_paris{below.certificate_pem(), root.certificate_pem(), region.certificate_pem()};
+    EXPECT_EQ(verify_peer(leaf(below, Identity::node("paris", "paris.n1", CellId(Id{7, 7}))), at_paris, {}).value().site,
+              "paris");
+}
+
 TEST_F(VerifyTest, a_captured_site_speaks_for_nothing_beyond_itself) {
     EXPECT_EQ(judge(leaf(site, Identity::user("admin", {"system:masters"}))).error().code, Code::unauthenticated)
         << "users of a site";

@@ -17,7 +17,7 @@
 #include "model/revision.pb.h"
 #include "model/rules/defaults.h"
 #include "model/rules/validate.h"
-#include "model/site.pb.h"
+#include "model/tier.h"
 
 #include <fmt/format.h>
 #include <google/protobuf/message.h>
@@ -129,13 +129,19 @@ Gate::Checked Gate::check(const trust::Identity&, Kind kind, const Message* befo
     return {};
 }
 
+bool Gate::is_region() const {
+    const auto* own = self_.role == env::Peer::Role::site ? store_.get<model::Site>(Key{Kind::site, "", self_.name}) : nullptr;
+    return own && model::is_region(*own);
+}
+
 Gate::Checked Gate::is_made_here(Kind kind, const Message& object) const {
-    if (kind == Kind::site && self_.role == env::Peer::Role::site)
+    bool region = is_region();
+    if (kind == Kind::site && self_.role == env::Peer::Role::site && !region)
         return refuse(Code::unsupported,
                       fmt::format("site {} has no sites below it; apply it at the API of the core", self_.name));
     if (kind != Kind::node) return {};
     const std::string& site = static_cast<const model::Node&>(object).spec().site();
-    if (self_.role == env::Peer::Role::site) {
+    if (self_.role == env::Peer::Role::site && !region) {
         if (site == self_.name) return {};
         return refuse(Code::invalid, fmt::format("spec.site: {} is not this site; a site makes only nodes of its own (use {})",
                                                  model::quoted(site), self_.name));
@@ -274,7 +280,7 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
             revokes ? may_touch(who, trust::Verb::update, kind, *each) : may_write(who, trust::Verb::update, kind, *each);
         if (!allowed) return refused(allowed.error());
     }
-    if (kind == Kind::app && before->home != store_.cell() && self_.role == env::Peer::Role::site)
+    if (kind == Kind::app && before->home != store_.cell() && self_.role == env::Peer::Role::site && !is_region())
         return override_app(who, before, std::move(object), options, std::move(answer));
     if (auto decides = decides_still(kind); !decides) return refused(decides.error());
     auto& meta = model::metadata(*object);
@@ -300,6 +306,14 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
             !made)
             return refused(made.error());
     if (auto valid = check(who, kind, was.get(), *object); !valid) return refused(valid.error());
+    bool leaves = meta.annotations().contains(std::string(decommission_annotation));
+    if (kind == Kind::site && leaves && model::is_region(static_cast<const model::Site&>(*object)))
+        return refused(
+            {{Code::unsupported,
+              fmt::format("metadata.annotations.{}: {} is a region, whose decommission is not served; decommission its sites at "
+                          "its API first, then delete it here",
+                          decommission_annotation, key.name)},
+             {}});
     if (kind == Kind::site && is_leaving(store_, key.name) && !meta.annotations().contains(std::string(decommission_annotation)))
         return refused(
             {{Code::conflict,

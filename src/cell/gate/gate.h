@@ -34,6 +34,8 @@ private:
     Checked may_write(const trust::Identity&, trust::Verb, model::Kind, const google::protobuf::Message&) const;
     Checked check(const trust::Identity&, model::Kind, const google::protobuf::Message*, const google::protobuf::Message&) const;
     /// A Site is made above its sites, a Node at its site: anywhere else it would be a home for nobody.
+    /// Sites stand below this cell.
+    bool is_region() const;
     Checked is_made_here(model::Kind, const google::protobuf::Message&) const;
     /// What a site that is decommissioned decides is on its way to the parent (rule H6).
     Checked decides_still(model::Kind) const;

@@ -9,6 +9,7 @@
 #include "model/reference.h"
 #include "model/revision.pb.h"
 #include "model/rules/validate.h"
+#include "model/tier.h"
 
 #include <fmt/format.h>
 #include <google/protobuf/util/message_differencer.h>
@@ -207,14 +208,20 @@ void Gate::override_app(const trust::Identity& who, store::ObjectPtr before, std
 Gate::Checked Gate::complete_override(const trust::Identity& who, model::Override& made, const model::Override* before) const {
     auto refuse = [](Code code, std::string message) -> Checked { return std::unexpected(refused(code, std::move(message))); };
     auto& spec = *made.mutable_spec();
-    bool at_site = self_.role == env::Peer::Role::site;
+    // A region is to its sites what a core is: overrides are made at sites.
+    bool at_site = self_.role == env::Peer::Role::site && !is_region();
     if (at_site && spec.site().empty()) spec.set_site(self_.name);
     if (at_site && spec.site() != self_.name)
         return refuse(Code::invalid, fmt::format("spec.site: {} is not this site, {} (leave it out, or make the override at the "
                                                  "parent)",
                                                  model::quoted(spec.site()), self_.name));
-    if (!at_site && !store_.get(Key{Kind::site, "", spec.site()}))
+    const auto* place = at_site ? nullptr : store_.get<model::Site>(Key{Kind::site, "", spec.site()});
+    if (!at_site && !place)
         return refuse(Code::invalid, fmt::format("spec.site: {} is no site (skerry get sites)", model::quoted(spec.site())));
+    if (place && model::is_region(*place))
+        return refuse(Code::unsupported,
+                      fmt::format("spec.site: {} is a region; make the override at the API of one of its sites",
+                                  model::quoted(spec.site())));
     (*made.mutable_metadata()->mutable_labels())["skerry/app"] = spec.target().name();
     (*made.mutable_metadata()->mutable_labels())["skerry/site"] = spec.site();
     const std::string& project = made.metadata().namespace_();

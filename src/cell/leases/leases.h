@@ -25,6 +25,8 @@ public:
     virtual void recall(Instant until, Duration length) = 0;
     /// Grants children nothing, for this reason, until told otherwise with an empty one (rule H3).
     virtual void grant_nothing(std::string why) = 0;
+    /// Lets children that ask wait, while true: what they should hold is about to change.
+    virtual void hold(bool) = 0;
 };
 
 } // namespace skerry::cell

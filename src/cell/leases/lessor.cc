@@ -33,7 +33,7 @@ Lessor::Lessor(env::Env env, store::Store& store, OwnLease& own) : env_(env), st
 void Lessor::suppose(Duration length) { fresh_from_ = std::max(fresh_from_, start_ + length + sync::lease_margin(length)); }
 
 void Lessor::look(const std::string& tag, Duration length, sync::Session& session, std::function<void()> again) {
-    if (!session.lease_question()) return;
+    if (!session.lease_question() || held_) return;
     Child& child = children_[tag];
     if (child.noting) return;
     if (!why_nothing_.empty()) {

@@ -36,6 +36,7 @@ public:
     /// A lease of this length may have been granted that the store knows nothing of, since it may be a backup: counts as granted at
     /// the start (rule F4).
     void suppose(Duration length);
+    void hold(bool held) { held_ = held; }
     /// The longest lease that was ever granted, or asked for since nothing is granted (rule H4).
     Duration longest() const;
 
@@ -52,6 +53,7 @@ private:
     Instant start_;
     std::map<std::string, Child, std::less<>> children_;
     std::string why_nothing_;
+    bool held_ = false;
     Duration longest_asked_{};
     Instant fresh_from_{};
     Instant needed_until_{};

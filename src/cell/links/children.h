@@ -41,6 +41,7 @@ public:
 
     /// There may be room for what waited on the link of this tag.
     void look(const std::string& tag);
+    void hold_leases(bool held) { lessor_.hold(held); }
     void grant_nothing(std::string why) { lessor_.grant_nothing(std::move(why)); }
     /// The longest that was ever granted, as far as is known, or that a Site of today would get. Zero where nothing was granted and
     /// nothing is known that needs a lease.

@@ -231,7 +231,7 @@ protected:
     static std::vector<Root> up(const std::vector<Part>& parts) { return {{"parent", parts, Peer::Role::core}}; }
 };
 
-class SiteUpSlicer final : public UpSlicer {
+class SiteUpSlicer : public UpSlicer {
 public:
     SiteUpSlicer(std::string site, CellId self) : site_(std::move(site)), self_(self) {}
 
@@ -272,6 +272,16 @@ private:
     CellId self_;
 };
 
+class RegionUpSlicer final : public SiteUpSlicer {
+public:
+    using SiteUpSlicer::SiteUpSlicer;
+
+    std::vector<Root> roots(const Object& object, const Lookup& get) const override {
+        if (object.key.kind == Kind::event && !is_decided_here(object)) return {};
+        return SiteUpSlicer::roots(object, get);
+    }
+};
+
 class NodeUpSlicer final : public UpSlicer {
 public:
     explicit NodeUpSlicer(std::string node) : node_(std::move(node)) {}
@@ -304,6 +314,9 @@ std::unique_ptr<Slicer> slices_for_both(std::unique_ptr<Slicer> sites, std::uniq
 }
 std::unique_ptr<Slicer> slice_of_site(std::string site, CellId self) {
     return std::make_unique<SiteUpSlicer>(std::move(site), self);
+}
+std::unique_ptr<Slicer> slice_of_region(std::string region) {
+    return std::make_unique<RegionUpSlicer>(std::move(region), CellId{});
 }
 std::unique_ptr<Slicer> slice_of_node(std::string node) { return std::make_unique<NodeUpSlicer>(std::move(node)); }
 

@@ -59,6 +59,8 @@ std::unique_ptr<Slicer> slices_for_both(std::unique_ptr<Slicer> sites, std::uniq
 /// What a site sends up: found of its Site, Allocations and Overrides; what it decides itself of Apps, Allocations, Overrides,
 /// Nodes, Instances and Events whole; and what it hands over (rule H6), told by the id of its cell. Accepts any wish from its parent.
 std::unique_ptr<Slicer> slice_of_site(std::string site, CellId self = {});
+/// What a region sends up: the same, for the region as one site; of its sites only the sums, and no Events of theirs.
+std::unique_ptr<Slicer> slice_of_region(std::string region);
 /// What a node sends up: found of its Node and Instances, its Events.
 std::unique_ptr<Slicer> slice_of_node(std::string node);
 

@@ -20,8 +20,8 @@ Result<Json> parse_pairs(const Invocation& call, const char* option) {
 }
 
 Result<Json> request_of(const Invocation& call) {
-    bool site = call.has("site");
-    Json body = Json::object({{"kind", site ? "site" : "node"}, {"name", call.get(site ? "site" : "node")}});
+    const char* kind = call.has("site") ? "site" : call.has("region") ? "region" : "node";
+    Json body = Json::object({{"kind", kind}, {"name", call.get(kind)}});
     Json labels = TRY(parse_pairs(call, "label")), values = TRY(parse_pairs(call, "value"));
     if (!labels.members()->empty()) body.set("labels", std::move(labels));
     if (!values.members()->empty()) body.set("values", std::move(values));
@@ -62,56 +62,59 @@ Result<int> create(Session& session, const Invocation& call, const Json& body) {
 } // namespace
 
 Command token_create_command() {
-    return {
-        .name = "token create",
-        .summary = "Make a token with which a site or a node joins",
-        .details = "The token holds the fingerprint of the authority and the addresses of this server, and works once. "
-                   "Joining again with the same token and key "
-                   "gives the same certificate, so a lost answer costs nothing. Whoever has the token can join in that name: "
-                   "hand it over as you would a "
-                   "password. A site is asked of its core, a node of its site (also while the site is cut off). For a name that "
-                   "a machine has "
-                   "joined by it takes --replace: the new machine takes the place of that one, which loses its link and may read "
-                   "nothing more.",
-        .examples = {"skerry token create --site store-17 --label tier=store --profile dsl", "skerry token create --node box-2",
-                     "skerry token create --site store-17 --replace", "skerry token create --site ship-3 -o token"},
-        .arguments = {},
-        .options = with_connection({
-            {.names = "--site", .value = "NAME", .help = "a new site; made if it is not there"},
-            {.names = "--node", .value = "NAME", .help = "a further machine of this site"},
-            {.names = "--label", .value = "NAME=VALUE", .help = "of the site or node; may be repeated", .repeatable = true},
-            {.names = "--value",
-             .value = "NAME=VALUE",
-             .help = "of the site, for $(site.values.NAME); may be repeated",
-             .repeatable = true},
-            {.names = "--profile",
-             .value = "PROFILE",
-             .help = "of the site's link",
-             .choices = {"lan", "dsl", "cellular", "satellite"}},
-            {.names = "--jurisdiction", .value = "CC", .help = "the country whose law holds at the site, such as FR"},
-            {.names = "--ttl", .value = "DURATION", .help = "how long the token is good (default 24h)"},
-            {.names = "--advertise",
-             .value = "HOST[:PORT]",
-             .help = "an address at which the site reaches this server; may be repeated",
-             .repeatable = true},
-            {.names = "--replace",
-             .value = "",
-             .help = "whoever uses the token takes the place of the machine that has joined by this name, which is out then"},
-            {.names = "-o,--output", .value = "FORMAT", .help = "text, token or json", .choices = {"text", "token", "json"}},
-        }),
-        .run =
-            [](const Invocation& call) {
-                if (call.has("site") == call.has("node"))
-                    return misused("token create", "give one of --site NAME and --node NAME");
-                if (call.has("node"))
-                    for (const char* option : {"value", "profile", "jurisdiction"})
-                        if (call.has(option))
-                            return misused("token create", "--" + std::string(option) + ": belongs to a site, not to a node");
-                auto body = request_of(call);
-                if (!body) return misused("token create", body.error().message);
-                return with_session(call, [&](Session& session) { return create(session, call, *body); });
-            },
-        .group = access_group};
+    return {.name = "token create",
+            .summary = "Make a token with which a site, a region or a node joins",
+            .details =
+                "The token holds the fingerprint of the authority and the addresses of this server, and works once. "
+                "Joining again with the same token and key "
+                "gives the same certificate, so a lost answer costs nothing. Whoever has the token can join in that name: "
+                "hand it over as you would a "
+                "password. A region is asked of the core, a site of its core or region, a node of its site (also while the site "
+                "is cut off). For a name that "
+                "a machine has "
+                "joined by it takes --replace: the new machine takes the place of that one, which loses its link and may read "
+                "nothing more.",
+            .examples = {"skerry token create --site store-17 --label tier=store --profile dsl",
+                         "skerry token create --node box-2", "skerry token create --region emea --label continent=europe",
+                         "skerry token create --site store-17 --replace", "skerry token create --site ship-3 -o token"},
+            .arguments = {},
+            .options = with_connection({
+                {.names = "--site", .value = "NAME", .help = "a new site; made if it is not there"},
+                {.names = "--region", .value = "NAME", .help = "a new region, a site with sites below it"},
+                {.names = "--node", .value = "NAME", .help = "a further machine of this site"},
+                {.names = "--label", .value = "NAME=VALUE", .help = "of the site or node; may be repeated", .repeatable = true},
+                {.names = "--value",
+                 .value = "NAME=VALUE",
+                 .help = "of the site, for $(site.values.NAME); may be repeated",
+                 .repeatable = true},
+                {.names = "--profile",
+                 .value = "PROFILE",
+                 .help = "of the site's link",
+                 .choices = {"lan", "dsl", "cellular", "satellite"}},
+                {.names = "--jurisdiction", .value = "CC", .help = "the country whose law holds at the site, such as FR"},
+                {.names = "--ttl", .value = "DURATION", .help = "how long the token is good (default 24h)"},
+                {.names = "--advertise",
+                 .value = "HOST[:PORT]",
+                 .help = "an address at which the site reaches this server; may be repeated",
+                 .repeatable = true},
+                {.names = "--replace",
+                 .value = "",
+                 .help = "whoever uses the token takes the place of the machine that has joined by this name, which is out then"},
+                {.names = "-o,--output", .value = "FORMAT", .help = "text, token or json", .choices = {"text", "token", "json"}},
+            }),
+            .run =
+                [](const Invocation& call) {
+                    if (int(call.has("site")) + int(call.has("region")) + int(call.has("node")) != 1)
+                        return misused("token create", "give one of --site NAME, --region NAME and --node NAME");
+                    if (call.has("node"))
+                        for (const char* option : {"value", "profile", "jurisdiction"})
+                            if (call.has(option))
+                                return misused("token create", "--" + std::string(option) + ": belongs to a site, not to a node");
+                    auto body = request_of(call);
+                    if (!body) return misused("token create", body.error().message);
+                    return with_session(call, [&](Session& session) { return create(session, call, *body); });
+                },
+            .group = access_group};
 }
 
 } // namespace skerry::cli

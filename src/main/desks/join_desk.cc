@@ -58,13 +58,10 @@ Result<Wish> parse_wish(const http::Request& request) {
                                              {"advertise", Shape::list},
                                              {"replace", Shape::flag}}));
     Wish wish;
-    if (auto kind = body.text("kind"); kind == "node")
-        wish.kind = trust::JoinKind::node;
-    else if (kind != "site")
-        return fail(Code::invalid, "kind: \"" + std::string(kind) + "\" is neither site nor node");
+    wish.kind = TRY(trust::parse_join_kind(body.text("kind")));
     wish.replace = flag_of(body, "replace");
     wish.name = body.text("name");
-    if (auto problem = model::format_problem(wish.kind == trust::JoinKind::site ? "label" : "name", wish.name); !problem.empty())
+    if (auto problem = model::format_problem(wish.kind == trust::JoinKind::node ? "name" : "label", wish.name); !problem.empty())
         return fail(Code::invalid, "name: \"" + wish.name + "\" " + problem);
     wish.labels = TRY(parse_map(body, "labels"));
     for (auto& [name, value] : wish.labels) {
@@ -108,7 +105,7 @@ Result<trust::Member> member_of(const trust::Redeemed& redeemed, const trust::Au
 }
 
 trust::Identity named(trust::JoinKind kind, const std::string& name) {
-    return {.role = kind == trust::JoinKind::site ? trust::Role::site : trust::Role::node,
+    return {.role = kind == trust::JoinKind::node ? trust::Role::node : trust::Role::site,
             .name = name,
             .site = {},
             .cell = {},
@@ -151,18 +148,24 @@ void JoinDesk::create_token(const http::Request& request, std::shared_ptr<http::
         return refuse(may.error());
     auto wish = parse_wish(request);
     if (!wish) return refuse(wish.error());
-    bool for_site = wish->kind == trust::JoinKind::site;
+    bool for_site = wish->kind != trust::JoinKind::node;
     if (for_site && !options_.takes_sites)
-        return refuse({Code::unsupported, "kind: a site takes nodes, not sites; ask its core for a site's token"});
+        return refuse({Code::unsupported, "kind: a site takes nodes, not sites; ask its parent for a site's token"});
     if (!for_site && !options_.takes_nodes)
-        return refuse({Code::unsupported, "kind: a core takes sites, not nodes; ask the API of the node's site"});
+        return refuse({Code::unsupported, "kind: a core or region takes sites, not nodes; ask the API of the node's site"});
+    if (wish->kind == trust::JoinKind::region && !is_root())
+        return refuse(
+            {Code::unsupported, "kind: a region below a region is not served; give its sites in here, or ask the core"});
+    if (for_site && !is_root() && wish->name == options_.cell.self().name)
+        return refuse({Code::conflict, "name: \"" + wish->name + "\" is this cell itself; use another name"});
     if (!for_site && !wish->name.starts_with(options_.site + ".")) wish->name = options_.site + "." + wish->name;
     fleet::SiteWish site{.name = wish->name,
                          .labels = wish->labels,
                          .values = wish->values,
                          .parents = {options_.cell.self().name},
                          .jurisdiction = {},
-                         .profile = {}};
+                         .profile = {},
+                         .region = wish->kind == trust::JoinKind::region};
     if (!wish->jurisdiction.empty()) site.jurisdiction = wish->jurisdiction;
     if (!wish->profile.empty()) site.profile = wish->profile;
     if (auto other = for_site ? fleet::difference(options_.store, site) : ""; !other.empty())

@@ -13,6 +13,12 @@ namespace {
 
 using DaemonRole = DaemonOptions::Role;
 
+trust::JoinKind kind_of(DaemonRole role) {
+    return role == DaemonRole::region ? trust::JoinKind::region
+           : role == DaemonRole::site ? trust::JoinKind::site
+                                      : trust::JoinKind::node;
+}
+
 } // namespace
 
 Result<Membership::Known> Becoming::become() {
@@ -28,41 +34,41 @@ Result<Membership::Known> Becoming::become() {
     }
     if (!options_.join)
         return fail(Code::invalid,
-                    "--join: this machine has joined nothing yet; get a token from its parent (skerry token create " +
-                        std::string(options_.role == DaemonRole::site ? "--site NAME" : "--node NAME") +
-                        ") and give it with --join TOKEN");
+                    "--join: this machine has joined nothing yet; get a token from its parent (skerry token create --" +
+                        std::string(trust::name(kind_of(options_.role))) + " NAME) and give it with --join TOKEN");
     auto token = TRY(trust::parse_join_token(*options_.join) | during("--join"));
-    bool for_site = token.kind == trust::JoinKind::site;
-    if (for_site != (options_.role == DaemonRole::site))
-        return fail(Code::invalid, std::string("--join: this token is for a ") +
-                                       (for_site ? "site; run skerry site --join TOKEN" : "node; run skerry node --join TOKEN"));
+    if (token.kind != kind_of(options_.role)) {
+        std::string kind(trust::name(token.kind));
+        return fail(Code::invalid, "--join: this token is for a " + kind + "; run skerry " + kind + " --join TOKEN");
+    }
     return join(token);
 }
 
 Result<Membership::Known> Becoming::again(Membership::Known known) {
     trust::Role role = known.identity.role;
-    bool fits = wants_core()                        ? role == trust::Role::core
-                : options_.role == DaemonRole::site ? role == trust::Role::site
-                                                    : role == trust::Role::node;
+    bool fits = wants_core()                          ? role == trust::Role::core
+                : options_.role == DaemonRole::site   ? role == trust::Role::site && !known.region
+                : options_.role == DaemonRole::region ? role == trust::Role::site && known.region
+                                                      : role == trust::Role::node;
     if (!fits)
         return fail(Code::conflict,
-                    state_ + " belongs to " + known.identity.title() + "; start it as that, or give this one another --state");
+                    state_ + " belongs to " + known.title() + "; start it as that, or give this one another --state");
     if (wants_core() && options_.name && known.identity.name != *options_.name)
-        return fail(Code::conflict, state_ + " belongs to " + known.identity.title() + ", not to one named " + *options_.name +
+        return fail(Code::conflict, state_ + " belongs to " + known.title() + ", not to one named " + *options_.name +
                                         "; leave " + (options_.role == DaemonRole::up ? "--site" : "--name") +
                                         " out, or give this one another --state");
     if (!options_.join) return known;
     // Whoever is somebody already runs, whatever became of the token: a unit file may name one of long ago.
     auto go_on = [&](const Error& error) {
         std::fprintf(stderr, "skerry: --join: %s; going on as %s with the keys it has\n", error.message.c_str(),
-                     known.identity.title().c_str());
+                     known.title().c_str());
         return known;
     };
     auto token = trust::parse_join_token(*options_.join);
     if (!token) return go_on(token.error());
-    if (token->name != known.identity.name)
-        return fail(Code::conflict,
-                    state_ + " has already joined as " + known.identity.title() + "; this token is for " + token->name);
+    if (token->name != known.identity.name || token->kind != kind_of(options_.role))
+        return fail(Code::conflict, state_ + " has already joined as " + known.title() + "; this token is for " +
+                                        std::string(trust::name(token->kind)) + " " + token->name);
     if (token->id.text() == known.token) return known;
     auto joined = join(*token, 2);
     if (joined || joined.error().code == Code::cancelled) return joined;
@@ -76,7 +82,7 @@ Result<Membership::Known> Becoming::join(const trust::JoinToken& token, std::opt
     membership_.forget_join(token);
     auto known = TRY(membership_.load());
     if (!known) return fail(Code::corrupt, "what the parent answered was stored, but cannot be read again");
-    std::printf("joined as %s\n", known->identity.title().c_str());
+    std::printf("joined as %s\n", known->title().c_str());
     return std::move(*known);
 }
 

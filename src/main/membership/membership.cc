@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "model/tier.h"
 #include "trust/certificate.h"
 #include "trust/keys/key.h"
 #include "trust/verify.h"
@@ -51,6 +52,7 @@ void Membership::write_notes(store::Transaction& transaction, const Known& known
     transaction.note(self_space, "role", std::string(trust::name(known.identity.role)));
     transaction.note(self_space, "name", known.identity.name);
     transaction.note(self_space, "site", known.identity.site);
+    transaction.note(self_space, "tier", known.region ? std::string(model::region_tier) : std::string());
     transaction.note(self_space, "parents", join_lines(known.parents));
     transaction.note(self_space, "advertised", join_lines(known.advertised));
     transaction.note(self_space, "token", known.token);
@@ -65,6 +67,7 @@ Result<std::optional<Membership::Known>> Membership::load() {
     known.identity.name = store_.note(self_space, "name").value_or("");
     known.identity.site = store_.note(self_space, "site").value_or("");
     known.identity.cell = store_.cell();
+    known.region = store_.note(self_space, "tier").value_or("") == model::region_tier;
     known.parents = split_lines(store_.note(self_space, "parents").value_or(""));
     known.advertised = split_lines(store_.note(self_space, "advertised").value_or(""));
     known.token = store_.note(self_space, "token").value_or("");
@@ -198,7 +201,7 @@ Result<trust::JoinRequest> Membership::prepare_join(const trust::JoinToken& toke
     trust::JoinRequest request{
         .token = token.id, .secret = token.secret, .cell = store_.cell(), .request = {}, .authority_request = {}};
     request.request = TRY(trust::make_request(TRY(keys_.ensure_key(join_key(token)))));
-    if (token.kind == trust::JoinKind::site)
+    if (token.kind != trust::JoinKind::node)
         request.authority_request = TRY(trust::make_request(TRY(keys_.ensure_key(join_key(token) + "-authority"))));
     return request;
 }
@@ -209,7 +212,7 @@ Result<void> Membership::complete_join(const trust::JoinToken& token, const trus
     std::map<std::string, std::string> files{{"cell.key", TRY(keys_.ensure_key(join_key(token)))},
                                              {"cell.chain", answer.chain},
                                              {"parent.chain", answer.parent_authority}};
-    if (token.kind == trust::JoinKind::site) {
+    if (token.kind != trust::JoinKind::node) {
         std::string key = TRY(keys_.ensure_key(join_key(token) + "-authority"));
         files["authority.key"] = key;
         files["authority.chain"] = answer.authority_chain;
@@ -230,7 +233,8 @@ Result<void> Membership::complete_join(const trust::JoinToken& token, const trus
                 .parents = token.addresses,
                 .advertised = std::move(advertised),
                 .token = token.id.text(),
-                .life = answer.life};
+                .life = answer.life,
+                .region = token.kind == trust::JoinKind::region};
     write_notes(notes, known);
     TRY(open(known));
     return {};

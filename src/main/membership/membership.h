@@ -23,7 +23,7 @@ namespace skerry::main {
 ///
 /// The first start of a core makes the fleet's authority. A site or node joins once with a token; afterwards its keys, its name
 /// and its parent's addresses are on its own disk, and it needs nobody to start. Joining again with a new token keeps the cell
-/// and all it holds, and changes its keys. Notes space "self": role, name, site, parents (one address each line), the token it
+/// and all it holds, and changes its keys. Notes space "self": role, name, site, tier, parents (one address each line), the token it
 /// joined with, how long its certificates are good.
 class Membership {
 public:
@@ -35,6 +35,9 @@ public:
         std::vector<std::string> advertised; ///< addresses that tokens gave to children, besides those of the options
         std::string token;                   ///< id of the one it joined with last
         Duration life = trust::member_life;  ///< of its certificates
+        bool region = false;                 ///< a site with sites below it
+        /// "region emea", "site store-17": for messages.
+        std::string title() const { return region ? "region " + identity.name : identity.title(); }
     };
     /// None before the first start or join.
     Result<std::optional<Known>> load();

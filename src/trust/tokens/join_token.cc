@@ -11,7 +11,23 @@
 
 namespace skerry::trust {
 
-std::string_view name(JoinKind kind) { return kind == JoinKind::site ? "site" : "node"; }
+std::string_view name(JoinKind kind) {
+    switch (kind) {
+    case JoinKind::site:
+        return "site";
+    case JoinKind::node:
+        return "node";
+    case JoinKind::region:
+        return "region";
+    }
+    return "site";
+}
+
+Result<JoinKind> parse_join_kind(std::string_view text) {
+    for (JoinKind kind : {JoinKind::site, JoinKind::node, JoinKind::region})
+        if (name(kind) == text) return kind;
+    return fail(Code::invalid, "kind: \"" + std::string(text.substr(0, 40)) + "\" is none of site, node and region");
+}
 
 JoinToken make_join_token(env::Chance& chance, JoinKind kind, std::string name, std::string authority_key,
                           std::vector<std::string> addresses, WallTime expires) {
@@ -34,9 +50,9 @@ std::unexpected<Error> refuse_join(std::string why) {
 /// What a token that passed its checksum holds; its maker may still be hostile.
 Result<JoinToken> read(const Json& json) {
     JoinToken token;
-    std::string_view kind = json.text("k");
-    if (kind != "site" && kind != "node") return refuse_join("it invites neither a site nor a node");
-    token.kind = kind == "site" ? JoinKind::site : JoinKind::node;
+    auto kind = parse_join_kind(json.text("k"));
+    if (!kind) return refuse_join("it invites neither a site nor a region nor a node");
+    token.kind = *kind;
     token.name = json.text("n");
     TRY_VOID(check(Identity::of_site(token.name, CellId(Id{0, 1}))) | during("join token"));
     auto fingerprint = unbase64url(json.text("c"));

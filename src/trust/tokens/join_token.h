@@ -12,10 +12,12 @@
 
 namespace skerry::trust {
 
-enum class JoinKind : std::uint8_t { site, node };
+/// A region joins as a site does, and has sites below it.
+enum class JoinKind : std::uint8_t { site, node, region };
 std::string_view name(JoinKind);
+Result<JoinKind> parse_join_kind(std::string_view);
 
-/// An invitation for one site or node, handed over by people: `skerry1.<base64url>`.
+/// An invitation for one site, region or node, handed over by people: `skerry1.<base64url>`.
 struct JoinToken {
     JoinKind kind = JoinKind::site;
     std::string name;                   ///< what the joining cell will be called

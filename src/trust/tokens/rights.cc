@@ -97,9 +97,10 @@ Result<void> may(const Identity& who, Verb verb, const Target& what) {
                 who.title() + " may not " + std::string(name(verb)) + " " + object + ": " + std::string(remedy(who)));
 }
 
-Result<void> may_link(const Identity& child, const Identity& parent, bool has_site) {
-    bool is_child = child.role == Role::site   ? parent.role == Role::core
-                    : child.role == Role::node ? has_site && child.site == parent.site
+Result<void> may_link(const Identity& child, const Identity& parent, Below below) {
+    bool sites = below == Below::sites || below == Below::both, nodes = below == Below::nodes || below == Below::both;
+    bool is_child = child.role == Role::site   ? sites && (parent.role == Role::core || child.name != parent.name)
+                    : child.role == Role::node ? nodes && child.site == parent.site
                                                : false;
     if (is_child) return {};
     return fail(Code::forbidden,

@@ -35,9 +35,11 @@ struct Target {
 /// `forbidden`, naming who, what, and which right would be needed.
 Result<void> may(const Identity&, Verb, const Target&);
 
-/// Whether this cell may be a child by link of that one: a site of a core, a node of the site that it stands in (also where core
-/// and site are one cell: `has_site`). A certificate that leads to the same root is not enough, or a captured site could speak at
-/// its neighbours. `forbidden` otherwise.
-Result<void> may_link(const Identity& child, const Identity& parent, bool has_site);
+/// What stands below a cell: sites below a core or region, nodes below a site, both where core and site are one cell.
+enum class Below : std::uint8_t { none, sites, nodes, both };
+
+/// Whether this cell may be a child by link of that one: a site of a core or region, a node of the site that it stands in. A
+/// certificate that leads to the same root is not enough, or a captured site could speak at its neighbours. `forbidden` otherwise.
+Result<void> may_link(const Identity& child, const Identity& parent, Below);
 
 } // namespace skerry::trust

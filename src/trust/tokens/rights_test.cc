@@ -69,15 +69,18 @@ TEST(Rights, links_are_for_children) {
     auto one = Identity::of_site("store-1", CellId(Id{2, 1})), two = Identity::of_site("store-2", CellId(Id{2, 2}));
     auto box = Identity::node("store-1", "store-1.box", CellId(Id{3, 1}));
     auto quay = Identity::node("harbour", "harbour.quay", CellId(Id{3, 2}));
-    EXPECT_TRUE(may_link(one, core, false));
-    EXPECT_TRUE(may_link(box, one, true));
-    EXPECT_TRUE(may_link(quay, harbour, true)) << "core and site in one cell";
-    EXPECT_FALSE(may_link(box, two, true)) << "a node of another site";
-    EXPECT_FALSE(may_link(box, core, false));
-    EXPECT_FALSE(may_link(quay, core, false));
-    EXPECT_FALSE(may_link(two, one, true)) << "sites are no children of sites";
-    EXPECT_FALSE(may_link(core, one, true));
-    EXPECT_FALSE(may_link(Identity::user("admin", {std::string(administrators)}), core, false));
+    EXPECT_TRUE(may_link(one, core, Below::sites));
+    EXPECT_TRUE(may_link(box, one, Below::nodes));
+    EXPECT_TRUE(may_link(quay, harbour, Below::both)) << "core and site in one cell";
+    EXPECT_FALSE(may_link(box, two, Below::nodes)) << "a node of another site";
+    EXPECT_FALSE(may_link(box, core, Below::sites));
+    EXPECT_FALSE(may_link(quay, core, Below::sites));
+    EXPECT_FALSE(may_link(two, one, Below::nodes)) << "sites are no children of sites";
+    EXPECT_TRUE(may_link(two, one, Below::sites)) << "but of regions";
+    EXPECT_FALSE(may_link(box, one, Below::sites)) << "which have no nodes";
+    EXPECT_FALSE(may_link(one, one, Below::sites)) << "nobody is below itself";
+    EXPECT_FALSE(may_link(core, one, Below::nodes));
+    EXPECT_FALSE(may_link(Identity::user("admin", {std::string(administrators)}), core, Below::sites));
 }
 
 TEST(Rights, verbs_have_kubernetes_names) {

@@ -8,6 +8,7 @@
 #include "model/conditions.h"
 #include "model/epoch.h"
 #include "model/image.pb.h"
+#include "model/node.pb.h"
 #include "model/override.pb.h"
 #include "model/tier.h"
 
@@ -288,6 +289,12 @@ TEST_F(Region, What_it_cannot_do_it_refuses) {
     region.cell->admission().update(who, Kind::site, std::move(site), {}, heard);
     world.settle();
     EXPECT_NE(refusal.find("spec.tier"), std::string::npos) << refusal;
+    auto box = std::make_unique<model::Node>();
+    box->mutable_metadata()->set_name("emea.box");
+    box->mutable_spec()->set_site("emea");
+    region.cell->admission().create(who, Kind::node, std::move(box), {}, heard);
+    world.settle();
+    EXPECT_NE(refusal.find("which has no nodes"), std::string::npos) << refusal;
     auto more = std::make_unique<model::Site>();
     more->mutable_metadata()->set_name("oslo");
     region.cell->admission().create(who, Kind::site, std::move(more), {}, heard);

@@ -146,6 +146,11 @@ Gate::Checked Gate::is_made_here(Kind kind, const Message& object) const {
         return refuse(Code::invalid, fmt::format("spec.site: {} is not this site; a site makes only nodes of its own (use {})",
                                                  model::quoted(site), self_.name));
     }
+    if (region && site == self_.name)
+        return refuse(Code::unsupported,
+                      fmt::format("spec.site: {} is a region, which has no nodes; name one of its sites, at whose "
+                                  "API the machine's token is made (skerry token create --node NAME)",
+                                  model::quoted(site)));
     const auto* place = store_.get<model::Site>(Key{Kind::site, "", site});
     if (place && place->status().cell() == store_.cell().text()) return {};
     return refuse(

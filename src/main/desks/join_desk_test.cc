@@ -227,7 +227,7 @@ TEST_F(JoinDeskTest, ATokenForASiteThatIsOtherwiseIsRefused) {
 TEST_F(JoinDeskTest, RefusesInSentences) {
     for (auto& [body, word] : std::vector<std::pair<std::string, std::string>>{
              {R"({"kind":"ship","name":"x"})", "kind: \"ship\""},
-             {R"({"kind":"node","name":"x"})", "a core takes sites"},
+             {R"({"kind":"node","name":"x"})", "a core or region takes sites"},
              {R"({"kind":"site","name":"Store 17"})", "name: \"Store 17\""},
              {R"({"kind":"site","name":"s","profile":"5g"})", "profile: \"5g\""},
              {R"({"kind":"site","name":"s","ttl":"0s"})", "ttl"},

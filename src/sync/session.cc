@@ -189,6 +189,8 @@ void Session::let_go_of_orphans() {
     for (auto& sending : sending_) sending.outbound.let_go_of_orphans();
 }
 
+void Session::let_go_of_orphans(Lane lane) { sending_[static_cast<std::size_t>(lane)].outbound.let_go_of_orphans(); }
+
 void Session::settle(Receiving& receiving) {
     while (!receiving.pending.empty() && receiving.pending.front().done) {
         if (receiving.pending.front().close) receiving.inbound.closed(*receiving.pending.front().close);

@@ -101,6 +101,7 @@ public:
     /// What only the peer has of an item goes there, or all that only it has.
     void let_go(Lane, const ItemKey&);
     void let_go_of_orphans();
+    void let_go_of_orphans(Lane);
     /// What our history lacked is here again.
     void history_mended() { history_behind_ = false; }
     /// Parent: from now on; told to a connected child at once.

@@ -214,6 +214,9 @@ void Link::pump() {
         session_.let_go_of_orphans();
         left_.clear();
     }
+    // Of what a site or node reports it alone knows what there is, as soon as nothing is missing here (rule S5).
+    if (side_ == sync::Side::child && session_.view().orphans > 0 && !session_.view().recalling && !keeps_unknown())
+        session_.let_go_of_orphans(sync::Lane::status);
     if (lease_lane_) lease_lane_(session_);
     if (side_ == sync::Side::parent) session_.set_names_taken(names_taken());
     take_turn();

@@ -76,7 +76,7 @@ void decommission(Fleet& fleet, Cell site) {
             if (!object) return;
             auto wish = std::make_unique<model::Site>();
             wish->ParseFromString(*object->wish.bytes);
-            (*wish->mutable_metadata()->mutable_annotations())[std::string(cell::decommission_annotation)] = "true";
+            (*wish->mutable_metadata()->mutable_annotations())[std::string(model::decommission_annotation)] = "true";
             core.admission().update(people(), model::Kind::site, std::move(wish), {}, [](auto) {});
         });
     fleet.tell(fleet.computer(site).name + " is decommissioned");

@@ -70,7 +70,7 @@ std::string copy_problem(const store::Store& store, const std::string& site, Cel
 
 bool is_leaving(const store::Store& store, std::string_view site) {
     const auto* object = site_of(store, site);
-    return object && object->metadata().annotations().contains(std::string(decommission_annotation));
+    return object && object->metadata().annotations().contains(std::string(model::decommission_annotation));
 }
 
 bool has_handed_over(const store::Store& store, std::string_view site) {
@@ -81,7 +81,7 @@ bool has_handed_over(const store::Store& store, std::string_view site) {
 
 std::string only_site_of(const google::protobuf::Message& object) {
     const auto& notes = model::metadata(object).annotations();
-    auto note = notes.find(std::string(only_site_annotation));
+    auto note = notes.find(std::string(model::only_site_annotation));
     return note == notes.end() ? std::string() : note->second;
 }
 

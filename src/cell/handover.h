@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/ids.h"
+#include "model/annotations.h"
 #include "store/store.h"
 
 #include <array>
@@ -15,14 +16,9 @@ namespace skerry::cell {
 
 /// How a site that is decommissioned hands over what it decides (rule H6).
 ///
-/// On a Site, set by people at its parent and never taken back: the site is to hand over all that it decides. From then on nobody
-/// makes or edits Apps, Secrets and Configs of its own there. The site says of each object that its home is the parent, one
-/// generation on, and sends it; the parent takes it in, and sends it back as its own. Only that makes the site let go: it then
-/// holds a copy.
-inline constexpr std::string_view decommission_annotation = "skerry/decommission";
-/// On an App: it is placed at this site and nowhere else, whatever its placement says. What was handed over has it, so that what a
-/// site decided for itself starts at no other before people say so.
-inline constexpr std::string_view only_site_annotation = "skerry/only-site";
+/// People ask for it by an annotation of the Site (`model::decommission_annotation`). From then on nobody makes or edits Apps, Secrets
+/// and Configs of its own there. The site says of each object that its home is the parent, one generation on, and sends it; the parent
+/// takes it in, and sends it back as its own. Only that makes the site let go: it then holds a copy.
 
 /// What is handed over, in this order: what others need goes before them, and the App is the parent's last.
 inline constexpr std::array handed_over{model::Kind::secret, model::Kind::config, model::Kind::revision, model::Kind::allocation,

@@ -119,7 +119,7 @@ void HandoverLoop::send(const std::vector<store::ObjectPtr>& objects, CellId to)
         meta.set_home(to.text());
         meta.set_generation(object->generation + 1);
         if (object->key.kind != Kind::revision && object->key.kind != Kind::allocation)
-            (*meta.mutable_annotations())[std::string(cell::only_site_annotation)] = site_;
+            (*meta.mutable_annotations())[std::string(model::only_site_annotation)] = site_;
         std::string bytes = model::bytes_of(*wish);
         if (!transaction.fits(bytes.size())) break;
         transaction.put(object->key, object->uid, to, object->generation + 1, std::move(bytes),

@@ -128,7 +128,7 @@ protected:
     }
     void decommission() {
         edit<model::Site>(core, site_key, [](model::Site& wish) {
-            (*wish.mutable_metadata()->mutable_annotations())[std::string(cell::decommission_annotation)] = "true";
+            (*wish.mutable_metadata()->mutable_annotations())[std::string(model::decommission_annotation)] = "true";
         });
     }
     void erase(cell::Machine& at, const Key& key) {
@@ -213,7 +213,7 @@ TEST_F(Handover, TheSiteLetsGoOfNothingThatTheParentDoesNotHave) {
             if (!object->wish.from) decided.push_back(std::move(object));
     ASSERT_EQ(decided.size(), 7u);
     auto wish = cell::wish_of<model::Site>(*core.store->get(site_key));
-    (*wish.mutable_metadata()->mutable_annotations())[std::string(cell::decommission_annotation)] = "true";
+    (*wish.mutable_metadata()->mutable_annotations())[std::string(model::decommission_annotation)] = "true";
     cell::Writing writing(*core.cell, "test");
     writing.begin();
     writing.update(*core.store->get(site_key), wish);
@@ -298,7 +298,7 @@ TEST_F(Handover, ACapturedSiteHandsOverWhatIsItsOwnOnly) {
         return cell::handover_problem(*core.store, "store-1", cell, {kind, meta.namespace_(), meta.name()}, content);
     };
     auto mine = cell::wish_of<model::App>(*core.store->get(app_key));
-    (*mine.mutable_metadata()->mutable_annotations())[std::string(cell::only_site_annotation)] = "store-1";
+    (*mine.mutable_metadata()->mutable_annotations())[std::string(model::only_site_annotation)] = "store-1";
     EXPECT_THAT(problem(Kind::app, mine), HasSubstr("nobody asked it for"));
     decommission();
     EXPECT_EQ(problem(Kind::app, mine), "");
@@ -315,7 +315,7 @@ TEST_F(Handover, ACapturedSiteHandsOverWhatIsItsOwnOnly) {
     model::Secret secret;
     secret.mutable_metadata()->set_name("other");
     secret.mutable_metadata()->set_namespace_("default");
-    (*secret.mutable_metadata()->mutable_annotations())[std::string(cell::only_site_annotation)] = "store-1";
+    (*secret.mutable_metadata()->mutable_annotations())[std::string(model::only_site_annotation)] = "store-1";
     EXPECT_THAT(problem(Kind::secret, secret), HasSubstr("reads it"));
     secret.mutable_metadata()->set_name("key");
     EXPECT_EQ(problem(Kind::secret, secret), "");

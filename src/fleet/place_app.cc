@@ -357,7 +357,7 @@ Placement place_app(const model::Revision& revision, const std::vector<store::Ob
                                            "it is for site " + only +
                                                " only, which does not exist; to place it as its placement says: kubectl "
                                                "annotate app " +
-                                               revision.spec().app() + " " + std::string(cell::only_site_annotation) + "-"});
+                                               revision.spec().app() + " " + std::string(model::only_site_annotation) + "-"});
         rooms.merge(its);
         return placement;
     }

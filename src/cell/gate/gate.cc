@@ -311,21 +311,22 @@ void Gate::update(const trust::Identity& who, Kind kind, std::unique_ptr<Message
             !made)
             return refused(made.error());
     if (auto valid = check(who, kind, was.get(), *object); !valid) return refused(valid.error());
-    bool leaves = meta.annotations().contains(std::string(decommission_annotation));
+    bool leaves = meta.annotations().contains(std::string(model::decommission_annotation));
     if (kind == Kind::site && leaves && model::is_region(static_cast<const model::Site&>(*object)))
         return refused(
             {{Code::unsupported,
               fmt::format("metadata.annotations.{}: {} is a region, whose decommission is not served; decommission its sites at "
                           "its API first, then delete it here",
-                          decommission_annotation, key.name)},
+                          model::decommission_annotation, key.name)},
              {}});
-    if (kind == Kind::site && is_leaving(store_, key.name) && !meta.annotations().contains(std::string(decommission_annotation)))
+    if (kind == Kind::site && is_leaving(store_, key.name) &&
+        !meta.annotations().contains(std::string(model::decommission_annotation)))
         return refused(
             {{Code::conflict,
               fmt::format("metadata.annotations.{}: the decommission of site {} has begun and cannot be taken back, since "
                           "what it decided may be decided here by now; finish it (skerry site decommission {}), then "
                           "the machine may join again with a new token",
-                          decommission_annotation, key.name, key.name)},
+                          model::decommission_annotation, key.name, key.name)},
              {}});
 
     std::uint32_t generation = before->generation + 1;

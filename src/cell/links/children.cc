@@ -4,6 +4,7 @@
 #include "cell/handover.h"
 #include "cell/links/seats.h"
 #include "model/allocation.pb.h"
+#include "model/annotations.h"
 #include "model/revision.pb.h"
 #include "model/site.pb.h"
 #include "model/uplink.h"
@@ -197,7 +198,7 @@ bool Children::drops_orphans(const std::string& tag) const {
     if (!tag.starts_with("site/")) return false;
     const auto* site = context_.store.get<model::Site>({model::Kind::site, "", tag.substr(5)});
     if (!site) return false;
-    auto note = site->metadata().annotations().find(std::string(orphans_annotation));
+    auto note = site->metadata().annotations().find(std::string(model::orphans_annotation));
     return note != site->metadata().annotations().end() && note->second == "drop";
 }
 

@@ -86,9 +86,6 @@ private:
     std::set<std::string> keeping_out_;
 };
 
-/// On a Site: `drop` says that what only the site has of its parent's objects goes (rule H3).
-inline constexpr std::string_view orphans_annotation = "skerry/orphans";
-
 /// Time between two beats of a child: of its first uplink's profile (lan 1 s, dsl 15 s, cellular 60 s, satellite 300 s) or as
 /// that uplink says. A site that names no uplink counts as dsl, a node as lan.
 Duration beat_of_site(const google::protobuf::Message& site);

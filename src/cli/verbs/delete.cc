@@ -116,9 +116,8 @@ Command delete_command() {
     return {
         .name = "delete",
         .summary = "Delete objects",
-        .details = "A delete is done when the server has it on its disk; it waits for no link. The machine of a deleted site or "
-                   "node loses its "
-                   "link and runs on with what it runs; see first with --dry-run.",
+        .details = "A delete is done when the server has it on its disk; it waits for no link. The machine of a deleted site "
+                   "or node loses its link and runs on with what it runs; see first with --dry-run.",
         .examples = {"skerry delete app till", "skerry delete -f till.yaml", "skerry delete apps -l season=winter",
                      "skerry delete configs --all -n retail"},
         .arguments = {{.name = "KIND", .help = "or KIND/NAME", .required = false, .suggest = suggest_kinds_and_names},

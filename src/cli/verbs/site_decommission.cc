@@ -3,6 +3,7 @@
 #include "cli/client/targets.h"
 #include "cli/line/terminal.h"
 #include "cli/verbs/verbs.h"
+#include "model/annotations.h"
 #include "model/reference.h"
 
 #include <fmt/format.h>
@@ -17,8 +18,6 @@ namespace {
 using model::Kind;
 
 constexpr Duration asked_every = 500ms;
-constexpr const char* decommission_annotation = "skerry/decommission";
-constexpr const char* only_site_annotation = "skerry/only-site";
 
 /// Of this type, among status.conditions; null: none.
 const Json* condition_of(const Json& object, std::string_view type) {
@@ -54,8 +53,8 @@ public:
         tell_plan(abandon);
         if (!lacking_.empty() && !abandon && !call_.has("without-images"))
             return fail(Code::conflict,
-                        "images have no copy here; push them (skerry image push PATH IMAGE), or, if nothing of them "
-                        "is to run at another site, say --without-images");
+                        "images have no copy here; push them (skerry image push PATH IMAGE), or, if nothing of them is to run "
+                        "at another site, say --without-images");
         if (dry_run) return 0;
         return abandon ? give_up() : hand_over();
     }
@@ -74,8 +73,9 @@ private:
         return session_.ask(std::move(request));
     }
 
-    Result<Json> annotate(const Target& target, const char* annotation, const std::string& value) {
-        Json change = Json::object({{"metadata", Json::object({{"annotations", Json::object({{annotation, value}})}})}});
+    Result<Json> annotate(const Target& target, std::string_view annotation, const std::string& value) {
+        Json change =
+            Json::object({{"metadata", Json::object({{"annotations", Json::object({{std::string(annotation), value}})}})}});
         return ask("PATCH", target.path(), &change);
     }
 
@@ -129,7 +129,7 @@ private:
     }
 
     Result<int> hand_over() {
-        TRY(annotate(target(), decommission_annotation, "true"));
+        TRY(annotate(target(), model::decommission_annotation, "true"));
         std::string told;
         for (;;) {
             site_ = TRY(ask("GET", target().path()));
@@ -157,7 +157,7 @@ private:
         std::string told;
         for (const Target& app : apps_) {
             for (;;) {
-                auto taken = annotate(app, only_site_annotation, name_);
+                auto taken = annotate(app, model::only_site_annotation, name_);
                 if (taken) break;
                 if (taken.error().code != Code::forbidden) return std::unexpected(taken.error());
                 // Until nothing that may run only once can run there any more.
@@ -207,20 +207,15 @@ Command site_decommission_command() {
     return {.name = "site decommission",
             .summary = "Take over what a site decides, and let the site go",
             .details = "For a site that is given up. Its own Apps become the parent's, with the Secrets and Configs that they "
-                       "read; the site lets go "
-                       "of each once the parent has it on its disk. Then its keys are revoked and the Site is deleted. This is "
-                       "never taken back: from "
-                       "the start on nobody edits such things at the site; the machine may join again later with a new token.\n"
+                       "read; the site lets go of each once the parent has it on its disk. Then its keys are revoked and the "
+                       "Site is deleted. This is never taken back: from the start on nobody edits such things at the site; the "
+                       "machine may join again later with a new token.\n"
                        "Nothing stops or starts anywhere for it: what the machine runs it runs on, until it is switched off or "
-                       "skerry reset there. "
-                       "The Apps stay for this site only (annotation skerry/only-site) until somebody takes that off. Images "
-                       "have to be pushed to the "
-                       "parent before. See first with --dry-run.\n"
+                       "skerry reset there. The Apps stay for this site only (annotation skerry/only-site) until somebody "
+                       "takes that off. Images have to be pushed to the parent before. See first with --dry-run.\n"
                        "A site that is lost for good hands over nothing: with --abandon its keys are revoked, the Site is "
-                       "deleted, and the copies of "
-                       "its Apps that it had sent up are taken over, once nothing of policy atMostOnce can run there any more. "
-                       "Its Secrets and Configs "
-                       "never left it.",
+                       "deleted, and the copies of its Apps that it had sent up are taken over, once nothing of policy "
+                       "atMostOnce can run there any more. Its Secrets and Configs never left it.",
             .examples = {"skerry site decommission store-17 --dry-run", "skerry site decommission store-17",
                          "kubectl annotate app till skerry/only-site-   # from now on wherever its placement says",
                          "skerry site decommission store-17 --abandon --reason \"burnt down\""},

@@ -65,15 +65,12 @@ Command token_create_command() {
     return {.name = "token create",
             .summary = "Make a token with which a site, a region or a node joins",
             .details =
-                "The token holds the fingerprint of the authority and the addresses of this server, and works once. "
-                "Joining again with the same token and key "
-                "gives the same certificate, so a lost answer costs nothing. Whoever has the token can join in that name: "
-                "hand it over as you would a "
-                "password. A region is asked of the core, a site of its core or region, a node of its site (also while the site "
-                "is cut off). For a name that "
-                "a machine has "
-                "joined by it takes --replace: the new machine takes the place of that one, which loses its link and may read "
-                "nothing more.",
+                "The token holds the fingerprint of the authority and the addresses of this server, and works once. Joining "
+                "again with the same token and key gives the same certificate, so a lost answer costs nothing. Whoever has the "
+                "token can join in that name: hand it over as you would a password. A region is asked of the core, a site of "
+                "its core or region, a node of its site (also while the site is cut off). For a name that a machine has joined "
+                "by it takes --replace: the new machine takes the place of that one, which loses its link and may read nothing "
+                "more.",
             .examples = {"skerry token create --site store-17 --label tier=store --profile dsl",
                          "skerry token create --node box-2", "skerry token create --region emea --label continent=europe",
                          "skerry token create --site store-17 --replace", "skerry token create --site ship-3 -o token"},

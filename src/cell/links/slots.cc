@@ -1,6 +1,6 @@
 #include "cell/links/slots.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace skerry::cell {
 
@@ -16,6 +16,7 @@ bool Slots::ask(const std::string& tag, Instant now) {
     auto [at, fresh] = seats_.try_emplace(tag);
     Seat& seat = at->second;
     if (!fresh) return !seat.waits;
+    expire(now);
     seat.number = ++numbers_;
     if (has_room() && waiting_ == 0) {
         give(tag, seat, now);
@@ -36,27 +37,26 @@ void Slots::release(const std::string& tag) {
 }
 
 std::vector<std::string> Slots::next(Instant now) {
-    auto seat_of = [&](const std::string& tag, std::uint64_t number) -> Seat* {
-        auto at = seats_.find(tag);
-        return at != seats_.end() && at->second.number == number ? &at->second : nullptr;
-    };
     std::vector<std::string> given;
+    expire(now);
     for (; !line_.empty(); line_.pop_front()) {
         Seat* first = seat_of(line_.front().first, line_.front().second);
         if (!first) continue;
-        while (!has_room() && !held_.empty()) {
-            Seat* oldest = seat_of(held_.front().tag, held_.front().number);
-            if (oldest && now < held_.front().since + limits_.turn) break;
-            if (oldest && std::exchange(oldest->counts, false)) --counted_;
-            held_.pop_front();
-        }
         if (!has_room()) break;
         give(line_.front().first, *first, now);
         given.push_back(line_.front().first);
     }
-    // What was released long ago is not kept for its place in the line.
-    while (!held_.empty() && !seat_of(held_.front().tag, held_.front().number)) held_.pop_front();
     return given;
+}
+
+Slots::Seat* Slots::seat_of(const std::string& tag, std::uint64_t number) {
+    auto at = seats_.find(tag);
+    return at != seats_.end() && at->second.number == number ? &at->second : nullptr;
+}
+
+void Slots::expire(Instant now) {
+    for (; !held_.empty() && now >= held_.front().since + limits_.turn; held_.pop_front())
+        if (Seat* seat = seat_of(held_.front().tag, held_.front().number); seat && std::exchange(seat->counts, false)) --counted_;
 }
 
 Duration Slots::come_back(double jitter) const {

@@ -47,6 +47,9 @@ private:
         std::uint64_t number = 0; ///< of its asking: what is in line under another is of before
     };
     void give(const std::string& tag, Seat&, Instant now);
+    Seat* seat_of(const std::string& tag, std::uint64_t number);
+    /// Turns that took too long count no more.
+    void expire(Instant now);
     bool has_room() const { return counted_ < limits_.most; }
 
     Limits limits_;
@@ -57,7 +60,7 @@ private:
         std::string tag;
         std::uint64_t number;
     };
-    std::deque<Held> held_; ///< oldest first
+    std::deque<Held> held_; ///< of the last `turn`, oldest first
     std::size_t counted_ = 0, waiting_ = 0;
     std::uint64_t numbers_ = 0;
 };

@@ -49,6 +49,19 @@ TEST(Slots, WhoIsSlowKeepsNobodyWaiting) {
     EXPECT_THAT(slots.next(at(16s)), ElementsAre("c"));
 }
 
+TEST(Slots, WhoNeverAgreesTakesNoPlaceForEver) {
+    Slots slots({.most = 1, .waiting = 10, .turn = 10s});
+    EXPECT_TRUE(slots.ask("stuck", at(0s)));
+    EXPECT_FALSE(slots.ask("a", at(1s)));
+    slots.release("a");
+    EXPECT_TRUE(slots.ask("b", at(10s))) << "nobody has to be in line for it";
+    EXPECT_FALSE(slots.ask("c", at(11s)));
+    slots.release("stuck");
+    EXPECT_THAT(slots.next(at(12s)), IsEmpty()) << "what counted no more frees nothing";
+    slots.release("b");
+    EXPECT_THAT(slots.next(at(12s)), ElementsAre("c"));
+}
+
 TEST(Slots, WhoComesAgainStandsAtTheEnd) {
     Slots slots({.most = 1, .waiting = 10, .turn = 10s});
     EXPECT_TRUE(slots.ask("a", at(0s)));

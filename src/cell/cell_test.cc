@@ -222,6 +222,33 @@ TEST_F(CellTest, WhatAChildsDiskLostComesBackAndNothingIsRemovedMeanwhile) {
     EXPECT_TRUE(has(site, Kind::site, "store-17"));
 }
 
+/// Found by a soak (leases, seed 581998200003): an instance ended while the site was cut off, and at its return the site lacked a row.
+TEST_F(CellTest, WhatAChildNoLongerReportsGoesOnceNothingIsMissingThere) {
+    boot();
+    write_site();
+    write_revision("till-1");
+    write_allocation("till.pos", "till-1");
+    world.pass(5s);
+    write_instance("till.pos.x1");
+    write_instance("till.pos.x2");
+    world.pass(5s);
+    ASSERT_TRUE(has(core, Kind::instance, "till.pos.x2"));
+    world.cut();
+    erase(site, {Kind::instance, "default", "till.pos.x2"});
+    core.crash(); // and with it where it was in the site's history
+    boot_core();
+    site.crash();
+    site.disk->damage({Kind::allocation, "default", "till.pos"});
+    boot_site();
+    ASSERT_TRUE(lacks_objects(*site.store));
+    world.heal();
+    world.pass(60s);
+    EXPECT_FALSE(lacks_objects(*site.store));
+    EXPECT_TRUE(has(core, Kind::instance, "till.pos.x1"));
+    EXPECT_FALSE(has(core, Kind::instance, "till.pos.x2"));
+    EXPECT_EQ(site.cell->peers().parent()->orphans, 0u);
+}
+
 TEST_F(CellTest, WhatAParentsDiskLostIsNotRemovedAtItsChildren) {
     boot();
     write_site();

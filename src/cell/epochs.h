@@ -14,6 +14,8 @@ namespace skerry::cell {
 ///
 ///     notes space "epoch":  "term" → the term   "count" → the highest count given in it
 ///
+/// Where one of them cannot be read, it goes on above all that its allocations show, in a term of its own.
+///
 /// Counts are the cell's, not an allocation's, so that one which is made again after its deletion is above what it was before.
 class Epochs {
 public:
@@ -29,6 +31,7 @@ public:
 private:
     std::uint32_t term_ = 1;
     std::uint32_t count_ = 0;
+    bool is_new_term_ = false; ///< not noted yet
 };
 
 } // namespace skerry::cell

@@ -53,9 +53,9 @@ Result<std::unique_ptr<Store>> Store::open(env::Env env, std::unique_ptr<Backend
     Backend::Loaded loaded = TRY(backend->load());
     TRY_VOID(check(loaded));
     for (const std::string& damaged : loaded.damaged)
-        log(Level::error, "store",
-            "{} did not match its checksum and counts as missing; it comes back over the link, or must be applied again",
-            damaged);
+        log(Level::error, "store", "{} did not match its checksum{}", damaged,
+            damaged.starts_with("note ") ? "; that there was one counts, and what it said is not known any more"
+                                         : " and counts as missing; it comes back over the link, or must be applied again");
 
     auto state = std::make_unique<State>(env, std::move(backend), std::move(options));
     for (auto& note : loaded.notes)
@@ -63,7 +63,7 @@ Result<std::unique_ptr<Store>> Store::open(env::Env env, std::unique_ptr<Backend
 
     Backend::Batch batch;
     auto id = state->notes.find({"cell", "id"});
-    if (id != state->notes.end()) {
+    if (id != state->notes.end() && !id->second.empty()) {
         state->cell = CellId(TRY(Id::from_bytes(id->second) | during("the cell's id in the store")));
     } else if (loaded.format == 0) {
         state->cell = CellId(env.chance.id());

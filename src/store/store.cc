@@ -115,6 +115,8 @@ Result<std::vector<Change>> Store::erased_since(Number number) const {
     return changes;
 }
 
+Number Store::durable() const { return state_->incarnations.back().head; }
+
 std::vector<Cursor> Store::heads() const {
     std::vector<Cursor> heads;
     for (const auto& incarnation : state_->incarnations) heads.push_back({incarnation.id, incarnation.head});

@@ -163,6 +163,8 @@ public:
     /// Only those that were deleted, in the same form. Costs what they are, however much else has changed.
     Result<std::vector<Change>> erased_since(Number number) const;
     std::vector<IncarnationId> incarnations() const;
+    /// Up to which number this cell's history is on the disk: those of soft status may be above it.
+    Number durable() const;
     /// The durable head of each of them, in the same order; final but for the last.
     std::vector<Cursor> heads() const;
     /// What was found damaged at opening, and is missing since (rule S5): "App retail/till".

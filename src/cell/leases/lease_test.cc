@@ -253,6 +253,33 @@ TEST_F(LeaseTest, WhoCallsIsToldFromWhoHoldsIt) {
     other.crash();
 }
 
+/// A note that was damaged on the disk is there, without what it said (store, rule S5).
+TEST_F(LeaseTest, EpochsRiseAlsoWhereNobodyKnowsHowFarTheyWere) {
+    boot_core();
+    store::Transaction raised, damage;
+    core.cell->epochs().raise(6, raised);
+    auto last = core.cell->epochs().next(raised);
+    model::Allocation given;
+    given.mutable_metadata()->set_name("a");
+    *given.mutable_spec()->mutable_epoch() = last;
+    raised.put({model::Kind::allocation, "default", "a"}, Uid(core.chance.id()), core.store->cell(), 1, given.SerializeAsString(),
+               store::Transaction::absent());
+    damage.note("epoch", "term", "");
+    core.store->commit(std::move(raised), nullptr);
+    core.store->commit(std::move(damage), nullptr);
+    world.settle();
+    for (int i = 0; i < 2; ++i) {
+        core.crash();
+        boot_core();
+        store::Transaction next;
+        auto epoch = core.cell->epochs().next(next);
+        EXPECT_TRUE(model::compare(last, epoch) < 0) << model::text(epoch);
+        last = epoch;
+        core.store->commit(std::move(next), nullptr);
+        world.settle();
+    }
+}
+
 /// Rule H4.
 TEST_F(LeaseTest, EpochsOnlyRise) {
     boot_core();

@@ -214,9 +214,11 @@ void Link::pump() {
         session_.let_go_of_orphans();
         left_.clear();
     }
-    // Of what a site or node reports it alone knows what there is, as soon as nothing is missing here (rule S5).
-    if (side_ == sync::Side::child && session_.view().orphans > 0 && !session_.view().recalling && !keeps_unknown())
-        session_.let_go_of_orphans(sync::Lane::status);
+    // Of what it reports a child alone knows what there is, as soon as nothing is missing any more (rule S5); not where its history
+    // went back (rule H3).
+    if (side_ == sync::Side::child && context_.recovery.since() == 0)
+        if (auto view = session_.view(); view.orphans > 0 && !view.recalling && !view.history_behind && !keeps_unknown())
+            session_.let_go_of_orphans(sync::Lane::status);
     if (lease_lane_) lease_lane_(session_);
     if (side_ == sync::Side::parent) session_.set_names_taken(names_taken());
     take_turn();
@@ -320,7 +322,7 @@ sync::Outbound::Place Link::place(const sync::Cursor& cursor) {
     return below_floor ? Place::forgotten : Place::ahead;
 }
 
-sync::Number Link::durable() const { return context_.store.heads().back().number; }
+sync::Number Link::durable() const { return context_.store.durable(); }
 
 bool Link::was_opened(const IncarnationId& incarnation) const {
     auto incarnations = context_.store.incarnations();

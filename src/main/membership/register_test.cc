@@ -98,6 +98,15 @@ TEST_F(RegisterTest, NothingIsDecidedByARecordThatIsBeingReplaced) {
     EXPECT_EQ(members.member(who)->key, "new");
 }
 
+/// All that a damaged note says is that it is there.
+TEST_F(RegisterTest, ARevocationThatCannotBeReadIsOneAllTheSame) {
+    open();
+    store::Transaction damaged;
+    damaged.note("revoked", "k1", "");
+    commit(std::move(damaged));
+    EXPECT_TRUE(Register(*store).is_revoked("k1"));
+}
+
 TEST_F(RegisterTest, ARevocationWhoseCommitWasRefusedIsWrittenAtTheSecondTry) {
     open();
     Register members(*store);

@@ -194,6 +194,8 @@ Result<void> SqliteBackend::Parts::read_notes(Loaded& loaded) {
         if (!bytes || (space.empty() && bytes->size() != 8)) {
             loaded.damaged.push_back("note " + shown(space) + "/" + shown(key));
             floor_lost |= space.empty();
+            // That there was one still says something: of a key that was revoked, of a lease that was granted.
+            if (!space.empty()) loaded.notes.push_back({space, key, std::string()});
         } else if (space.empty()) {
             for (int i = 0; i < 8; i++) floor = floor << 8 | static_cast<unsigned char>((*bytes)[static_cast<std::size_t>(i)]);
         } else {

@@ -102,12 +102,37 @@ TEST(SqliteBackend, FlippedBitsAreNeverBelieved) {
             EXPECT_EQ(*found->wish.bytes, std::string(200 + (n - 11) * 20, 'x'));
         }
         const bool whole = loaded->objects.size() == 50 && loaded->tombstones.size() == 1 && loaded->notes.size() == 1 &&
-                           loaded->incarnations.size() == 1;
+                           loaded->notes[0].bytes == Id{9, 9}.bytes() && loaded->incarnations.size() == 1;
         EXPECT_TRUE(whole || !loaded->damaged.empty()) << "something is missing that nobody lists";
         (whole ? unharmed : listed)++;
     }
     std::cout << listed << " listed, " << refused << " refused, " << unharmed << " in unused bytes or indexes\n";
     EXPECT_GT(listed, 100);
+}
+
+/// That there was a note is known, which says of some that a key was revoked.
+TEST(SqliteBackend, ADamagedNoteIsThereWithoutWhatItSaid) {
+    env::FakeFiles files;
+    fill(files);
+    {
+        TestEnv env(1);
+        auto store = *Store::open(env.env(), std::make_unique<SqliteBackend>(files, "/s.db"), {});
+        Transaction transaction;
+        transaction.note("revoked", "k1", "lost on the road");
+        transaction.note("revoked", "k2", "stolen");
+        store->commit(std::move(transaction), nullptr);
+        ASSERT_TRUE(store->flush());
+    }
+    std::string bytes = *(*files.open("/s.db", env::Files::Mode::read))->read(0, 1 << 24);
+    std::size_t at = bytes.find("lost on the road");
+    ASSERT_NE(at, std::string::npos);
+    files.flip_bit("/s.db", at * 8);
+    TestEnv env(2);
+    auto store = *Store::open(env.env(), std::make_unique<SqliteBackend>(files, "/s.db"), {});
+    EXPECT_EQ(store->note("revoked", "k1"), "");
+    EXPECT_EQ(store->note("revoked", "k2"), "stolen");
+    EXPECT_EQ(store->notes("revoked").size(), 2u);
+    EXPECT_EQ(store->damaged(), std::vector<std::string>{"note revoked/k1"});
 }
 
 /// A row's name stands in the table and in the index: either copy serves.

@@ -204,6 +204,8 @@ private:
 
 inline bool any(std::initializer_list<bool> done) { return std::ranges::find(done, true) != done.end(); }
 
+inline constexpr Lane desired = Lane::desired, status = Lane::status;
+
 /// An ordered wire between two places that can be cut anywhere. Time passes only in `pass`.
 class FakeLink {
 public:

@@ -171,6 +171,9 @@ void Session::take(Fragment&& fragment) {
     if (receiving.assembled.size() + fragment.content.size() > max_frame_bytes)
         return fail_with(fmt::format("bad frame: fragments of more than {} bytes", max_frame_bytes));
     receiving.assembled += fragment.content;
+    // Perhaps of what was recalled: over a slow link that may take long, and comes.
+    Sending& sending = sending_[static_cast<std::size_t>(fragment.lane)];
+    if (sending.recalled_at != Instant{}) sending.recalled_at = *heard_;
     if (!fragment.last) return;
     auto frame = decode(std::exchange(receiving.assembled, {}), max_frame_bytes);
     if (!frame) return fail_with(std::move(frame).error().message);
@@ -195,7 +198,7 @@ void Session::take(Returned&& returned) {
     for (const Item& item : returned.items)
         if (auto asked = sending.outbound.came_back(item.key); !asked) return fail_with("bad frame: " + asked.error().message);
     bool last = returned.last && sending.outbound.recall_answered();
-    sending.recalled_at = last ? Instant{} : *heard_; // over a slow link it may take long, and comes
+    sending.recalled_at = last ? Instant{} : *heard_;
     returned_.push_back({.lane = returned.lane, .items = std::move(returned.items), .last = last});
 }
 

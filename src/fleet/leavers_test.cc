@@ -3,6 +3,7 @@
 #include "cell/test_world.h"
 #include "cell/writing.h"
 #include "fleet/fleet.h"
+#include "fleet/write_image_test.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/event.pb.h"
@@ -188,12 +189,7 @@ struct LeaversOnce : LeaversWithLease {
     LeaversOnce() {
         cell::Writing writing(*core.cell, "test");
         writing.begin();
-        model::Image image;
-        image.mutable_metadata()->set_name("pos");
-        image.mutable_metadata()->set_namespace_("default");
-        image.mutable_spec()->add_tags()->set_name("1");
-        image.mutable_spec()->mutable_tags(0)->set_digest("sha256:aa");
-        writing.create(Kind::image, image);
+        write_image(writing);
         model::App app;
         app.mutable_metadata()->set_name("ledger");
         app.mutable_metadata()->set_namespace_("default");

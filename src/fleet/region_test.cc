@@ -3,6 +3,7 @@
 #include "cell/writing.h"
 #include "fleet/fleet.h"
 #include "fleet/given.h"
+#include "fleet/write_image_test.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/conditions.h"
@@ -38,14 +39,7 @@ protected:
         give_in(region, "rome", {{"tier", "office"}}, false);
         for (auto* site : {&paris, &rome})
             site->boot(cell::slices_for_nodes(), cell::slice_of_site(site == &paris ? "paris" : "rome"));
-        edit(core, [](cell::Writing& writing) {
-            model::Image image;
-            image.mutable_metadata()->set_name("pos");
-            image.mutable_metadata()->set_namespace_("default");
-            image.mutable_spec()->add_tags()->set_name("1");
-            image.mutable_spec()->mutable_tags(0)->set_digest("sha256:aa");
-            writing.create(Kind::image, image);
-        });
+        edit(core, [](cell::Writing& writing) { write_image(writing); });
         pass(10s);
     }
     void boot_region() {

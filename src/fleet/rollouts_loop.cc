@@ -43,7 +43,8 @@ void RolloutsLoop::turn() {
     wake_in_.reset();
     if (!writing_.begin()) return;
     auto& store = cell_.store();
-    if (options_.only_own_site && cell::is_leaving(store, options_.own_site)) return; // it hands over all of that (rule H6)
+    if (options_.only_own_site && cell::is_leaving(store, options_.own_site))
+        return cell_.recovery().planned(name()); // it hands over all of that, and decides none of it any more (rule H6)
     auto rooms = read_rooms(cell_, options_.own_site, options_.region);
     if (options_.only_own_site) std::erase_if(rooms, [&](const auto& room) { return room.first != options_.own_site; });
     judge_sites(rooms);

@@ -2,6 +2,7 @@
 #include "cell/test_world.h"
 #include "cell/writing.h"
 #include "fleet/fleet.h"
+#include "fleet/write_image_test.h"
 #include "model/allocation.pb.h"
 #include "model/app.pb.h"
 #include "model/image.pb.h"
@@ -77,12 +78,7 @@ protected:
 
 TEST_F(Waves, A_pause_between_them_outlives_a_restart_of_the_core) {
     edit([](cell::Writing& writing) {
-        model::Image image;
-        image.mutable_metadata()->set_name("pos");
-        image.mutable_metadata()->set_namespace_("default");
-        image.mutable_spec()->add_tags()->set_name("1");
-        image.mutable_spec()->mutable_tags(0)->set_digest("sha256:aa");
-        writing.create(Kind::image, image);
+        write_image(writing);
         model::App app;
         app.mutable_metadata()->set_name("till");
         app.mutable_metadata()->set_namespace_("default");
